@@ -1,0 +1,1 @@
+"""The networks that ship: one ONNX file each, and its card."""

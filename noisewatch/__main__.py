@@ -1,0 +1,5 @@
+"""python -m noisewatch"""
+
+from .cli import main
+
+main()

@@ -1,0 +1,334 @@
+"""The command line: arguments, wiring, exit codes. Data goes to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from .errors import DeviceError, InputError, NoisewatchError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .engine import Source, Stream
+    from .events import Event, Reading
+
+WELCOME = """\
+noisewatch {version} tells whether there is noise behind the voice.
+
+  noisewatch listen demo    the meter on a clip that comes with it
+  noisewatch listen         the meter on your microphone
+  noisewatch devices        which microphones there are
+
+More: noisewatch --help"""
+
+
+class _Group(TyperGroup):
+    """Commands whose errors end as a sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NoisewatchError as error:
+            _fail(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
+        except BrokenPipeError:
+            # Whoever read our output has enough. Python would complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _fail(f"{error.filename}: {error.strerror}.", 7)
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="noisewatch",
+    help="Is there noise behind the voice?",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """The `noisewatch` command."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, _terminate)
+    try:
+        app()
+    except KeyboardInterrupt:  # outside a command
+        sys.exit(130)
+
+
+def _terminate(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"noisewatch: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _training(module: str) -> ModuleType:
+    """A module of the training package, or the sentence that brings it."""
+    try:
+        return importlib.import_module(f"noisewatch.training.{module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("noisewatch"):
+            raise
+        raise UsageError(
+            f"this needs the training extra ({error.name} is missing). Install it: pip install 'noisewatch[train]' "
+            "or, in a clone, pip install -e '.[train]'"
+        ) from error
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        print(f"noisewatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        from . import __version__
+
+        print(WELCOME.format(version=__version__))
+
+
+@app.command()
+def devices(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List the inputs: index, name, channels, native rate, and which is the default."""
+    from .microphone import list_devices
+
+    found = list_devices()
+    if as_json:
+        for device in found:
+            print(json.dumps(asdict(device)))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("index", "name", "system", "channels", "rate (Hz)", "default", box=None, header_style="bold")
+    for d in found:
+        mark = "default" if d.default else ""
+        table.add_row(str(d.index), d.name, d.api, str(d.channels), str(d.sample_rate), mark)
+    Console().print(table, markup=False)
+
+
+@app.command()
+def listen(
+    source: Annotated[
+        str | None, typer.Argument(help="A recording, - for stdin, or demo. Without it: the microphone.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Microphone: index, or a unique part of its name.")] = None,
+    channel: Annotated[int | None, typer.Option(help="Channel, counted from 1.")] = None,
+    model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = "bcresnet1",
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds between readings.", show_default="the model's, 0.1")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Noise from this probability on.", show_default="the model's, 0.5")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this much audio.")] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="A recording as fast as it goes, not paced as if live.")
+    ] = False,
+    raw_rate: Annotated[
+        int | None, typer.Option(help="stdin is raw s16le mono at this rate (Hz), not WAV.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Readings and events as JSON lines, no meter.")] = False,
+) -> None:
+    """Watch for noise behind the voice, live."""
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"--seconds is {seconds}; allowed: more than 0.")
+
+    def opened() -> tuple[Source, Stream]:
+        from .engine import NoiseDetector
+        from .sources import open_source
+
+        stream = NoiseDetector(model).stream(hop=hop, threshold=threshold)
+        return open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast), stream
+
+    if as_json:
+        _listen_lines(*opened(), seconds, lambda item: print(item.json(), flush=True))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if console.is_terminal and not console.is_dumb_terminal:
+        _listen_meter(console, opened, seconds, model)
+    else:
+        _listen_lines(*opened(), seconds, _plain_printer())
+
+
+def _plain_printer() -> Callable[[Reading | Event], None]:
+    """Prints a reading a second and every event."""
+    from .events import Event
+    from .meter import clock, plain_line
+
+    due = 0.0
+
+    def show(item: Reading | Event) -> None:
+        nonlocal due
+        if isinstance(item, Event):
+            print(f"{clock(item.time)}  {item.event.replace('_', ' ')}, since {clock(item.onset)}", flush=True)
+        elif item.time >= due - 1e-6 or item.state == "unknown":
+            due = item.time + 1
+            print(plain_line(item), flush=True)
+
+    return show
+
+
+def _listen_lines(
+    source: Source, stream: Stream, seconds: float | None, show: Callable[[Reading | Event], None]
+) -> None:
+    from .history import History
+
+    history = History(stream.hop_s)
+
+    def handle(item: Reading | Event) -> None:
+        history.add(item)
+        show(item)
+
+    try:
+        _run(source, stream, seconds, handle)
+    finally:
+        print(history.summary(stream.time, getattr(source, "drops", 0), stream.skipped), file=sys.stderr)
+    _judge_session(source, history.readings, history.unknown)
+
+
+def _listen_meter(
+    console: Console, opened: Callable[[], tuple[Source, Stream]], seconds: float | None, model: str
+) -> None:
+    from .history import History
+    from .meter import Meter, live
+
+    meter = Meter(History(0.1), Path(model).stem)
+    try:
+        with live(meter, console):  # first, so that there is a picture while the rest loads
+            source, stream = opened()
+            meter.history = History(stream.hop_s)
+            meter.stream, meter.source = stream, source
+            _run(source, stream, seconds, meter.history.add)
+    finally:
+        if meter.stream is not None:
+            drops = getattr(meter.source, "drops", 0)
+            console.print(meter.history.summary(meter.stream.time, drops, meter.stream.skipped), markup=False)
+    _judge_session(source, meter.history.readings, meter.history.unknown)
+
+
+def _run(source: Source, stream: Stream, seconds: float | None, handle: Callable[[Reading | Event], None]) -> None:
+    from .engine import listen
+
+    try:
+        for item in listen(source, stream, seconds=seconds):
+            handle(item)
+    except (KeyboardInterrupt, SystemExit):
+        for event in stream.detector.finish(stream.time):
+            handle(event)
+        raise
+
+
+def _judge_session(source: Source, readings: int, unknown: int) -> None:
+    """An input of which nothing could be judged is a failure, and its exit code says so."""
+    if unknown < readings:
+        return
+    if source.live:
+        raise DeviceError(
+            f"nothing could be judged: {source.name} is muted, silent or dead. See noisewatch devices."
+        )
+    raise InputError(f"nothing could be judged: {source.name} is silent, or holds less than 1 s of sound.")
+
+
+@app.command()
+def prepare(
+    speech: Annotated[list[Path] | None, typer.Option(help="Folder of voices; repeat for more.")] = None,
+    noise: Annotated[list[Path] | None, typer.Option(help="Folder of noises; repeat for more.")] = None,
+    rir: Annotated[list[Path] | None, typer.Option(help="Folder of room impulse responses.")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for manifest.csv.")] = Path("data"),
+    demo: Annotated[bool, typer.Option("--demo", help="Generate a small set, to try the rest at once.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the split and of the generated set.")] = 0,
+) -> None:
+    """Make a manifest of recordings to train on: csv, split by speaker and by noise recording."""
+    module = _training("prepare")
+    if demo:
+        if speech or noise or rir:
+            raise UsageError("--demo generates its own recordings: give it, or folders, not both.")
+        module.generate(out, seed=seed)
+    elif not speech or not noise:
+        raise UsageError("prepare needs --speech DIR and --noise DIR, or --demo.")
+    else:
+        module.prepare({"speech": speech, "noise": noise, "rir": rir or []}, out, seed=seed)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder with manifest.csv, or a csv.")] = Path("data"),
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder of the run.", show_default="runs/DATE")
+    ] = None,
+    net: Annotated[str, typer.Option(help="Which network.")] = "bcresnet1",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes; each ends with a validation.")] = 20,
+    windows: Annotated[int, typer.Option(min=1, help="Windows drawn per epoch.")] = 16_000,
+    batch: Annotated[int, typer.Option(min=2, help="Windows per step.")] = 64,
+    lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 3e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Replays a run.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that draw windows.")] = 2,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+) -> None:
+    """Train a network on recordings of your own."""
+    module = _training("train")
+    if out is None:
+        out = module.newest_run() if resume else module.new_run()
+    config = module.TrainConfig(
+        net=net, epochs=epochs, windows=windows, batch=batch, lr=lr, seed=seed, workers=workers
+    )
+    best = module.train(data, out, config, resume=resume)
+    print(best)
+    print(f"next: noisewatch export-onnx {out}", file=sys.stderr)
+
+
+@app.command("export-onnx")
+def export_onnx(
+    run: Annotated[
+        Path | None, typer.Argument(help="A run's folder or a checkpoint.", show_default="the newest")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The file.", show_default="RUN/NET.onnx")] = None,
+    licence: Annotated[str, typer.Option(help="Of the weights, for the card.")] = "",
+) -> None:
+    """Write a trained network as one ONNX file, once ONNX Runtime and torch agree on it."""
+    print(_training("export").export(run, out, licence=licence))
+
+
+@app.command()
+def evaluate(
+    windows: Annotated[list[Path], typer.Option(help="npz with x (n, 48000), y, snr; repeat for more.")],
+    model: Annotated[list[str] | None, typer.Option(help="Shipped model or .onnx; repeat for more.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Score models, and a level statistic beside them, on fixed windows."""
+    module = _training("evaluate")
+    for result in module.evaluate(windows, model or ["bcresnet1"]):
+        print(json.dumps(result) if as_json else module.table(result), flush=True)

@@ -1,0 +1,260 @@
+"""Audio in, readings and events out: the product without its face."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import soxr
+from numpy.typing import ArrayLike, NDArray
+
+from .detector import Detector, DetectorConfig
+from .errors import InputError, UsageError
+from .events import Event, Reading, Reason, Warning_
+from .frontend import LogMel
+from .health import HEARD_S, Health
+from .model import DEFAULT, Model, Output
+from .ring import Ring
+
+SAMPLE_RATE = 16_000
+WINDOW = 48_000  # samples: 3 s
+ASSUMED_DBFS = -26.0  # the voice's level before any was heard (the nominal level of ITU-T P.56 practice)
+VOICE = 0.5  # probability from which someone is taken to speak
+REFERENCE_SNR_DB = 10.0  # a voice is measured where little noise adds to its level
+REFERENCE_TIME_S = 2.0  # of the average over such measurements
+MAX_HOP_S = 60.0
+LATE_S = 1.0  # a live block that waited longer is marked
+
+Samples = NDArray[np.float32]
+
+
+class Source(Protocol):
+    """Anything that audio comes from."""
+
+    name: str
+    sample_rate: int  # its own; the stream resamples
+    live: bool  # it will not wait: when behind, skip to the newest window
+
+    def blocks(self) -> Generator[Samples | None, None, None]:
+        """Mono float32 blocks of any length; None for each second in which a live input sends nothing."""
+
+    @property
+    def late_s(self) -> float:
+        """How long the block handed out last had been waiting."""
+
+
+class NoiseDetector:
+    """A loaded network, from which any number of streams can be opened, on any thread.
+
+    >>> detector = NoiseDetector()
+    >>> stream = detector.stream()
+    >>> for reading in stream.push(samples, sample_rate=48_000):
+    ...     print(reading.state, reading.noise)
+    """
+
+    def __init__(self, model: str | Path = DEFAULT) -> None:
+        """Load a shipped model by name, or an ONNX file. Raises ModelError when it does not fit."""
+        self.model = Model(model)
+
+    def stream(self, *, hop: float | None = None, threshold: float | None = None) -> Stream:
+        """A new stream. hop: s between decisions, a multiple of 0.01; threshold: noise from this probability.
+
+        Both come from the model's card unless given. Raises UsageError for values out of range.
+        """
+        return Stream(self.model, hop=hop, threshold=threshold)
+
+
+class Stream:
+    """One stream of audio: the rolling window and the verdict on it. Not for two threads at once."""
+
+    def __init__(self, model: Model, *, hop: float | None = None, threshold: float | None = None) -> None:
+        self.hop_s = model.card.hop_s if hop is None else hop
+        self._hop = round(self.hop_s * SAMPLE_RATE)
+        step = model.card.frontend.hop
+        if (
+            not 0.01 <= self.hop_s <= MAX_HOP_S
+            or abs(self.hop_s * SAMPLE_RATE - self._hop) > 1e-6
+            or self._hop % step
+        ):
+            raise UsageError(
+                f"the hop is {self.hop_s} s; allowed: multiples of 0.01 s from 0.01 to {MAX_HOP_S:.0f}. "
+                "0.1 suits a meter, 0.5 a recording."
+            )
+        config = DetectorConfig(threshold=model.card.threshold if threshold is None else threshold)
+        self.detector = Detector(config, hop_s=self.hop_s)
+        self.model = model
+        self.skipped = 0  # decisions left out because the input was ahead
+        self._logmel = LogMel(model.card.frontend)
+        self._frames = Ring(model.frames, model.card.frontend.n_mels)
+        self._health = Health(WINDOW)
+        self._state = model.initial_state()
+        self._reference_dbfs: float | None = None
+        self._samples = 0  # of the stream, at 16 kHz
+        self._since_gap = 0  # samples since the stream began or was interrupted
+        self._next = WINDOW  # of _since_gap: where the next decision is due
+        self._resampler: soxr.ResampleStream | None = None
+        self._rate = SAMPLE_RATE
+        self._judged = False
+
+    @property
+    def time(self) -> float:
+        """Seconds of stream time: what was heard."""
+        return self._samples / SAMPLE_RATE
+
+    @property
+    def warming_up_s(self) -> float:
+        """Seconds still missing from the first window; 0 once there are readings."""
+        return max(0, WINDOW - self._since_gap) / SAMPLE_RATE
+
+    @property
+    def reference_dbfs(self) -> float:
+        """The voice level that a silence is judged against."""
+        return ASSUMED_DBFS if self._reference_dbfs is None else self._reference_dbfs
+
+    def window(self) -> NDArray[np.float32]:
+        """A copy of the log-Mel frames of the present window: (<= 298, 40)."""
+        return self._frames.last(self._frames.capacity).copy()
+
+    def push(self, samples: ArrayLike, *, sample_rate: int = SAMPLE_RATE) -> list[Reading]:
+        """Take samples (n,), float in -1..1 or int16, of any length and rate; return the readings now due.
+
+        Raises InputError for samples that are not mono or not finite.
+        """
+        return [r for r in self.process(samples, sample_rate=sample_rate) if isinstance(r, Reading)]
+
+    def process(
+        self,
+        samples: ArrayLike,
+        *,
+        sample_rate: int = SAMPLE_RATE,
+        newest_only: bool = False,
+        late: bool = False,
+    ) -> Iterator[Reading | Event]:
+        """Like `push`, with the events between the readings, one by one as they are made.
+
+        newest_only: of several decisions due, make the last; `late`: mark it so.
+        """
+        x = self._resampled(_checked(samples, self.time), sample_rate)
+        while len(x):
+            due = self._next - self._since_gap
+            part, x = x[:due], x[due:]
+            self._frames.push(self._logmel.feed(part))
+            self._health.feed(part)
+            self._samples += len(part)
+            self._since_gap += len(part)
+            if self._since_gap < self._next:
+                return
+            self._next += self._hop
+            if newest_only and len(x) >= self._hop:
+                self.skipped += 1
+                late = True
+            else:
+                yield from self._decide(("late",) if late else ())
+
+    def lose(self, reason: Reason) -> Iterator[Reading | Event]:
+        """The input stopped sending: say so, and begin a new window when it comes back."""
+        self._logmel.reset()
+        self._frames.clear()
+        self._health.reset()
+        self._resampler = None
+        self._state = self.model.initial_state()
+        self._since_gap, self._next = 0, WINDOW
+        state, events = self.detector.lose(self.time, reason)
+        yield Reading(self.time, None, None, None, None, state, reason, (), self._reference)
+        yield from events
+
+    def finish(self) -> Iterator[Reading | Event]:
+        """The stream ended: judge what was too short for a window, and end what was going on."""
+        if self._resampler is not None:
+            rest = np.asarray(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True), np.float32)
+            self._resampler = None
+            yield from self.process(rest)
+        if not self._judged and 0 < self._samples == self._since_gap < WINDOW:
+            yield from self._decide(("short",))
+        yield from self.detector.finish(self.time)
+
+    def _resampled(self, samples: Samples, rate: int) -> Samples:
+        if rate != self._rate:
+            if not 1_000 <= rate <= 768_000:
+                raise UsageError(f"the sample rate is {rate} Hz; allowed: 1000 to 768000.")
+            self._rate, self._resampler = rate, None
+        if rate == SAMPLE_RATE:
+            return samples
+        if self._resampler is None:
+            self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        return np.asarray(self._resampler.resample_chunk(samples), np.float32)
+
+    @property
+    def _reference(self) -> Literal["heard", "assumed"]:
+        return "assumed" if self._reference_dbfs is None else "heard"
+
+    def _decide(self, warnings: tuple[Warning_, ...]) -> Iterator[Reading | Event]:
+        self._judged = True
+        health, time = self._health, self.time
+        level = health.level_dbfs(self._hop // 160)
+        reason: Reason | None = "too_short" if self._since_gap < HEARD_S * SAMPLE_RATE else health.reason()
+        if reason is not None:
+            state, events = self.detector.update(time, None, reason)
+            yield Reading(time, None, None, None, level, state, reason, warnings, self._reference)
+        else:
+            output = self._run()
+            state, events = self.detector.update(time, output.noise)
+            spoken = output.voice >= VOICE
+            snr_db = output.snr_db if spoken else None
+            warnings = (*health.warnings(), *warnings)
+            yield Reading(time, output.noise, snr_db, output.voice, level, state, None, warnings, self._reference)
+            if spoken and output.snr_db >= REFERENCE_SNR_DB and output.noise < self.detector.config.threshold:
+                self._hear(health.active_dbfs())
+        yield from events
+
+    def _run(self) -> Output:
+        frames = self._frames.last(self.model.frames)
+        if len(frames) < self.model.frames:  # a short file: over what there is, again and again
+            frames = np.resize(frames, (self.model.frames, frames.shape[1]))
+        output, self._state = self.model(frames, self.reference_dbfs, self._state)
+        return output
+
+    def _hear(self, dbfs: float) -> None:
+        if self._reference_dbfs is None:
+            self._reference_dbfs = dbfs
+        share = 1 - math.exp(-self.hop_s / REFERENCE_TIME_S)
+        self._reference_dbfs += share * (dbfs - self._reference_dbfs)
+
+
+def listen(source: Source, stream: Stream, *, seconds: float | None = None) -> Iterator[Reading | Event]:
+    """Everything that a source gives, or its first `seconds`, judged as it comes."""
+    left = math.inf if seconds is None else round(seconds * source.sample_rate)
+    with contextlib.closing(source.blocks()) as blocks:
+        for block in blocks:
+            if block is None:
+                left -= source.sample_rate  # a second that was waited for in vain
+                yield from stream.lose("stalled")
+            else:
+                block = block[: int(min(left, len(block)))]
+                left -= len(block)
+                late = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
+                yield from stream.process(block, sample_rate=source.sample_rate, newest_only=source.live, late=late)
+            if left <= 0:
+                break
+    yield from stream.finish()
+
+
+def _checked(samples: ArrayLike, time: float) -> Samples:
+    x = np.asarray(samples)
+    if x.ndim != 1:
+        raise InputError(f"the samples have shape {x.shape}; push one channel at a time, of shape (n,).")
+    if x.dtype == np.int16:
+        return np.asarray(x / np.float32(32768), np.float32)
+    if not np.issubdtype(x.dtype, np.floating):
+        raise InputError(f"the samples are {x.dtype}; allowed: float in -1..1, or int16.")
+    x = x.astype(np.float32, copy=False)
+    if not np.isfinite(x).all():
+        at = time + float(np.flatnonzero(~np.isfinite(x))[0]) / SAMPLE_RATE
+        raise InputError(
+            f"a sample near {at:.2f} s is not finite (NaN or infinite). Repair or re-record the input."
+        )
+    return x

@@ -1,0 +1,82 @@
+"""Can this input be judged at all? Levels and faults of the last window, from the samples themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import levels
+from .events import Reason, Warning_
+from .ring import Ring
+
+BLOCK = 160  # samples: 10 ms
+SILENT_SPAN = 1e-6  # peak to peak: -120 dBFS, below the last bit of 16 and the noise of any 24-bit converter
+SILENT_S = 0.5  # silence this fresh is not judged: a muted microphone would read clean on its past
+HEARD_S = 1.0  # nor is a window with less sound than this
+GATED_S = 0.3  # more silence than this in a window that is judged is marked
+CLIP_LEVEL = 0.985  # of full scale; a resampler rounds off what was cut at 1.0
+CLIP_SAMPLES = 3  # at that level in one block
+CLIP_BLOCKS = 3  # such blocks in a window
+
+_POWER, _SPAN, _DC, _CLIPPED = range(4)
+
+
+class Health:
+    """Statistics of each 10 ms of the last `window` samples."""
+
+    def __init__(self, window: int = 48_000) -> None:
+        self._blocks = Ring(window // BLOCK, 4)
+        self._tail = np.zeros(0, np.float32)
+
+    def feed(self, samples: NDArray[np.float32]) -> None:
+        """Take samples (n,) float32 at 16 kHz."""
+        buffer = np.concatenate([self._tail, samples])
+        whole = len(buffer) // BLOCK * BLOCK
+        self._tail = buffer[whole:]
+        if whole:
+            x = buffer[:whole].reshape(-1, BLOCK)
+            span = x.max(1) - x.min(1)
+            clipped = (np.abs(x) >= CLIP_LEVEL).sum(1) >= CLIP_SAMPLES
+            self._blocks.push(
+                np.stack([(x**2).mean(1), span, np.abs(x.mean(1)), clipped], axis=1).astype(np.float32)
+            )
+
+    def reset(self) -> None:
+        """Forget what was fed."""
+        self._blocks.clear()
+        self._tail = np.zeros(0, np.float32)
+
+    def reason(self) -> Reason | None:
+        """Why the present window cannot be judged, or None."""
+        blocks = self._blocks.last(self._blocks.capacity)
+        silent = blocks[:, _SPAN] < SILENT_SPAN
+        newest = silent[-int(SILENT_S * 100) :]
+        heard_s = float((~silent).sum()) / 100
+        if not (len(newest) and newest.all()) and heard_s >= HEARD_S:
+            return None
+        if not silent.any():
+            return "too_short"
+        return "dead_channel" if blocks[silent, _DC].max() > SILENT_SPAN else "digital_silence"
+
+    def warnings(self) -> tuple[Warning_, ...]:
+        """What to mind when reading the present window."""
+        blocks = self._blocks.last(self._blocks.capacity)
+        found: list[Warning_] = []
+        if blocks[:, _CLIPPED].sum() >= CLIP_BLOCKS:
+            found.append("clipping")
+        if (blocks[:, _SPAN] < SILENT_SPAN).sum() > GATED_S * 100:
+            found.append("gated")
+        return tuple(found)
+
+    def level_dbfs(self, blocks: int) -> float | None:
+        """RMS level of the newest blocks of 10 ms, dBFS; None in digital silence."""
+        newest = self._blocks.last(blocks)
+        if not len(newest) or newest[:, _SPAN].max() < SILENT_SPAN:
+            return None
+        return levels.dbfs(float(newest[:, _POWER].mean()))
+
+    def active_dbfs(self) -> float:
+        """Active level of the present window, dBFS, by the definition in `levels`."""
+        power = self._blocks.last(self._blocks.capacity)[:, _POWER]
+        pairs = power[len(power) % 2 :].reshape(-1, 2).mean(1)  # 20 ms frames
+        return levels.dbfs(levels.active_power(pairs))

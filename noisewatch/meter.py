@@ -1,0 +1,254 @@
+"""The live meter: is there noise behind my voice, how much, since when?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.segment import Segment
+from rich.style import Style
+
+from .engine import VOICE, Source, Stream
+from .events import Reading
+from .history import SPAN_S, History, duration
+
+FRAMES_PER_S = 6  # bar and numbers
+PICTURE_S = 0.5  # the picture costs more than the rest, and moves slowly
+PICTURE_ROWS = 8
+PICTURE_RANGE_DB = 60.0  # from the loudest cell down
+MAX_WIDTH = 100
+SHADES = " ░▒▓█"
+BARS = " ▁▂▃▄▅▆▇█"
+
+Line = list[Segment]
+
+DIM = Style.parse("dim")
+BOLD = Style.parse("bold")
+COLOURS = {"clean": Style.parse("green"), "noisy": Style.parse("red"), "unknown": Style.parse("yellow")}
+LOUD = {state: style + BOLD for state, style in COLOURS.items()}
+HEAT = [Style.parse(c) for c in ("color(17)", "color(18)", "color(55)", "color(126)", "color(203)", "color(222)")]
+
+REASONS = {
+    "digital_silence": "The input sends digital silence: it is muted, or not allowed to listen.",
+    "dead_channel": "The channel is dead: it sends one constant value. Try another with --channel.",
+    "stalled": "The device sends nothing. Waiting for it to come back.",
+    "too_short": "Too little sound to judge.",
+}
+
+
+def advice(reading: Reading) -> str:
+    """One plain sentence of what to make of a reading."""
+    if reading.state == "unknown":
+        return REASONS.get(reading.reason or "", "The input cannot be judged.")
+    spoken = reading.voice is not None and reading.voice >= VOICE
+    if reading.state == "clean":
+        return "Nothing but your voice." if spoken else "Quiet. Nothing would be heard behind your voice."
+    if not spoken:
+        return "Noise, and nobody speaking: it would be heard behind your voice."
+    if reading.snr_db is None or reading.snr_db >= 15:
+        return "There is noise behind your voice; attentive listeners will notice."
+    if reading.snr_db >= 5:
+        return "There is noise behind your voice, and everybody will hear it."
+    return "The noise is as loud as your voice, or nearly: hard to understand."
+
+
+def plain_line(reading: Reading) -> str:
+    """A reading as one line of text, for where there is no terminal."""
+    noise = "  -  " if reading.noise is None else f"{reading.noise:5.0%}"
+    snr = "SNR    -   " if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB "
+    level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
+    return f"{clock(reading.time)}  {reading.state:7}  noise {noise}  {snr} {level} {advice(reading)}"
+
+
+def clock(seconds: float) -> str:
+    """Stream time as 00:12.3 or 1:00:12.3."""
+    hours, rest = divmod(round(seconds, 1), 3600)
+    text = f"{int(rest // 60):02}:{rest % 60:04.1f}"
+    return f"{int(hours)}:{text}" if hours else text
+
+
+@dataclass
+class Meter:
+    """A Rich renderable that looks at a session whenever it is drawn. Lines are laid out by hand: a frame
+    of tables and panels costs several times the network that it reports on."""
+
+    history: History
+    model_name: str
+    stream: Stream | None = None  # None until the model is loaded
+    source: Source | None = None
+    _picture: list[Line] = field(default_factory=list)
+    _picture_key: tuple[float, int] = (-1.0, 0)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = min(options.max_width, MAX_WIDTH)
+        height = options.height or console.height
+        for number, line in enumerate(self._lines(width, height, ascii_only=options.ascii_only)):
+            if number:
+                yield Segment.line()
+            yield from line
+
+    def _lines(self, width: int, height: int, *, ascii_only: bool) -> list[Line]:
+        """As many of the lines as fit, the least needed left out first."""
+        inner = max(10, width - 4)
+        blocks: list[tuple[int, list[Line]]] = [  # importance, lines
+            (1, [self._title(inner), []]),
+            (0, [self._verdict(inner), *self._bar(inner), self._advice(inner)]),
+            (2, [[], *self._numbers(inner)]),
+            (3, [[], *self._last_30_s(inner)]),
+            (5, [[], *self._spectrogram(inner)] if height >= 20 else []),
+            (4, [[], self._footer(inner)]),
+        ]
+        while sum(len(lines) for _, lines in blocks) > height and len(blocks) > 1:
+            blocks.remove(max(blocks, key=lambda b: b[0]))
+        lines = [[Segment("  "), *line] for _, block in blocks for line in block][:height]
+        if ascii_only:
+            table = str.maketrans("░▒▓█▁▂▃▄▅▆▇─│·≥", ".:*#_...--==-|-.")
+            lines = [[Segment(s.text.translate(table), s.style) for s in line] for line in lines]
+        return lines
+
+    def _title(self, width: int) -> Line:
+        source = self.source.name if self.source else "opening the input"
+        hop = f" · hop {self.history.hop_s:g} s" if self.stream else ""
+        right = f"{source} · {self.model_name}{hop}"
+        right = right if len(right) <= width - 12 else right[: max(0, width - 13)] + "…"
+        return [
+            Segment("noisewatch", BOLD),
+            Segment(" " * max(1, width - 10 - len(right))),
+            Segment(right, DIM),
+        ]
+
+    def _verdict(self, width: int) -> Line:
+        reading = self.history.last
+        if reading is None:
+            missing = self.stream.warming_up_s if self.stream else 3.0
+            return [Segment("WARMING UP", BOLD), Segment(f"  first reading in {missing:.1f} s", DIM)]
+        lasted = duration(max(0.0, reading.time - self.history.since))
+        left = f"{reading.state.upper()}"
+        right = "SNR   - dB" if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB"
+        gap = " " * max(1, width - len(left) - len(lasted) - 6 - len(right))
+        return [
+            Segment(left, LOUD[reading.state]),
+            Segment(f"  for {lasted}", DIM),
+            Segment(gap),
+            Segment(right, BOLD),
+        ]
+
+    def _bar(self, width: int) -> list[Line]:
+        reading = self.history.last
+        noise = reading.noise if reading else None
+        style = COLOURS[reading.state] if reading else DIM
+        cells = width - 6
+        full = round(cells * (noise or 0.0))
+        label = "   - " if noise is None else f"{noise:5.0%}"
+        row = [Segment("█" * full, style), Segment("░" * (cells - full), DIM)]
+        return [row, [*row, Segment(" "), Segment(label, BOLD)], row]
+
+    def _advice(self, width: int) -> Line:
+        reading = self.history.last
+        text = advice(reading) if reading else "Listening. A verdict needs three seconds of sound."
+        return [Segment(text[:width])]
+
+    def _numbers(self, width: int) -> list[Line]:
+        reading = self.history.last
+        level = reading.level_dbfs if reading else None
+        cells = max(10, width - 40)
+        full = 0 if level is None else int(np.clip((level + 70) / 70 * cells, 0, cells))
+        shown = "  -  dBFS" if level is None else f"{level:5.0f} dBFS"
+        voice = (
+            "" if reading is None or reading.voice is None else "voice" if reading.voice >= VOICE else "no voice"
+        )
+        lines = [
+            [Segment("level  ", DIM), Segment("█" * full), Segment("·" * (cells - full), DIM), Segment(shown),
+             Segment(f"   {voice}", DIM)]
+        ]  # fmt: skip
+        if reading and reading.warnings:
+            lines.append([Segment("mind   ", DIM), Segment(", ".join(reading.warnings), COLOURS["unknown"])])
+        return lines
+
+    def _last_30_s(self, width: int) -> list[Line]:
+        cells = min(width - 7, 60)
+        line: Line = [Segment("30 s   ", DIM)]
+        history = self.history
+        now = history.last.time if history.last else 0.0
+        worst: list[Reading | None] = [None] * cells
+        for reading in list(history.recent):
+            place = cells - 1 - int((now - reading.time) / SPAN_S * cells)
+            held = worst[place] if 0 <= place < cells else None
+            if 0 <= place < cells and (held is None or (reading.noise or 0) >= (held.noise or 0)):
+                worst[place] = reading
+        for kept in worst:
+            if kept is None:
+                line.append(Segment(" "))
+            elif kept.noise is None:
+                line.append(Segment("?", COLOURS["unknown"]))
+            else:
+                line.append(Segment(BARS[1 + int(kept.noise * 7.99)], COLOURS[kept.state]))
+        return [_joined(line)]
+
+    def _spectrogram(self, width: int) -> list[Line]:
+        now = time.monotonic()
+        if now - self._picture_key[0] < PICTURE_S and self._picture_key[1] == width:
+            return self._picture
+        frames = self.stream.window() if self.stream else np.zeros((0, 40), np.float32)
+        self._picture = picture(frames, width - 7)
+        self._picture_key = (now, width)
+        return self._picture
+
+    def _footer(self, width: int) -> Line:
+        parts = ["Ctrl-C ends"]
+        if self.stream and self.source:
+            heard = self.history.last.reference if self.history.last else "assumed"
+            drops, late = getattr(self.source, "drops", 0), self.source.late_s
+            parts = [
+                f"drops {drops}",
+                f"late {late:.2f} s",
+                f"reference {self.stream.reference_dbfs:.0f} dBFS {heard}",
+            ]
+            if self.stream.skipped:
+                parts.append(f"skipped {self.stream.skipped}")
+            parts.append(clock(self.stream.time))
+            parts.append("Ctrl-C ends")
+        return [Segment(" · ".join(parts)[:width], DIM)]
+
+
+def picture(frames: NDArray[np.float32], columns: int) -> list[Line]:
+    """Log-Mel frames (n, 40) as rows of shaded cells, high bands on top, newest on the right."""
+    labels = ["8 kHz  ", *["       "] * (PICTURE_ROWS - 2), "0      "]
+    if not len(frames):
+        return [[Segment(label, DIM)] for label in labels]
+    bands = frames.shape[1] // PICTURE_ROWS
+    edges = np.linspace(0, 298, columns + 1).astype(int)[:-1]
+    full = np.full((298, frames.shape[1]), frames.min(), np.float32)
+    full[298 - len(frames) :] = frames[-298:]
+    rows = full.reshape(298, PICTURE_ROWS, bands).max(axis=2)  # the loudest band of each row
+    cells = np.maximum.reduceat(rows, edges, axis=0).T[::-1] * (10 / np.log(10))  # dB
+    depth = np.clip(1 + (cells - cells.max()) / PICTURE_RANGE_DB, 0, 0.999)
+    levels = (depth * len(HEAT)).astype(int)
+    lines: list[Line] = []
+    for label, row in zip(labels, levels, strict=True):
+        line: Line = [Segment(label, DIM)]
+        # Neighbours mostly share a shade: one segment for each run.
+        breaks = np.flatnonzero(np.diff(row)) + 1
+        for run in np.split(row, breaks):
+            level = int(run[0])
+            shade = SHADES[min(level, len(SHADES) - 1)]
+            line.append(Segment(shade * len(run), HEAT[level]))
+        lines.append(line)
+    return lines
+
+
+def _joined(line: Line) -> Line:
+    """Neighbouring segments of one style as one."""
+    return list(Segment.simplify(line))
+
+
+def live(meter: Meter, console: Console) -> Live:
+    """The meter on the alternate screen, so that the terminal comes back as it was."""
+    return Live(
+        get_renderable=lambda: meter, console=console, screen=True, refresh_per_second=FRAMES_PER_S,
+        redirect_stdout=False, redirect_stderr=False, transient=True,
+    )  # fmt: skip

@@ -1,0 +1,152 @@
+"""Rooms and microphones: what stands between a sound and the samples. Drawn first, applied later."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from noisewatch.levels import active_rms
+
+SAMPLE_RATE = 16_000
+WINDOW = 48_000  # samples
+Samples = NDArray[np.float32]
+Rng = np.random.Generator
+
+_HZ = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE)
+_OCTAVES = np.log2(np.maximum(_HZ, 20.0) / 20.0).astype(np.float32)  # above 20 Hz: 0..8.6
+
+
+@dataclass(frozen=True)
+class Room:
+    """One room impulse response, damped: recorded halls ring for seconds, rooms for tenths."""
+
+    index: int  # which response
+    t60_s: float  # reverberation time of the added damping
+    wet: float  # gain of everything after the direct sound
+
+
+@dataclass(frozen=True)
+class Microphone:
+    """The chain after the air: colour, band, own noise, gain, clipping, coding."""
+
+    colour_db: tuple[float, ...]  # gains at equally spaced octaves from 20 Hz to 8 kHz
+    low_hz: float  # high-pass corner, 0: none
+    high_hz: float  # low-pass corner
+    order: int  # steepness of both, 6 dB per octave each
+    floor_db: float  # own noise, dB under the voice
+    floor_slope: float  # its spectrum: (f + 50 Hz) ** slope
+    floor_limited: bool  # the band limit comes after the noise, as on a telephone
+    clip_db: float  # peaks cut by this much; 0: none
+    coding: str  # "float" | "int16" | "8bit" | "mulaw" | "mp3" | "vorbis"
+
+
+def draw_room(rng: Rng, rooms: int) -> Room | None:
+    """A room for a source of sound, or None when there is no response to draw from."""
+    if not rooms:
+        return None
+    return Room(int(rng.integers(rooms)), float(rng.uniform(0.12, 0.7)), float(10 ** (-rng.uniform(0, 12) / 20)))
+
+
+def draw_microphone(rng: Rng) -> Microphone:
+    """A microphone from laptop array to studio condenser, and the line behind it."""
+    depth = rng.uniform(0, 7)
+    colour = rng.uniform(-depth, depth, 8) + np.linspace(0, rng.uniform(-8, 8), 8)
+    band = rng.random()
+    low, high, order = 0.0, 8000.0, 4
+    if band < 0.10:  # telephone
+        low, high, order = rng.uniform(200, 400), rng.uniform(3000, 3900), int(rng.integers(4, 12))
+    elif band < 0.25:  # small capsule, narrow Bluetooth, lossy coding
+        low, high, order = rng.uniform(0, 200), rng.uniform(3400, 7500), int(rng.integers(2, 14))
+    elif band < 0.45:  # rumble filter
+        low, order = rng.uniform(40, 200), int(rng.integers(1, 5))
+    coding = rng.choice(
+        ["int16", "float", "8bit", "mulaw", "mp3", "vorbis"], p=[0.82, 0.08, 0.01, 0.04, 0.025, 0.025]
+    )
+    return Microphone(
+        colour_db=tuple(colour.tolist()),
+        low_hz=float(low),
+        high_hz=float(high),
+        order=order,
+        floor_db=float(rng.uniform(40, 66)),
+        floor_slope=float(rng.uniform(-1.2, 0.4)),
+        floor_limited=bool(rng.random() < 0.5),
+        clip_db=float(rng.uniform(0.5, 8)) if rng.random() < 0.04 else 0.0,
+        coding=str(coding),
+    )
+
+
+def coloured_noise(rng: Rng, slope: float) -> Samples:
+    """(48000,) Gaussian noise of unit RMS with an amplitude spectrum (f + 50 Hz) ** slope."""
+    shape = (_HZ + 50) ** slope
+    phases = rng.standard_normal((2, len(_HZ)), dtype=np.float32)
+    noise = np.fft.irfft((phases[0] + 1j * phases[1]) * shape.astype(np.float32), WINDOW)
+    return np.asarray(noise / noise.std(), np.float32)
+
+
+def band_curve(mic: Microphone) -> NDArray[np.float32]:
+    """Magnitude of the band limits on the FFT grid of a window: (24001,)."""
+    curve = np.ones(len(_HZ), np.float32)
+    if mic.high_hz < 8000:
+        curve /= np.sqrt(1 + (_HZ / mic.high_hz) ** (2 * mic.order)).astype(np.float32)
+    if mic.low_hz > 0:
+        curve *= np.sqrt(1 - 1 / (1 + (_HZ / mic.low_hz) ** (2 * mic.order))).astype(np.float32)
+    return curve
+
+
+def microphone_curve(mic: Microphone) -> NDArray[np.float32]:
+    """Magnitude of colour and band together: (24001,)."""
+    colour = np.interp(_OCTAVES, np.linspace(0, _OCTAVES[-1], len(mic.colour_db)), mic.colour_db)
+    return np.asarray(10 ** (colour / 20), np.float32) * band_curve(mic)
+
+
+def room_response(room: Room, response: Samples) -> Samples:
+    """The damped response, direct sound first, unit energy: (n,), at most 0.6 s."""
+    start = int(np.abs(response).argmax())
+    h = response[start : start + int(0.6 * SAMPLE_RATE)].astype(np.float32)
+    t = np.arange(len(h), dtype=np.float32) / SAMPLE_RATE
+    h = h * np.exp(-6.9 * t / room.t60_s)
+    h[40:] *= room.wet  # 2.5 ms: the direct sound
+    return np.asarray(h / (np.sqrt((h**2).sum()) + 1e-9), np.float32)
+
+
+def filtered(samples: Samples, curve: NDArray[np.float32], response: Samples | None) -> Samples:
+    """samples (48000,) through a room and a magnitude curve, circularly: the end rings into the start."""
+    spectrum = np.fft.rfft(samples) * curve
+    if response is not None:
+        spectrum = spectrum * np.fft.rfft(response, WINDOW)
+    return np.asarray(np.fft.irfft(spectrum, WINDOW), np.float32)
+
+
+def coded(samples: Samples, coding: str) -> Samples:
+    """samples (n,) as they come back from a sample format or a lossy codec."""
+    if coding == "int16":
+        return np.asarray(np.round(samples * 32767) / 32767, np.float32)
+    if coding == "8bit":
+        return np.asarray(np.round(samples * 127) / 127, np.float32)
+    if coding == "mulaw":  # ITU-T G.711, continuous form
+        y = np.round(np.sign(samples) * np.log1p(255 * np.abs(samples)) / np.log(256) * 127) / 127
+        return np.asarray(np.sign(y) * np.expm1(np.abs(y) * np.log(256)) / 255, np.float32)
+    if coding in ("mp3", "vorbis"):
+        kind, subtype = {"mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS")}[coding]
+        file = io.BytesIO()
+        sf.write(file, samples, SAMPLE_RATE, format=kind, subtype=subtype)
+        file.seek(0)
+        back, _ = sf.read(file, dtype="float32")
+        # A codec may pad; what is cut or wrapped here is milliseconds.
+        return np.asarray(np.resize(back, len(samples)), np.float32)
+    return samples
+
+
+def clipped(samples: Samples, clip_db: float) -> Samples:
+    """Peaks cut by clip_db, everything else as it was."""
+    limit = float(np.abs(samples).max()) * 10 ** (-clip_db / 20)
+    return np.clip(samples, -limit, limit) if clip_db else samples
+
+
+def at_level(samples: Samples, dbfs: float) -> Samples:
+    """Scaled to an active level in dBFS."""
+    return np.asarray(samples * (10 ** (dbfs / 20) / (active_rms(samples) + 1e-9)), np.float32)

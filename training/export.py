@@ -1,0 +1,121 @@
+"""A trained network as one ONNX file with its card, once two runtimes agree on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+
+import noisewatch
+from noisewatch.errors import InputError, ModelError, ParityError
+from noisewatch.frontend import FrontendConfig, LogMel
+from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
+from noisewatch.sinks import atomic_write
+
+from .manifest import load_audio
+from .nets import NETS
+from .nets.head import NoiseNet
+from .train import load_checkpoint, newest_run
+
+TOLERANCE = 1e-4
+PARITY_WINDOWS = 64
+
+
+def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
+    """Write the best weights of a run (a folder, a checkpoint, or the newest run) as ONNX; returns the path.
+
+    Raises ParityError, and writes nothing, when ONNX Runtime and torch differ by more than 1e-4 on log-Mel
+    windows; InputError for what is no checkpoint; OutputError where nothing can be written.
+    """
+    run = newest_run() if run is None else run
+    checkpoint = run / "best.pt" if run.is_dir() else run
+    state = load_checkpoint(checkpoint)
+    net_name = state["config"]["net"]
+    if net_name not in NETS:
+        raise InputError(f"{checkpoint} holds a network called {net_name!r}; this version has: {', '.join(NETS)}.")
+    out = checkpoint.with_name(f"{net_name}.onnx") if out is None else out
+    if out.suffix != ".onnx":
+        raise ModelError(f"{out} does not end in .onnx; name the file that way, so that `listen --model` takes it.")
+    net = averaged(state)
+    data = json.loads(state["data"])
+    card = Card(
+        name=out.stem,
+        version=noisewatch.__version__,
+        window_s=3.0,
+        hop_s=0.1,
+        threshold=0.5,
+        licence=licence,
+        trained_on=data["sources"],
+        shippable=data["shippable"],
+        training={**state["config"], "steps": state["step"]},
+        metrics={k: round(v, 4) for k, v in state["metrics"].items()},
+        created=f"{datetime.now(UTC):%Y-%m-%d}",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.onnx"
+        _write(net, card, draft)
+        largest = parity(net, Model(draft))
+        said = f"ONNX Runtime and torch differ by {largest:.1e} at most over {PARITY_WINDOWS} windows"
+        if not largest <= TOLERANCE:
+            raise ParityError(f"{said}; allowed: {TOLERANCE:.0e}. Nothing was written.")
+        with atomic_write(out, "wb") as file:
+            file.write(draft.read_bytes())
+    size = out.stat().st_size / 1024
+    Console(stderr=True).print(f"{said} (allowed: {TOLERANCE:.0e}); {size:.0f} KiB", highlight=False)
+    return out
+
+
+def averaged(state: dict[str, Any]) -> NoiseNet:
+    """The network of a checkpoint with its averaged weights, ready to judge."""
+    net = NETS[state["config"]["net"]]()
+    weights = {k.removeprefix("module."): v for k, v in state["average"].items() if k != "n_averaged"}
+    net.load_state_dict(weights)
+    return net.eval()
+
+
+def _write(net: NoiseNet, card: Card, path: Path) -> None:
+    frames = FrontendConfig().frames(round(card.window_s * FrontendConfig().sample_rate))
+    example = (torch.zeros(1, frames, FrontendConfig().n_mels), torch.zeros(1))
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the exporter's own age
+        torch.onnx.export(
+            net, example, str(path), input_names=list(INPUTS), output_names=list(OUTPUTS), opset_version=17,
+            dynamo=False,
+        )  # fmt: skip
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    onnx.save(model, path)
+
+
+def parity(net: NoiseNet, model: Model) -> float:
+    """The largest difference of any output, logits and SNR in units of 10 dB, over many windows."""
+    worst = 0.0
+    for window, reference in parity_windows():
+        ours, _ = model(window, reference, model.initial_state())
+        with torch.no_grad():
+            theirs = [float(y) for y in net(torch.from_numpy(window)[None], torch.tensor([reference]))]
+        scale = np.array([1, 10, 1])
+        worst = max(worst, float((np.abs(np.array(ours) - np.array(theirs)) / scale).max()))
+    return worst
+
+
+def parity_windows() -> Iterator[tuple[NDArray[np.float32], float]]:
+    """Log-Mel windows (298, 40) of the voice and the noises of the demo clip at many gains, with references."""
+    clip = load_audio(Path(noisewatch.__file__).with_name("demo.flac"))
+    rng = np.random.default_rng(0)
+    for _ in range(PARITY_WINDOWS):
+        start = int(rng.integers(0, len(clip) - 48_000))
+        gain = np.float32(10 ** (rng.uniform(-50, 10) / 20))
+        yield LogMel().feed(clip[start : start + 48_000] * gain), float(rng.uniform(-45, -10))

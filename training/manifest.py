@@ -1,0 +1,139 @@
+"""Manifests: one csv row a recording, and the splits that keep the numbers honest."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+from numpy.typing import NDArray
+
+from noisewatch.errors import InputError
+from noisewatch.sinks import atomic_write
+
+SAMPLE_RATE = 16_000
+KINDS = ("speech", "noise", "rir")
+SPLITS = ("train", "val", "test")
+SHARES = (0.6, 0.2, 0.2)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recording. The fields are the columns of the csv, in order."""
+
+    path: str  # relative to the manifest's folder, or absolute
+    kind: str  # speech | noise | rir
+    source: str  # the collection it comes from
+    group: str  # speaker, or original recording of a noise or room; no group lies in two splits
+    seconds: float
+    split: str  # train | val | test; empty: not assigned yet
+    ship: str  # yes: weights trained on it may be shipped
+    floor_db: float | None  # speech: active level over the recording's own floor, dB
+    licence: str
+
+
+COLUMNS = tuple(f.name for f in fields(Row))
+
+
+def read_manifest(path: Path) -> list[Row]:
+    """Rows of a csv, or of `manifest.csv` in a folder. Paths come back absolute.
+
+    Raises InputError for a missing file, missing columns, an unknown kind or split, and for groups that
+    lie in two splits. Rows without a split are assigned 60/20/20 by group, the same way every time.
+    """
+    path = path / "manifest.csv" if path.is_dir() else path
+    if not path.is_file():
+        raise InputError(
+            f"no manifest at {path}. Make one with `noisewatch prepare --speech DIR --noise DIR -o data/`, "
+            "or a small generated set with `noisewatch prepare --demo -o data/`."
+        )
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [c for c in COLUMNS[:4] if c not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(f"{path} has no column {', '.join(missing)}; it needs: {', '.join(COLUMNS)}.")
+            rows = [_row(path, number, cells) for number, cells in enumerate(reader, start=2)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no csv in UTF-8: {error}.") from error
+    if not rows:
+        raise InputError(f"{path} lists no recording.")
+    rows = assign_splits(rows)
+    check_splits(rows)
+    return rows
+
+
+def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
+    cell = {c: (cells.get(c) or "").strip() for c in COLUMNS}
+    if cell["kind"] not in KINDS:
+        raise InputError(f"{path}, line {number}: kind is {cell['kind']!r}; allowed: {', '.join(KINDS)}.")
+    if cell["split"] not in (*SPLITS, ""):
+        raise InputError(f"{path}, line {number}: split is {cell['split']!r}; allowed: {', '.join(SPLITS)}.")
+    try:
+        seconds = float(cell["seconds"] or "nan")
+        floor_db = float(cell["floor_db"]) if cell["floor_db"] else None
+    except ValueError as error:
+        raise InputError(f"{path}, line {number}: {error}.") from error
+    where = str((path.parent / cell["path"]).absolute())
+    return Row(where, cell["kind"], cell["source"], cell["group"] or cell["path"], seconds, cell["split"],
+               cell["ship"] or "no", floor_db, cell["licence"])  # fmt: skip
+
+
+def write_manifest(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows as csv, complete or not at all. Paths inside the folder are written relative to it."""
+    folder = path.parent.absolute()
+    with atomic_write(path, newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            where = Path(row.path)
+            inside = where.relative_to(folder) if where.is_relative_to(folder) else where
+            floor = "" if row.floor_db is None else f"{row.floor_db:.1f}"
+            writer.writerow([inside, row.kind, row.source, row.group, f"{row.seconds:.2f}", row.split,
+                             row.ship, floor, row.licence])  # fmt: skip
+
+
+def assign_splits(rows: Sequence[Row], seed: int = 0) -> list[Row]:
+    """Give rows without a split one, 60/20/20 by group within each kind, so that no group is divided."""
+    split_of: dict[tuple[str, str, str], str] = {}
+    for kind in KINDS:
+        groups = sorted({(r.kind, r.source, r.group) for r in rows if r.kind == kind and not r.split})
+        order = np.random.default_rng(seed).permutation(len(groups))
+        val, test = (max(1, round(share * len(groups))) if len(groups) >= 3 else 0 for share in SHARES[1:])
+        for place, index in enumerate(order):
+            split_of[groups[index]] = "val" if place < val else "test" if place < val + test else "train"
+    return [r if r.split else replace(r, split=split_of[r.kind, r.source, r.group]) for r in rows]
+
+
+def check_splits(rows: Iterable[Row]) -> None:
+    """Raise InputError when a speaker or a noise recording lies in two splits: such numbers would lie."""
+    seen: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for r in rows:
+        seen[r.kind, r.source, r.group].add(r.split)
+    shared = [key for key, splits in seen.items() if len(splits) > 1]
+    if shared:
+        kind, source, group = shared[0]
+        raise InputError(
+            f"{len(shared)} group(s) lie in more than one split, the first: {kind} {source}/{group} in "
+            f"{' and '.join(sorted(seen[shared[0]]))}. A network would be tested on voices or noises that it "
+            "learned. Keep each group in one split, or leave the column `split` empty to have it filled."
+        )
+
+
+def load_audio(path: str | Path) -> NDArray[np.float32]:
+    """A recording as mono float32 (n,) at 16 kHz; raises InputError with the reason when it can't be."""
+    try:
+        samples, rate = sf.read(path, dtype="float32", always_2d=True)
+    except (sf.SoundFileError, OSError, RuntimeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    mono = samples.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise InputError(f"cannot read {path}: it has samples that are not finite")
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    return np.ascontiguousarray(mono, np.float32)

@@ -1,0 +1,317 @@
+"""The training loop: draw windows, step, validate on other voices and noises, keep the best."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import signal
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
+
+from noisewatch.errors import InputError, NoisewatchError, OutputError, UsageError
+from noisewatch.frontend import FrontendConfig
+from noisewatch.sinks import atomic_write
+
+from .dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE, Batch, Windows, batches
+from .manifest import Row, read_manifest
+from .mixing import Catalogue
+from .nets import NETS
+from .scores import roc_auc
+
+VALIDATION_SEED = 1_000_003  # added to the run's seed: validation windows are nobody's training windows
+VALIDATION_WINDOWS = 2048
+AVERAGE_STEPS = 500  # length of the weights' moving average; it is what ships
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a run depends on beside its data. Stored in the checkpoint."""
+
+    net: str = "bcresnet1"
+    epochs: int = 20
+    windows: int = 16_000  # per epoch
+    batch: int = 64
+    lr: float = 3e-3
+    weight_decay: float = 1e-2
+    warmup: float = 0.05  # share of the run
+    seed: int = 0
+    workers: int = 2
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch, one at least."""
+        return max(1, self.windows // self.batch)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in the run."""
+        return self.epochs * self.steps_per_epoch
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step: linear warm-up, then half a cosine down to 1 %."""
+        warm = max(1, int(self.warmup * self.steps))
+        if step < warm:
+            return self.lr * (step + 1) / warm
+        done = (step - warm) / max(1, self.steps - warm)
+        return self.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def losses(outputs: tuple[Tensor, Tensor, Tensor], targets: Tensor) -> Tensor:
+    """Weighted mean loss of a batch: noise (cross-entropy), SNR (Huber, 5 dB), voice (cross-entropy).
+
+    outputs: three of (B,); targets: (B, 5) as `dataset` lays them out. Windows of weight 0 do not count.
+    """
+    noise, snr, voice = outputs
+    weight, snr_weight = targets[:, NOISY_WEIGHT], targets[:, SNR_WEIGHT]
+    noisy = F.binary_cross_entropy_with_logits(noise, targets[:, NOISY], reduction="none")
+    error = F.smooth_l1_loss(snr / 5, targets[:, SNR].clamp(-10, 45) / 5, reduction="none")
+    spoken = F.binary_cross_entropy_with_logits(voice, targets[:, VOICE])
+    return (
+        (noisy * weight).sum() / weight.sum().clamp(min=1)
+        + 0.25 * (error * snr_weight).sum() / snr_weight.sum().clamp(min=1)
+        + 0.25 * spoken
+    )
+
+
+@torch.no_grad()
+def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
+    """Figures on the validation windows: loss, AUC over all, AUC where someone speaks, SNR error in dB."""
+    net.eval()
+    outputs = [net(x, reference) for x, reference, _ in validation]
+    noise, snr, voice = (torch.cat([o[i] for o in outputs]).float().cpu() for i in range(3))
+    targets = torch.cat([t for *_, t in validation]).cpu()
+    weight, noisy, spoken = targets[:, NOISY_WEIGHT] == 1, targets[:, NOISY] == 1, targets[:, VOICE] == 1
+    clean = targets[:, NOISY] == 0
+    scored = (targets[:, SNR_WEIGHT] == 1) & (targets[:, SNR] >= 0) & (targets[:, SNR] <= 30)
+    return {
+        "loss": float(losses((noise, snr, voice), targets)),
+        "auc": roc_auc(noise[weight & clean], noise[weight & noisy]),
+        "auc_speech": roc_auc(noise[weight & clean & spoken], noise[weight & noisy & spoken]),
+        "snr_mae_db": float((snr - targets[:, SNR])[scored].abs().mean()),
+        "auc_voice": roc_auc(voice[~spoken], voice[spoken]),
+    }
+
+
+def train(data: Path, out: Path, config: TrainConfig, *, resume: bool = False) -> Path:
+    """Train a network on a manifest; returns the best checkpoint's path.
+
+    Writes `last.pt`, `best.pt` and `log.csv` into the folder `out`. A run stopped by Ctrl-C goes on from
+    its last step with resume=True. Raises InputError for data that cannot teach, OutputError for a folder
+    that cannot be written, NoisewatchError when the loss is no longer a number.
+    """
+    console = Console(stderr=True)
+    if config.net not in NETS:
+        raise UsageError(f"no network is called {config.net!r}; there are: {', '.join(NETS)}.")
+    last = out / "last.pt"
+    if last.exists() and not resume:
+        raise OutputError(f"{out} holds a run already. Go on with --resume, or name another folder with -o.")
+    state = load_checkpoint(last) if resume else None
+    if state is not None:
+        # What shaped the run so far stays; how long and with how many hands it goes on may change.
+        config = replace(TrainConfig(**state["config"]), epochs=config.epochs, workers=config.workers)
+
+    rows = read_manifest(data)
+    catalogue, skipped = Catalogue.load(rows, "train")
+    held_out, more = Catalogue.load(rows, "val")
+    for sentence in (skipped + more)[:10]:
+        console.print(f"left out: {sentence}", highlight=False, markup=False)
+    if len(skipped + more) > 10:
+        console.print(f"left out: {len(skipped + more) - 10} more")
+    minutes = sum(len(r.samples) for r in catalogue.speech + catalogue.noise) / 16_000 / 60
+    console.print(
+        f"{config.net} on {len(catalogue.speech)} speech and {len(catalogue.noise)} noise recordings "
+        f"({minutes:.0f} minutes), {len(catalogue.rooms)} rooms -> {out}",
+        highlight=False,
+    )
+
+    torch.manual_seed(config.seed)
+    torch.set_num_threads(os.cpu_count() or 1)
+    fabric = Fabric(accelerator="auto", devices=1)
+    fabric.launch()
+    bare = NETS[config.net]()
+    optimizer = torch.optim.AdamW(bare.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    average = AveragedModel(bare, avg_fn=_moving_average, use_buffers=True)
+    step, best = 0, -math.inf
+    if state is not None:
+        bare.load_state_dict(state["net"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, best = state["step"], state["best"]
+    net, optimizer = fabric.setup(bare, optimizer)
+    average.to(fabric.device)
+    credits = data_card(rows)
+
+    def save(path: Path, metrics: dict[str, float] | None = None) -> None:
+        save_checkpoint(path, {
+            "config": asdict(config), "frontend": asdict(FrontendConfig()), "step": step, "best": best,
+            "net": bare.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
+            "metrics": metrics or {}, "data": json.dumps(credits),
+        })  # fmt: skip
+
+    validation = [
+        fabric.to_device(b)
+        for b in batches(
+            Windows(held_out, config.seed + VALIDATION_SEED, VALIDATION_WINDOWS),
+            256, 0, VALIDATION_WINDOWS // 256, config.workers,
+        )
+    ]  # fmt: skip
+    windows = Windows(catalogue, config.seed, config.steps * config.batch)
+    supply = batches(windows, config.batch, step, config.steps, config.workers)
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}  rate {task.fields[rate]:.1e}  best {task.fields[best]:.4f}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    try:
+        with _stop_at_sigterm(), Progress(*columns, console=console) as progress:
+            task = progress.add_task(
+                "", total=config.steps, completed=step, epoch=1, epochs=config.epochs, loss=0.0, rate=0.0,
+                best=max(best, 0.0),
+            )  # fmt: skip
+            smooth = None
+            for batch in supply:
+                for group in optimizer.param_groups:
+                    group["lr"] = config.rate(step)
+                net.train()
+                x, reference, targets = fabric.to_device(batch)
+                loss = losses(net(x, reference), targets)
+                if not torch.isfinite(loss):
+                    raise NoisewatchError(
+                        f"the loss is {loss.item()} at step {step}; the last good checkpoint is kept in {out}. "
+                        "Go on with --resume and a lower --lr."
+                    )
+                optimizer.zero_grad()
+                fabric.backward(loss)
+                fabric.clip_gradients(net, optimizer, max_norm=5.0)
+                optimizer.step()
+                average.update_parameters(bare)
+                step += 1
+                smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
+                epoch = -(-step // config.steps_per_epoch)
+                progress.update(
+                    task,
+                    completed=step,
+                    epoch=epoch,
+                    loss=smooth,
+                    rate=config.rate(step),
+                    best=max(best, 0.0),
+                )
+                if step % config.steps_per_epoch == 0:
+                    metrics = validate(average.module, validation)
+                    if merit(metrics) > best:
+                        best = merit(metrics)
+                        save(out / "best.pt", metrics)
+                    save(last, metrics)
+                    _log(out / "log.csv", {"epoch": epoch, "step": step, "train_loss": smooth, **metrics})
+                    progress.console.print(
+                        f"epoch {epoch}: loss {smooth:.3f}, on other voices and noises AUC {metrics['auc']:.4f}, "
+                        f"with speech {metrics['auc_speech']:.4f}, SNR within {metrics['snr_mae_db']:.1f} dB",
+                        highlight=False,
+                    )
+    except (KeyboardInterrupt, SystemExit):
+        save(last)
+        console.print(f"stopped at step {step} of {config.steps}; go on with: noisewatch train {data} -o {out} "
+                      "--resume", highlight=False, soft_wrap=True)  # fmt: skip
+        raise
+    return out / "best.pt"
+
+
+def merit(metrics: dict[str, float]) -> float:
+    """What the best checkpoint is chosen by: verdicts with a voice and verdicts over everything count alike."""
+    values = [metrics["auc"], metrics["auc_speech"]]
+    return float(np.nanmean(values)) if not np.isnan(values).all() else -1.0
+
+
+def data_card(rows: list[Row]) -> dict[str, Any]:
+    """What the weights learned from: sources, minutes, licences, and whether all of it may be shipped."""
+    used = [r for r in rows if r.split == "train"]
+    sources = [
+        {
+            "kind": kind,
+            "source": source,
+            "minutes": round(sum(r.seconds for r in used if (r.kind, r.source) == (kind, source)) / 60, 1),
+            "licence": "; ".join(sorted({r.licence for r in used if (r.kind, r.source) == (kind, source)})),
+        }
+        for kind, source in sorted({(r.kind, r.source) for r in used})
+    ]
+    return {
+        "sources": sources,
+        "shippable": all(r.ship == "yes" for r in rows if r.split in ("train", "val")),
+    }
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Tensors and plain values only, complete or not at all."""
+    with atomic_write(path, "wb") as file:
+        torch.save(state, file)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint written by `train`. Runs no code from it. Raises InputError when it is none."""
+    if not path.is_file():
+        raise InputError(f"no checkpoint at {path}. `noisewatch train DATA -o {path.parent}` makes one.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        state["config"], state["net"]
+    except Exception as error:
+        raise InputError(f"{path} is no checkpoint of noisewatch: {str(error).splitlines()[0]}") from error
+    if state["frontend"] != asdict(FrontendConfig()):
+        raise InputError(f"{path} was trained on another front end: {state['frontend']}. Train again.")
+    return dict(state)
+
+
+def _moving_average(average: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
+    # A plain mean at first, so that a short run is not averaged with its random start.
+    return average + (value - average) / min(int(count) + 1, AVERAGE_STEPS)
+
+
+def _log(path: Path, values: dict[str, Any]) -> None:
+    try:
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, ["utc", *values])
+            if new:
+                writer.writeheader()
+            rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
+            writer.writerow({"utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **rounded})
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}.") from error
+
+
+class _stop_at_sigterm:
+    """SIGTERM as SystemExit(143), so that it saves like Ctrl-C."""
+
+    def __enter__(self) -> None:
+        def stop(*_: object) -> None:
+            raise SystemExit(143)
+
+        self.before = signal.signal(signal.SIGTERM, stop)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self.before)
+
+
+def newest_run(folder: Path = Path("runs")) -> Path:
+    """The run under `folder` whose checkpoint is newest; raises InputError when there is none."""
+    found = sorted(folder.glob("*/last.pt"), key=lambda p: p.stat().st_mtime)
+    if not found:
+        raise InputError(f"no run under {folder}/. `noisewatch train` makes one, or name a run's folder.")
+    return found[-1].parent
+
+
+def new_run(folder: Path = Path("runs")) -> Path:
+    """A folder for a run that nobody named: its date and time."""
+    return folder / f"{datetime.now():%Y-%m-%d_%H%M%S}"
