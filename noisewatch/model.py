@@ -104,8 +104,12 @@ class Model:
             )
         self.frames: int = shape[1]
         self._carried = {n: tuple(i.shape) for n, i in inputs.items() if n not in INPUTS}
-        if any(name not in outputs for name in self._carried):
-            raise ModelError(f"{path} takes state {', '.join(self._carried)} and does not give it back.")
+        self._outputs = [*OUTPUTS, *(f"{name}_out" for name in self._carried)]
+        missing = [f"{name}_out" for name in self._carried if f"{name}_out" not in outputs]
+        if missing:
+            raise ModelError(
+                f"{path} takes state and does not give it back: it has no output {', '.join(missing)}."
+            )
 
     def _card(self) -> Card:
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
@@ -134,7 +138,7 @@ class Model:
     def __call__(self, window: Frames, reference_dbfs: float, state: Carried) -> tuple[Output, Carried]:
         """Judge the newest frames (frames, mels); returns the output and the state for the next decision."""
         feeds = {"logmel": window[None], "reference": np.array([reference_dbfs], np.float32), **state}
-        noise, snr_db, voice, *carried = self._session.run([*OUTPUTS, *self._carried], feeds)
+        noise, snr_db, voice, *carried = self._session.run(self._outputs, feeds)
         output = Output(noise.item(), snr_db.item(), voice.item())
         return output, dict(zip(self._carried, carried, strict=True))
 

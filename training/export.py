@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import noisewatch
-from noisewatch.errors import InputError, ModelError, ParityError
+from noisewatch.errors import InputError, ParityError, UsageError
 from noisewatch.frontend import FrontendConfig, LogMel
 from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
 from noisewatch.sinks import atomic_write
@@ -46,7 +46,7 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
         raise InputError(f"{checkpoint} holds a network called {net_name!r}; this version has: {', '.join(NETS)}.")
     out = checkpoint.with_name(f"{net_name}.onnx") if out is None else out
     if out.suffix != ".onnx":
-        raise ModelError(f"{out} does not end in .onnx; name the file that way, so that `listen --model` takes it.")
+        raise UsageError(f"{out} does not end in .onnx; name the file that way, so that `listen --model` takes it.")
     net = averaged(state)
     data = json.loads(state["data"])
     card = Card(

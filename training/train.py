@@ -32,7 +32,7 @@ from .nets import NETS
 from .scores import roc_auc
 
 VALIDATION_SEED = 1_000_003  # added to the run's seed: validation windows are nobody's training windows
-VALIDATION_WINDOWS = 2048
+VALIDATION_BATCH = 128
 AVERAGE_STEPS = 500  # length of the weights' moving average; it is what ships
 
 
@@ -54,6 +54,11 @@ class TrainConfig:
     def steps_per_epoch(self) -> int:
         """Optimiser steps in an epoch, one at least."""
         return max(1, self.windows // self.batch)
+
+    @property
+    def validation_batches(self) -> int:
+        """Batches of 128 windows that each epoch is judged on: an eighth of its windows, 2048 at most."""
+        return min(16, max(1, self.windows // 1024))
 
     @property
     def steps(self) -> int:
@@ -161,13 +166,9 @@ def train(data: Path, out: Path, config: TrainConfig, *, resume: bool = False) -
             "metrics": metrics or {}, "data": json.dumps(credits),
         })  # fmt: skip
 
-    validation = [
-        fabric.to_device(b)
-        for b in batches(
-            Windows(held_out, config.seed + VALIDATION_SEED, VALIDATION_WINDOWS),
-            256, 0, VALIDATION_WINDOWS // 256, config.workers,
-        )
-    ]  # fmt: skip
+    judged = Windows(held_out, config.seed + VALIDATION_SEED, config.validation_batches * VALIDATION_BATCH)
+    fixed = batches(judged, VALIDATION_BATCH, 0, config.validation_batches, config.workers)
+    validation = [fabric.to_device(b) for b in fixed]
     windows = Windows(catalogue, config.seed, config.steps * config.batch)
     supply = batches(windows, config.batch, step, config.steps, config.workers)
     columns = (

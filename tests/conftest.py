@@ -1,0 +1,111 @@
+"""Real parts for the tests: the real command, a real PortAudio microphone, real recordings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+ROOT = Path(__file__).parent.parent
+DEMO = ROOT / "noisewatch" / "demo.flac"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """The `noisewatch` command in a process of its own, away from the clone."""
+
+    def run(*args: object, timeout: float = 60, env: dict[str, str] | None = None, **more: Any):
+        command = [sys.executable, "-m", "noisewatch", *map(str, args)]
+        more.setdefault("cwd", "/tmp")
+        more.setdefault("text", True)
+        return subprocess.run(
+            command, capture_output=True, timeout=timeout, env={**os.environ, **(env or {})}, **more
+        )
+
+    return run
+
+
+def lines(text: str, kind: str = "reading") -> list[dict[str, Any]]:
+    """The JSON lines of a type."""
+    return [item for line in text.splitlines() if (item := json.loads(line))["type"] == kind]
+
+
+@pytest.fixture(scope="session")
+def voice() -> np.ndarray:
+    """The clean beginning of the demo clip: 6 s of a voice, float32 at 16 kHz."""
+    samples, _ = sf.read(DEMO, dtype="float32", frames=6 * 16_000)
+    return samples
+
+
+@pytest.fixture(scope="session")
+def noisy_voice(voice: np.ndarray) -> np.ndarray:
+    """The same 6 s with noise as loud as the voice."""
+    rng = np.random.default_rng(1)
+    return (voice + rng.standard_normal(len(voice)) * 0.05).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real recordings, where there is one."""
+    folder = os.environ.get("NOISEWATCH_DATA")
+    if not folder:
+        pytest.skip("NOISEWATCH_DATA names no folder of real recordings")
+    return Path(folder)
+
+
+@dataclass
+class VirtualMicrophone:
+    """A PulseAudio null sink: what is played into it comes out of PortAudio's device `pulse`."""
+
+    env: dict[str, str]
+
+    def play(self, path: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["paplay", "-d", "mic", str(path)], env=self.env)
+
+
+@pytest.fixture(scope="session")
+def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
+    """A private PulseAudio daemon; a skip where it or PortAudio is not installed."""
+    for program, package in (("pulseaudio", "pulseaudio"), ("paplay", "pulseaudio-utils")):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed (Debian: {package}), so there is no virtual microphone")
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        pytest.skip("the PortAudio library is not installed (Debian: libportaudio2)")
+    home = tmp_path_factory.mktemp("pulse")
+    home.chmod(0o700)
+    (home / ".asoundrc").write_text("pcm.!default { type pulse }\nctl.!default { type pulse }\n")
+    env = {
+        **os.environ,
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home),
+        "PULSE_SERVER": f"unix:{home}/pulse/native",
+    }
+    command = ["pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no"]
+    modules = ["-L", "module-null-sink sink_name=mic rate=48000", "-L", "module-native-protocol-unix"]
+    log = (home / "log").open("wb")
+    daemon = subprocess.Popen([*command, *modules], env=env, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 15
+        while subprocess.run(["pactl", "info"], env=env, capture_output=True, check=False).returncode:
+            if time.monotonic() > deadline or daemon.poll() is not None:
+                pytest.skip(f"PulseAudio did not start: {(home / 'log').read_text()[-300:]}")
+            time.sleep(0.1)
+        yield VirtualMicrophone(env)
+    finally:
+        daemon.terminate()
+        daemon.wait(10)
+        log.close()

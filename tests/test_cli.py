@@ -1,0 +1,258 @@
+"""The real command, as a person or a script runs it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from conftest import DEMO, lines
+
+import noisewatch
+
+FAST = ("--fast", "--json")
+FIELDS = [
+    "type", "time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "warnings", "reference",
+]  # fmt: skip
+
+
+def test_bare_says_what_it_is_and_what_to_do(run):
+    done = run()
+    assert done.returncode == 0
+    for command in ("noisewatch listen demo", "noisewatch listen", "noisewatch devices"):
+        assert command in done.stdout
+    assert run("--version").stdout == f"noisewatch {noisewatch.__version__}\n"
+
+
+def test_the_demo_is_clean_then_noisy_then_clean(run):
+    done = run("listen", "demo", *FAST)
+    assert done.returncode == 0, done.stderr
+    readings = lines(done.stdout)
+    assert list(readings[0]) == FIELDS
+    assert readings[0]["time"] == 3.0
+    assert [r["time"] for r in readings[:3]] == [3.0, 3.1, 3.2]
+    states = "".join(r["state"][0] for r in readings)
+    assert states.strip("c").strip("n") == "", f"one stretch of noise, clean around it: {states}"
+    assert states.startswith("c")
+    assert states.endswith("c")
+    assert "n" in states
+    assert [e["event"] for e in lines(done.stdout, "event")] == ["noise_start", "noise_end"]
+    end = lines(done.stdout, "event")[-1]
+    assert end["duration"] == pytest.approx(end["end"] - end["onset"], abs=1e-3)
+    assert "noisy" in done.stderr
+
+
+def test_the_same_file_gives_the_same_lines(run):
+    assert run("listen", DEMO, *FAST).stdout == run("listen", "demo", *FAST).stdout
+
+
+def test_seconds_hop_and_threshold(run):
+    readings = lines(run("listen", "demo", *FAST, "--seconds", 6, "--hop", 0.5).stdout)
+    assert [r["time"] for r in readings] == [3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0]
+    strict = lines(run("listen", "demo", *FAST, "--threshold", 0.99).stdout)
+    loose = lines(run("listen", "demo", *FAST, "--threshold", 0.1).stdout)
+    assert sum(r["state"] == "noisy" for r in strict) < sum(r["state"] == "noisy" for r in loose)
+
+
+def test_paced_as_if_live(run):
+    began = time.monotonic()
+    run("listen", "demo", "--json", "--seconds", 4)
+    assert time.monotonic() - began >= 3.9
+
+
+def test_plain_lines_where_there_is_no_terminal(run):
+    done = run("listen", "demo", "--fast")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert done.stdout.startswith("00:03.0  clean")
+    assert 20 <= len(done.stdout.splitlines()) <= 60
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+def test_a_wav_through_a_pipe(run, tmp_path: Path, subtype: str):
+    samples, rate = sf.read(DEMO, frames=16_000 * 5)
+    sf.write(tmp_path / "a.wav", np.stack([samples, samples], 1), rate, subtype=subtype)
+    data = (tmp_path / "a.wav").read_bytes()
+    done = run("listen", "-", "--json", input=data, text=False)
+    assert done.returncode == 0, done.stderr
+    piped, direct = lines(done.stdout.decode()), lines(run("listen", tmp_path / "a.wav", *FAST).stdout)
+    assert [r["noise"] for r in piped] == pytest.approx([r["noise"] for r in direct], abs=1e-3)
+
+
+def test_raw_samples_through_a_pipe_that_ends_early(run):
+    samples, _ = sf.read(DEMO, frames=16_000 * 4, dtype="int16")
+    data = samples.tobytes()[:-1]  # half a sample is missing
+    done = run("listen", "-", "--raw-rate", 16_000, "--json", input=data, text=False)
+    assert done.returncode == 0, done.stderr
+    assert len(lines(done.stdout.decode())) == 10
+
+
+def test_ffmpeg_style_wav_header_without_a_length(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, frames=16_000 * 4)
+    sf.write(tmp_path / "a.wav", samples, rate)
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"  # what ffmpeg writes when it cannot seek
+    done = run("listen", "-", "--json", input=bytes(data), text=False)
+    assert done.returncode == 0, done.stderr
+    assert len(lines(done.stdout.decode())) == 11
+
+
+def test_eight_channels_and_192_khz(run, tmp_path: Path):
+    samples, _ = sf.read(DEMO, frames=16_000 * 4)
+    many = np.zeros((len(samples), 8))
+    many[:, 4] = samples
+    sf.write(tmp_path / "many.wav", many, 16_000)
+    fifth = lines(run("listen", tmp_path / "many.wav", *FAST, "--channel", 5).stdout)
+    plain = lines(run("listen", "demo", *FAST, "--seconds", 4).stdout)
+    assert [r["noise"] for r in fifth] == pytest.approx([r["noise"] for r in plain], abs=0.01)
+    assert run("listen", tmp_path / "many.wav", *FAST).returncode == 0
+    sf.write(tmp_path / "fast.wav", np.repeat(samples, 12), 192_000)
+    assert len(lines(run("listen", tmp_path / "fast.wav", *FAST).stdout)) == 11
+
+
+def _bad(tmp_path: Path, name: str) -> Path:
+    path = tmp_path / name
+    demo, rate = sf.read(DEMO, dtype="float32")
+    if name == "empty.wav":
+        path.touch()
+    elif name == "text.wav":
+        path.write_text("this is no audio")
+    elif name == "folder":
+        path.mkdir()
+    elif name == "none.wav":
+        sf.write(path, np.zeros(0), 16_000)
+    elif name == "one.wav":
+        sf.write(path, np.ones(1) * 0.1, 16_000)
+    elif name == "silent.wav":
+        sf.write(path, np.zeros(80_000), 16_000)
+    elif name == "nan.wav":
+        demo[50_000] = np.nan
+        sf.write(path, demo, rate, subtype="FLOAT")
+    elif name == "inf.wav":
+        demo[50_000] = np.inf
+        sf.write(path, demo, rate, subtype="FLOAT")
+    elif name == "cut.flac":
+        path.write_bytes(DEMO.read_bytes()[:150_000])
+    elif name == "film.mp4":
+        path.write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(100))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("missing.wav", "no file at"),
+        ("empty.wav", "is empty"),
+        ("text.wav", "no audio that can be read"),
+        ("folder", "is a folder"),
+        ("none.wav", "0 samples"),
+        ("one.wav", "less than 1 s"),
+        ("silent.wav", "silent"),
+        ("nan.wav", "not finite"),
+        ("inf.wav", "not finite"),
+        ("cut.flac", "is damaged"),
+        ("film.mp4", "ffmpeg"),
+    ],
+)
+def test_bad_recordings_get_a_sentence(run, tmp_path: Path, name: str, sentence: str):
+    done = run("listen", _bad(tmp_path, name), *FAST)
+    assert done.returncode == 6
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    for line in done.stdout.splitlines():
+        json.loads(line)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "sentence"),
+    [
+        (("listen", "demo", "--hop", "0.015"), 2, "multiples of 0.01"),
+        (("listen", "demo", "--threshold", "2"), 2, "0.05 to 0.99"),
+        (("listen", "demo", "--seconds", "0"), 2, "more than 0"),
+        (("listen", "demo", "--channel", "2"), 2, "no channel 2"),
+        (("listen", "demo", "--channel", "0"), 2, "count from 1"),
+        (("listen", "demo", "--device", "3"), 2, "give one of the two"),
+        (("listen", "demo", "--raw-rate", "8000"), 2, "listen -"),
+        (("listen", "--nonsense"), 2, "No such option"),
+        (("prepare",), 2, "--demo"),
+        (("train", "nowhere"), 6, "noisewatch prepare"),
+        (("export-onnx", "nowhere"), 6, "no checkpoint at nowhere"),
+    ],
+)
+def test_wrong_arguments_get_a_sentence(run, tmp_path: Path, args: tuple[str, ...], code: int, sentence: str):
+    done = run(*args, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("data", "sentence"), [(b"", "no WAV"), (b"RIFF", "no WAV"), (b"hello" * 50, "no WAV")])
+def test_a_pipe_without_audio(run, data: bytes, sentence: str):
+    done = run("listen", "-", "--json", input=data, text=False)
+    assert done.returncode == 6
+    assert sentence in done.stderr.decode()
+    done = run("listen", "-", "--raw-rate", 16_000, "--json", input=b"", text=False)
+    assert done.returncode == 6
+    assert "ended before" in done.stderr.decode()
+
+
+def test_a_reader_that_has_enough_ends_it_quietly():
+    command = f"{sys.executable} -m noisewatch listen demo --json --fast | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd="/tmp", check=False)
+    reading, code = done.stdout.splitlines()
+    assert json.loads(reading)["type"] == "reading"
+    assert code == "0"
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_it_in_order(number: int, code: int):
+    command = [sys.executable, "-m", "noisewatch", "listen", "demo", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/tmp"
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(number)
+        rest, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert json.loads(first)["time"] == 3.0
+    assert all(json.loads(line) for line in rest.splitlines())
+    assert "heard" in err
+    assert "Traceback" not in err
+
+
+def test_no_microphone_suggests_the_demo(run, tmp_path: Path):
+    pytest.importorskip("sounddevice", exc_type=OSError, reason="the PortAudio library is not installed")
+    # No configuration that names a sound server, and none in reach.
+    env = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "PULSE_SERVER": "unix:/nowhere"}
+    if run("devices", env=env).returncode == 0:
+        pytest.skip("this machine has a microphone")
+    done = run("listen", env=env)
+    assert done.returncode == 4
+    assert "noisewatch listen demo" in done.stderr
+    assert "ALSA" not in done.stderr
+
+
+def test_no_portaudio_names_the_package(run, tmp_path: Path):
+    # A stand-in that fails as the real module does without its library.
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+    done = run("devices", env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 4
+    assert "libportaudio2" in done.stderr
+    assert run("listen", "demo", *FAST, "--seconds", 4, env={"PYTHONPATH": str(tmp_path)}).returncode == 0
+
+
+def test_without_the_training_extra_it_says_which_line_brings_it(run, tmp_path: Path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
+    done = run("train", env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 2
+    assert "pip install 'noisewatch[train]'" in done.stderr
+    assert "Traceback" not in done.stderr

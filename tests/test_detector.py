@@ -1,0 +1,96 @@
+"""Drawn timelines: a reading every 0.1 s above, the state that it gives below.
+
+Readings: `n` noise 0.9, `m` between the thresholds 0.4, `.` clean 0.1, `u` cannot be judged.
+States: `C` clean, `N` noisy, `?` unknown.
+"""
+
+import pytest
+
+from noisewatch.detector import Detector, DetectorConfig
+from noisewatch.errors import UsageError
+
+NOISE = {"n": 0.9, "m": 0.4, ".": 0.1, "u": None}
+STATE = {"clean": "C", "noisy": "N", "unknown": "?"}
+
+
+def play(timeline: str, hop_s: float = 0.1, **config: float):
+    detector = Detector(DetectorConfig(**config), hop_s=hop_s)
+    states, events = "", []
+    for i, letter in enumerate(timeline):
+        state, found = detector.update(3 + i * hop_s, NOISE[letter], "digital_silence")
+        states += STATE[state]
+        events += found
+    return states, events, detector
+
+
+@pytest.mark.parametrize(
+    ("readings", "states"),
+    [
+        # Noise is called after 0.3 s and is over after 1.0 s without it.
+        ("....nnnnn...............", "CCCCCCNNNNNNNNNNNNCCCCCC"),
+        # A click of 0.2 s is no noise.
+        ("....nn....nn......", "CCCCCCCCCCCCCCCCCC"),
+        # Between the thresholds nothing changes, in neither state.
+        ("mmmmmmmmmm", "CCCCCCCCCC"),
+        ("nmmmmmmmmmmmmmmmmm", "NNNNNNNNNNNNNNNNNN"),
+        # A breath of 0.9 s in the noise does not end it.
+        ("nnnn.........nnn", "NNNNNNNNNNNNNNNN"),
+        # The first reading decides at once; there is no verdict to hold on to.
+        ("n", "N"),
+        (".", "C"),
+        # Unknown at once, and the verdict of before is back when it was short.
+        ("nnnuunnn", "NNN??NNN"),
+        # What comes after a real loss is decided afresh.
+        ("nnnuuuuuuuuuuuu...", "NNN????????????CCC"),
+        ("...uuuuuuuuuuuun", "CCC????????????N"),
+        # After noise ended, none begins within the cooldown of 1 s from its end.
+        ("n" + "." * 10 + "nnnn", "N" * 10 + "C" * 3 + "NN"),
+    ],
+)
+def test_states(readings: str, states: str):
+    assert play(readings)[0] == states
+
+
+def test_cooldown_holds_back_the_next_noise():
+    readings = "n" + "." * 10 + "nnnnnnnn"
+    assert play(readings, cooldown_s=1.6)[0] == "N" * 10 + "C" * 7 + "NN"
+
+
+def test_events_carry_the_whole_noise():
+    _, events, _ = play("....nnnmn...............")
+    assert [e.event for e in events] == ["noise_start", "noise_end"]
+    start, end = events
+    assert start.time == pytest.approx(3.6)  # decided at its third reading
+    assert start.onset == pytest.approx(3.4)  # begun with its first
+    assert end.onset == pytest.approx(3.4)
+    assert end.end == pytest.approx(3.9)
+    assert end.duration == pytest.approx(0.5)
+    assert end.peak == 0.9
+    assert end.mean == pytest.approx((4 * 0.9 + 0.4) / 5)
+
+
+def test_a_lost_input_ends_the_noise_and_is_reported_once():
+    _, events, _ = play("nnn" + "u" * 20 + "...")
+    assert [e.event for e in events] == ["noise_start", "noise_end", "input_lost", "input_back"]
+    assert events[1].end == pytest.approx(3.3)
+    assert events[2].onset == pytest.approx(3.3)
+    assert events[2].time == pytest.approx(4.2)  # unknown for 1 s
+    assert events[2].reason == "digital_silence"
+
+
+def test_the_end_of_the_stream_ends_the_noise_once():
+    *_, detector = play("nnnnn")
+    (end,) = detector.finish(3.5)
+    assert (end.event, end.onset, end.end) == ("noise_end", 3.0, 3.5)
+    assert detector.finish(3.5) == []
+
+
+def test_a_reading_stands_for_its_hop():
+    assert play(".n.", hop_s=3.0)[0] == "CNC"
+
+
+def test_off_lies_a_step_below_on():
+    assert DetectorConfig(threshold=0.7).off == pytest.approx(0.5)
+    assert DetectorConfig(threshold=0.1).off == pytest.approx(0.05)
+    with pytest.raises(UsageError, match=r"1\.5.*0\.05 to 0\.99"):
+        DetectorConfig(threshold=1.5)

@@ -1,0 +1,171 @@
+import threading
+
+import numpy as np
+import pytest
+
+import noisewatch
+from noisewatch import InputError, NoiseDetector, UsageError
+
+
+@pytest.fixture(scope="module")
+def detector() -> NoiseDetector:
+    return NoiseDetector()
+
+
+def test_public_names_exist():
+    assert all(hasattr(noisewatch, name) for name in noisewatch.__all__)
+
+
+def test_the_first_reading_comes_at_exactly_48000_samples(detector: NoiseDetector, voice: np.ndarray):
+    stream = detector.stream()
+    assert stream.push(voice[:47_999]) == []
+    (first,) = stream.push(voice[47_999:48_000])
+    assert first.time == 3.0
+    assert [r.time for r in stream.push(voice[48_000:51_200])] == [3.1, 3.2]
+
+
+@pytest.mark.parametrize("size", [1, 159, 1600, 5000])
+def test_any_chunking_gives_the_same_readings(detector: NoiseDetector, noisy_voice: np.ndarray, size: int):
+    clip = noisy_voice[: 64_000 if size > 1 else 48_400]
+    whole = detector.stream(hop=0.05 if size == 1 else 0.1).push(clip)
+    stream = detector.stream(hop=0.05 if size == 1 else 0.1)
+    parts = [r for i in range(0, len(clip), size) for r in stream.push(clip[i : i + size])]
+    assert parts == whole
+    assert len(whole) >= 1
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 192_000])
+def test_any_rate_is_resampled(detector: NoiseDetector, noisy_voice: np.ndarray, rate: int):
+    import soxr
+
+    stream = detector.stream()
+    other = soxr.resample(noisy_voice, 16_000, rate)
+    readings = [r for i in range(0, len(other), 1000) for r in stream.push(other[i : i + 1000], sample_rate=rate)]
+    readings += [r for r in stream.finish() if isinstance(r, noisewatch.Reading)]
+    assert readings[-1].time == pytest.approx(6.0, abs=0.1)
+    # Below 8 kHz of rate the noise itself loses its upper half.
+    tolerance = 0.3 if rate == 8_000 else 0.02
+    assert readings[-1].noise == pytest.approx(detector.stream().push(noisy_voice)[-1].noise, abs=tolerance)
+
+
+def test_int16_is_the_same_audio(detector: NoiseDetector, voice: np.ndarray):
+    pcm = np.round(voice * 32768).astype(np.int16)
+    assert detector.stream().push(pcm) == detector.stream().push(pcm / np.float32(32768))
+
+
+def test_noise_is_noisy_and_a_voice_is_clean(detector: NoiseDetector, voice: np.ndarray, noisy_voice: np.ndarray):
+    clean, noisy = detector.stream().push(voice)[-1], detector.stream().push(noisy_voice)[-1]
+    assert clean.state == "clean"
+    assert noisy.state == "noisy"
+    assert noisy.snr_db is not None
+    assert clean.voice is not None
+    assert clean.voice > 0.5
+    assert noisy.snr_db < 15
+
+
+@pytest.mark.parametrize("gain_db", [-30, -12, 10])
+def test_gain_does_not_change_the_verdict(detector: NoiseDetector, noisy_voice: np.ndarray, gain_db: int):
+    gain = np.float32(10 ** (gain_db / 20))
+    plain, scaled = (detector.stream().push(x)[-1] for x in (noisy_voice, noisy_voice * gain))
+    assert scaled.state == plain.state
+    assert scaled.noise == pytest.approx(plain.noise, abs=0.1)
+
+
+def test_digital_silence_never_reads_clean(detector: NoiseDetector, voice: np.ndarray):
+    (silent,) = detector.stream().push(np.zeros(48_000, np.float32))
+    assert (silent.state, silent.reason, silent.noise, silent.level_dbfs) == (
+        "unknown",
+        "digital_silence",
+        None,
+        None,
+    )
+    (stuck,) = detector.stream().push(np.full(48_000, 0.25, np.float32))
+    assert (stuck.state, stuck.reason) == ("unknown", "dead_channel")
+    # Muted while running: unknown half a second later, whatever the window remembers.
+    stream = detector.stream()
+    stream.push(voice[:64_000])
+    muted = stream.push(np.zeros(48_000, np.float32))
+    assert all(r.state == "unknown" for r in muted[5:])
+    # And after that it takes a second of sound to judge again.
+    back = stream.push(voice[:32_000])
+    assert [r.state for r in back[:9]] == ["unknown"] * 9
+    assert back[-1].state != "unknown"
+    assert "gated" in back[-1].warnings
+
+
+def test_clipping_is_marked(detector: NoiseDetector, voice: np.ndarray):
+    reading = detector.stream().push(np.clip(voice[:48_000] * 30, -1, 1))[-1]
+    assert "clipping" in reading.warnings
+    assert detector.stream().push(voice[:48_000])[-1].warnings == ()
+
+
+def test_a_short_stream_gets_one_reading_at_its_end(detector: NoiseDetector, voice: np.ndarray):
+    stream = detector.stream()
+    assert stream.push(voice[:20_000]) == []
+    reading = next(stream.finish())
+    assert (reading.time, reading.warnings) == (1.25, ("short",))
+    assert reading.noise is not None
+    stream = detector.stream()
+    stream.push(voice[:15_999])
+    (reading,) = stream.finish()
+    assert (reading.state, reading.reason) == ("unknown", "too_short")
+
+
+def test_the_reference_is_taken_from_a_clean_voice(detector: NoiseDetector, voice: np.ndarray):
+    stream = detector.stream()
+    quiet = voice * np.float32(0.1)
+    readings = stream.push(quiet)
+    assert readings[0].reference == "assumed"
+    assert readings[-1].reference == "heard"
+    assert stream.reference_dbfs == pytest.approx(-44, abs=4)
+
+
+def test_a_lost_input_begins_a_new_window(detector: NoiseDetector, voice: np.ndarray):
+    stream = detector.stream()
+    stream.push(voice[:64_000])
+    reading, *_, event = stream.lose("stalled")
+    assert (reading.state, reading.reason, reading.time) == ("unknown", "stalled", 4.0)
+    assert event.event == "input_lost"
+    assert stream.push(voice[:47_999]) == []
+    assert [r.time for r in stream.push(voice[47_999:48_000])] == [7.0]
+
+
+def test_behind_it_skips_to_the_newest_window(detector: NoiseDetector, voice: np.ndarray):
+    stream = detector.stream()
+    (reading,) = [r for r in stream.process(voice, newest_only=True) if isinstance(r, noisewatch.Reading)]
+    assert reading.time == 6.0
+    assert reading.warnings[-1] == "late"
+    assert stream.skipped == 30
+
+
+def test_streams_share_a_model_across_threads(detector: NoiseDetector, voice: np.ndarray, noisy_voice: np.ndarray):
+    alone = [detector.stream().push(x) for x in (voice, noisy_voice)]
+    together: dict[int, list[noisewatch.Reading]] = {}
+    threads = [
+        threading.Thread(target=lambda i=i, x=x: together.update({i: detector.stream().push(x)}))
+        for i, x in enumerate((voice, noisy_voice))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[0], together[1]] == alone
+
+
+@pytest.mark.parametrize(
+    ("samples", "sentence"),
+    [
+        (np.array([0.0, np.nan] * 8, np.float32), "not finite"),
+        (np.zeros((10, 2), np.float32), r"shape \(10, 2\)"),
+        (np.zeros(10, np.int64), "int64"),
+    ],
+)
+def test_wrong_samples_are_refused(detector: NoiseDetector, samples: np.ndarray, sentence: str):
+    with pytest.raises(InputError, match=sentence):
+        detector.stream().push(samples)
+
+
+@pytest.mark.parametrize("hop", [0.0, 0.015, -1, 61])
+def test_a_hop_off_the_grid_is_refused(detector: NoiseDetector, hop: float):
+    with pytest.raises(UsageError, match=r"multiples of 0\.01"):
+        detector.stream(hop=hop)

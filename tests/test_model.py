@@ -1,0 +1,99 @@
+"""Model files: what is loaded, what is refused, and state for streaming networks."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from noisewatch import ModelError, NoiseDetector
+from noisewatch.frontend import FrontendConfig
+from noisewatch.model import METADATA_KEY, Card, Model, shipped_models
+
+onnx = pytest.importorskip("onnx")
+from onnx import TensorProto, helper  # noqa: E402
+
+CARD = Card(name="toy", version="0", window_s=3.0, hop_s=0.1, threshold=0.5)
+
+
+def toy(path: Path, card: str | None, *, state: bool = False, frames: int = 298, inputs: str = "logmel") -> Path:
+    """A network without weights: noise is the mean log-Mel power; with state, the number of calls so far."""
+    f = TensorProto.FLOAT
+    values = [helper.make_tensor_value_info(n, f, s) for n, s in ((inputs, [1, frames, 40]), ("reference", [1]))]
+    nodes = [helper.make_node("ReduceMean", [inputs], ["mean"], axes=[1, 2], keepdims=0)]
+    outputs = [helper.make_tensor_value_info(n, f, [1]) for n in ("noise", "snr_db", "voice")]
+    constants = [helper.make_tensor("one", f, [1], [1.0])]
+    if state:
+        values.append(helper.make_tensor_value_info("calls", f, [1]))
+        outputs.append(helper.make_tensor_value_info("calls_out", f, [1]))
+        nodes += [helper.make_node("Add", ["calls", "one"], ["calls_out"])]
+        nodes += [helper.make_node("Identity", ["calls_out"], ["noise"])]
+    else:
+        nodes += [helper.make_node("Identity", ["mean"], ["noise"])]
+    nodes += [
+        helper.make_node("Identity", ["reference"], ["snr_db"]),
+        helper.make_node("Identity", ["one"], ["voice"]),
+    ]
+    graph = helper.make_graph(nodes, "toy", values, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    if card is not None:
+        helper.set_model_props(model, {METADATA_KEY: card})
+    onnx.save(model, path)
+    return path
+
+
+def test_the_shipped_model_loads_by_name_and_its_card_is_whole():
+    model = Model("bcresnet1")
+    card = model.card
+    assert "bcresnet1" in shipped_models()
+    assert card.name == "bcresnet1"
+    assert card.frontend == FrontendConfig()
+    assert card.shippable, "weights that ship are trained on sources that allow it"
+    assert {"source", "licence", "minutes", "kind"} <= set(card.trained_on[0])
+    assert not {"emodb", "urbansound8k", "librispeech_testother", "picovoice_noise"} & {
+        s["source"] for s in card.trained_on
+    }
+    assert model.frames == 298
+
+
+def test_a_card_survives_its_journey():
+    assert Card.from_json(CARD.to_json()) == CARD
+
+
+def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.ndarray):
+    detector = NoiseDetector(toy(tmp_path / "m.onnx", CARD.to_json(), state=True, frames=10))
+    readings = detector.stream().push(voice)
+    assert [r.noise for r in readings[:3]] == pytest.approx([1 / (1 + np.exp(-n)) for n in (1, 2, 3)])
+    assert detector.stream().push(voice)[0] == readings[0]  # nothing carried between streams
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda p: p.write_bytes(b"not a model"), "no ONNX model"),
+        (lambda p: p.write_bytes(b""), "no ONNX model"),
+        (lambda p: toy(p, None), "no noisewatch card"),
+        (lambda p: toy(p, "{}"), "card that cannot be read"),
+        (lambda p: toy(p, "[1"), "card that cannot be read"),
+        (lambda p: toy(p, replace(CARD, frontend=FrontendConfig(n_fft=512)).to_json()), r"n_fft 512 \(here 480\)"),
+        (lambda p: toy(p, CARD.to_json(), inputs="mel"), "inputs mel, reference"),
+    ],
+)
+def test_what_does_not_fit_is_refused(tmp_path: Path, run, make, sentence: str):
+    path = tmp_path / "m.onnx"
+    make(path)
+    with pytest.raises(ModelError, match=sentence):
+        Model(path)
+
+
+def test_a_missing_model_is_named(run):
+    for name in ("nothing.onnx", "nothing"):
+        done = run("listen", "demo", "--fast", "--json", "--model", name)
+        assert done.returncode == 5
+        assert "nothing" in done.stderr
+        assert "bcresnet1" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_card_lists_the_front_end_once():
+    assert set(asdict(CARD)["frontend"]) == set(asdict(FrontendConfig()))

@@ -1,0 +1,303 @@
+"""From recordings to a verdict: prepare, train, export, listen; and the rules that keep the numbers honest."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+pytest.importorskip("torch", reason="the training extra is not installed")
+from noisewatch.training import augment, export, mixing
+from noisewatch.training.dataset import Windows, batches
+from noisewatch.training.manifest import COLUMNS, check_splits, read_manifest, write_manifest
+from noisewatch.training.nets import NETS
+from noisewatch.training.nets.bcresnet import BCResNet
+from noisewatch.training.scores import roc_auc
+
+from noisewatch import InputError, OutputError, ParityError
+from noisewatch.levels import active_seconds, snr_db
+from noisewatch.model import Model
+
+TINY = ("--epochs", "2", "--windows", "256", "--batch", "16", "--workers", "1")
+
+
+@pytest.fixture(scope="module")
+def toy_set(run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("toy") / "data"
+    done = run("prepare", "--demo", "-o", folder)
+    assert done.returncode == 0, done.stderr
+    assert "speech: 20 recordings" in done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def catalogue(toy_set: Path) -> mixing.Catalogue:
+    return mixing.Catalogue.load(read_manifest(toy_set), "train")[0]
+
+
+@pytest.fixture(scope="module")
+def toy_run(run, toy_set: Path) -> Path:
+    folder = toy_set.parent / "runs" / "first"
+    done = run("train", toy_set, "-o", folder, *TINY, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 2: loss" in done.stderr
+    assert done.stdout.strip() == str(folder / "best.pt")
+    return folder
+
+
+def test_prepare_train_export_listen(run, toy_set: Path, toy_run: Path):
+    # Bare: the newest run under ./runs.
+    done = run("export-onnx", "-o", "mine.onnx", cwd=toy_set.parent)
+    assert done.returncode == 0, done.stderr
+    assert "differ by" in done.stderr
+    card = Model(toy_set.parent / "mine.onnx").card
+    assert card.name == "mine"
+    assert not card.shippable  # the folders of a user are marked ship=no until they say otherwise
+    assert {s["source"] for s in card.trained_on} == {"speech", "noise"}
+    done = run("listen", "demo", "--fast", "--json", "--model", toy_set.parent / "mine.onnx")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 100
+    with (toy_run / "log.csv").open() as file:
+        log = list(csv.DictReader(file))
+    assert [row["epoch"] for row in log] == ["1", "2"]
+    assert all(0 <= float(row["auc"]) <= 1 for row in log)
+
+
+def test_bare_train_says_how_to_get_data(run, tmp_path: Path):
+    done = run("train", cwd=tmp_path)
+    assert done.returncode == 6
+    assert "noisewatch prepare" in done.stderr
+
+
+def test_ctrl_c_saves_and_resume_goes_on(run, toy_set: Path, tmp_path: Path):
+    folder = tmp_path / "run"
+    args = ["train", str(toy_set), "-o", str(folder), "--windows", "256", "--batch", "16", "--workers", "1"]
+    command = [sys.executable, "-m", "noisewatch", *args, "--epochs", "500"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/tmp"
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (folder / "last.pt").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "--resume" in err
+    assert "Traceback" not in err
+    with (folder / "log.csv").open() as file:
+        before = len(list(csv.DictReader(file)))
+    assert before >= 1
+    assert run(*args).returncode == 7  # a run is not overwritten
+    done = run(*args, "--epochs", before + 1, "--resume", timeout=120)
+    assert done.returncode == 0, done.stderr
+    with (folder / "log.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == before + 1
+
+
+def test_export_refuses_when_runtimes_disagree(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    honest = export.averaged
+
+    class Off(type(honest(export.load_checkpoint(toy_run / "best.pt")))):  # type: ignore[misc]
+        def forward(self, logmel, reference):
+            noise, snr, voice = super().forward(logmel, reference)
+            return noise + (0.0 if export.torch.onnx.is_in_onnx_export() else 1e-3), snr, voice
+
+    def lying(state):
+        net = honest(state)
+        net.__class__ = Off
+        return net
+
+    monkeypatch.setattr(export, "averaged", lying)
+    with pytest.raises(ParityError, match=r"1\.0e-03 at most.*Nothing was written"):
+        export.export(toy_run, tmp_path / "x.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unwritable_place_is_an_error(run, toy_run: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    done = run("export-onnx", toy_run, "-o", tmp_path / "file" / "x.onnx")
+    assert done.returncode == 7
+    assert "cannot write" in done.stderr
+    assert run("export-onnx", toy_run, "-o", tmp_path / "x.bin").returncode == 2
+    assert run("export-onnx", toy_run / "log.csv", "-o", tmp_path / "x.onnx").returncode == 6
+
+
+def test_a_prepared_manifest_has_the_columns_and_disjoint_splits(toy_set: Path):
+    with (toy_set / "manifest.csv").open() as file:
+        assert tuple(next(csv.reader(file))) == COLUMNS
+    rows = read_manifest(toy_set)
+    check_splits(rows)
+    speakers = {
+        split: {r.group for r in rows if r.kind == "speech" and r.split == split} for split in mixing_splits
+    }
+    assert [len(speakers[s]) for s in mixing_splits] == [6, 2, 2]
+
+
+mixing_splits = ("train", "val", "test")
+
+
+def test_unreadable_files_are_listed_not_fatal(run, toy_set: Path, tmp_path: Path):
+    for path in (toy_set / "speech" / "speaker00").iterdir():
+        (tmp_path / "voices").mkdir(exist_ok=True)
+        (tmp_path / "voices" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "voices" / "broken.wav").write_text("no audio")
+    sf.write(tmp_path / "voices" / "silent.wav", np.zeros(16_000), 16_000)
+    done = run("prepare", "--speech", tmp_path / "voices", "--noise", toy_set / "noise", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "broken.wav" in done.stderr
+    assert "silent.wav" in done.stderr
+    assert len(read_manifest(tmp_path / "out")) == 2 + 15
+    # A file that vanished after `prepare` is listed by `train`, which has enough left.
+    rows = [replace(r, split="") for r in read_manifest(toy_set)]
+    rows.append(replace(rows[0], path=str(tmp_path / "gone.flac"), split=""))
+    write_manifest(tmp_path / "manifest.csv", rows)
+    _, skipped = mixing.Catalogue.load([replace(r, split="train") for r in rows], "train")
+    assert len(skipped) == 1
+    assert "gone.flac" in skipped[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("path,kind\na.wav,speech\n", "no column source, group"),
+        ("path,kind,source,group\na.wav,music,s,g\n", "kind is 'music'"),
+        ("path,kind,source,group,split\na.wav,speech,s,g,dev\n", "split is 'dev'"),
+        ("path,kind,source,group,seconds\na.wav,speech,s,g,long\n", "could not convert"),
+        ("path,kind,source,group,split\na.wav,speech,s,g,train\nb.wav,speech,s,g,test\n", "more than one split"),
+        ("path,kind,source,group\n", "lists no recording"),
+    ],
+)
+def test_manifests_that_would_lie_are_refused(tmp_path: Path, text: str, sentence: str):
+    (tmp_path / "manifest.csv").write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        read_manifest(tmp_path)
+
+
+def test_one_class_alone_teaches_nothing(toy_set: Path):
+    rows = [r for r in read_manifest(toy_set) if r.kind == "speech"]
+    with pytest.raises(InputError, match="has no noise"):
+        mixing.Catalogue.load(rows, "train")
+
+
+def test_a_seed_replays_every_window(catalogue: mixing.Catalogue):
+    first, again, other = (Windows(catalogue, seed, 8) for seed in (3, 3, 4))
+    for n in (0, 5):
+        np.testing.assert_array_equal(first.window(n).samples, again.window(n).samples)
+        assert not np.array_equal(first.window(n).samples, other.window(n).samples)
+    logmel, reference, targets = next(batches(first, 4, 1, 2, workers=0))
+    assert logmel.shape == (4, 298, 40)
+    np.testing.assert_array_equal(logmel[1], first[5][0])
+    assert reference.shape == (4,)
+    assert targets.shape == (4, 5)
+
+
+def test_the_mix_has_the_snr_that_was_drawn(catalogue: mixing.Catalogue):
+    checked = 0
+    for n in range(300):
+        scene = mixing.draw_scene(np.random.default_rng(n), catalogue)
+        if scene.voice is None or scene.noise is None:
+            continue
+        voice, noise, floor = mixing.tracks(scene, catalogue)
+        assert snr_db(voice, noise) == pytest.approx(scene.snr_db, abs=0.1)
+        assert snr_db(voice, floor) > 35
+        checked += 1
+    assert checked > 100
+
+
+def test_labels_follow_the_definition(catalogue: mixing.Catalogue):
+    for n in range(400):
+        scene = mixing.draw_scene(np.random.default_rng(n), catalogue)
+        window = mixing.render(scene, catalogue)
+        assert window.samples.shape == (48_000,)
+        assert np.isfinite(window.samples).all()
+        assert np.abs(window.samples).max() <= 1.2  # lossy codecs overshoot
+        assert window.voice == (scene.voice is not None)
+        if scene.snr_db is None or scene.snr_db >= 40:
+            assert window.noisy == 0
+        elif scene.snr_db <= 20:
+            assert window.noisy == 1
+        else:
+            assert 0 < window.noisy < 1
+            assert window.noisy_weight < 1
+
+
+def test_short_noise_is_not_scored():
+    noise = np.zeros(48_000, np.float32)
+    noise[10_000:13_000] = 0.5  # 0.19 s
+    assert active_seconds(noise) < mixing.SHORTEST_NOISE_S
+    noise[10_000:16_000] = 0.5
+    assert active_seconds(noise) > mixing.SHORTEST_NOISE_S
+
+
+@pytest.mark.parametrize("coding", ["float", "int16", "8bit", "mulaw", "mp3", "vorbis"])
+def test_codings_keep_the_voice(voice: np.ndarray, coding: str):
+    back = augment.coded(voice[:48_000], coding)
+    assert back.shape == (48_000,)
+    assert augment.active_rms(back) == pytest.approx(augment.active_rms(voice[:48_000]), rel=0.15)
+
+
+def test_bcresnet_has_the_size_of_the_paper():
+    """9.2 k parameters at scale 1 with the paper's 12 classes (Kim et al. 2021, table 2)."""
+    trunk = sum(p.numel() for p in BCResNet(1).parameters())
+    assert trunk + 32 * 12 == pytest.approx(9_200, abs=50)
+
+
+def test_a_height_that_does_not_divide_is_refused():
+    import torch
+
+    with pytest.raises(ValueError, match="do not divide by 5"):
+        BCResNet(1)(torch.zeros(1, 1, 64, 298))
+
+
+def test_the_network_does_not_hear_gain_beyond_its_reference(voice: np.ndarray):
+    import torch
+
+    from noisewatch.frontend import LogMel
+
+    net = NETS["bcresnet1"]().eval()
+    x = torch.from_numpy(np.stack([LogMel().feed(voice[:48_000] * np.float32(g)) for g in (1, 0.1)]))
+    with torch.no_grad():
+        same = net(x, torch.tensor([-26.0, -46.0]))  # voice and reference 20 dB down together
+    for output in same:
+        assert output[0] == pytest.approx(output[1].item(), abs=2e-2)
+
+
+def test_auc_counts_ties_half():
+    assert roc_auc([0, 1], [2, 3]) == 1.0
+    assert roc_auc([2, 3], [0, 1]) == 0.0
+    assert roc_auc([1, 1], [1, 1]) == 0.5
+    assert roc_auc([0, 2], [1, 3]) == 0.75
+
+
+def test_evaluate_scores_windows(run, tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray):
+    x = np.stack([w[i : i + 48_000] for w in (voice, noisy_voice) for i in (0, 8_000, 16_000)])
+    pcm = np.round(x.clip(-1, 1) * 32767).astype(np.int16)
+    np.savez(tmp_path / "w.npz", x=pcm, y=np.repeat([0, 1], 3), snr=np.repeat([99.0, 5.0], 3))
+    done = run("evaluate", "--windows", tmp_path / "w.npz", "--json")
+    assert done.returncode == 0, done.stderr
+    by_hand, model = map(json.loads, done.stdout.splitlines())
+    assert by_hand["auc"]["5 dB"] == 1.0
+    assert model["scorer"] == "bcresnet1"
+    assert model["auc"] == {"5 dB": 1.0, "all": 1.0}
+    np.savez(tmp_path / "bad.npz", x=pcm)
+    assert run("evaluate", "--windows", tmp_path / "bad.npz").returncode == 6
+
+
+def test_atomic_writing_leaves_nothing_behind(tmp_path: Path):
+    from noisewatch.sinks import atomic_write
+
+    path = tmp_path / "a" / "x.txt"
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as file:
+        file.write(str(1 / 0))
+    assert list(path.parent.iterdir()) == []
+    with pytest.raises(OutputError, match="is a folder"), atomic_write(tmp_path / "a"):
+        pass
