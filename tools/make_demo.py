@@ -21,10 +21,9 @@ OUT = Path(__file__).parent.parent / "noisewatch" / "demo.flac"
 CLEAN = (
     "Hello. This is a clip that comes with noise watch. Right now, you hear a voice, and nothing else behind it."
 )
-RISING = (
-    "Now a fan begins to turn behind me. It grows louder, and then somebody starts to type on a keyboard as well."
-)
-AGAIN = "And now the noise is gone. The meter should fall back, and say clean, a few seconds after it has stopped."
+RISING = "Now a fan begins to turn behind me. It grows louder and louder, while I go on speaking as before."
+LOUD = "And now somebody types on a keyboard as well. The others hear all of this, even if I do not."
+AGAIN = "The noise is gone. The meter should fall back, and say clean, a few seconds after it has stopped."
 
 
 def speak(voice: str, text: str) -> np.ndarray:
@@ -69,16 +68,15 @@ def main() -> None:
     """Render, mix, write."""
     rng = np.random.default_rng(5)
     pause = np.zeros(int(0.6 * RATE))
-    parts = [speak("slt", CLEAN), pause, speak("slt", RISING), pause, speak("rms", AGAIN), pause]
-    voice = np.concatenate(parts)
+    parts = [speak("slt", CLEAN), pause, speak("slt", RISING), pause, speak("rms", LOUD), pause]
+    begin, loud, end = (sum(len(p) for p in parts[:k]) for k in (2, 4, 6))
+    voice = np.concatenate([*parts, speak("slt", AGAIN), pause])
     n = len(voice)
-    begin, end = len(parts[0]) + len(pause), sum(len(p) for p in parts[:4])
-    middle = end - begin
-    rise = 10 ** (np.linspace(-30, 0, middle) / 20)  # the fan, 40 to 10 dB under the voice
+    # The fan comes up from 40 to 10 dB under the voice, and stays.
+    rise_db = np.minimum(0, np.linspace(-30, 30 * (end - loud) / (loud - begin), end - begin))
     noise = np.zeros(n)
-    noise[begin:end] = fan(rng, middle) * rise * 10 ** (-36 / 20)
-    half = begin + middle // 2
-    noise[half:end] += typing(rng, end - half) * 10 ** (-30 / 20)
+    noise[begin:end] = fan(rng, end - begin) * 10 ** ((rise_db - 34) / 20)
+    noise[loud:end] += typing(rng, end - loud) * 10 ** (-28 / 20)
     microphone = coloured(rng, n, -0.4) * 10 ** (-80 / 20)
     clip = voice + noise + microphone
     assert np.abs(clip).max() < 1, np.abs(clip).max()
