@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from .engine import Source, Stream
     from .events import Event, Reading
+    from .history import History
 
 WELCOME = """\
 noisewatch {version} tells whether there is noise behind the voice.
@@ -34,24 +36,34 @@ noisewatch {version} tells whether there is noise behind the voice.
 More: noisewatch --help"""
 
 
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Errors end as a sentence and an exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except NoisewatchError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        _abandon_stdout()  # whoever read our output has enough
+        raise SystemExit(0) from None
+    except OSError as error:
+        _abandon_stdout()
+        _fail(f"cannot write {error.filename or 'the output'}: {error.strerror or error}.", 7)
+
+
 class _Group(TyperGroup):
-    """Commands whose errors end as a sentence and an exit code."""
+    """Both halves of a command: reading its arguments (where --help is answered), and running it."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _exit_codes():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _exit_codes():
             return super().invoke(ctx)
-        except NoisewatchError as error:
-            _fail(str(error), error.exit_code)
-        except KeyboardInterrupt:
-            raise SystemExit(130) from None
-        except BrokenPipeError:
-            # Whoever read our output has enough. Python would complain again when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(0) from None
-        except OSError as error:
-            if error.filename is None:
-                raise
-            _fail(f"{error.filename}: {error.strerror}.", 7)
 
 
 app = typer.Typer(
@@ -68,6 +80,10 @@ def main() -> None:
     """The `noisewatch` command."""
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(number, _terminate)
+    if sys.stderr is None:  # closed by the caller; print would fall back to stdout
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    if sys.stdout is None:
+        _fail("stdout is closed, so there is nowhere to write. Open it, or send it to /dev/null.", 7)
     try:
         app()
     except KeyboardInterrupt:  # outside a command
@@ -78,8 +94,15 @@ def _terminate(number: int, _: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def _abandon_stdout() -> None:
+    """What is left in the buffer has nowhere to go, and Python would complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"noisewatch: {message}", file=sys.stderr)
+    steering = {c: "?" for c in range(32) if chr(c) != "\n"} | {127: "?"}  # in names of files
+    with suppress(OSError):
+        print(f"noisewatch: {message.translate(steering)}", file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -100,7 +123,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from . import __version__
 
-        print(f"noisewatch {__version__}")
+        print(f"noisewatch {__version__}", flush=True)
         raise typer.Exit
 
 
@@ -161,8 +184,8 @@ def listen(
     as_json: Annotated[bool, typer.Option("--json", help="Readings and events as JSON lines, no meter.")] = False,
 ) -> None:
     """Watch for noise behind the voice, live."""
-    if seconds is not None and not seconds > 0:
-        raise UsageError(f"--seconds is {seconds}; allowed: more than 0.")
+    if seconds is not None and not 1 <= seconds < float("inf"):
+        raise UsageError(f"--seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
 
     def opened() -> tuple[Source, Stream]:
         from .engine import NoiseDetector
@@ -184,18 +207,18 @@ def listen(
 
 
 def _plain_printer() -> Callable[[Reading | Event], None]:
-    """Prints a reading a second and every event."""
+    """Prints a reading a second, every change of state and every event."""
     from .events import Event
     from .meter import clock, plain_line
 
-    due = 0.0
+    due, before = 0.0, None
 
     def show(item: Reading | Event) -> None:
-        nonlocal due
+        nonlocal due, before
         if isinstance(item, Event):
             print(f"{clock(item.time)}  {item.event.replace('_', ' ')}, since {clock(item.onset)}", flush=True)
-        elif item.time >= due - 1e-6 or item.state == "unknown":
-            due = item.time + 1
+        elif item.time >= due - 1e-6 or (item.state, item.reason) != before or item.reason == "stalled":
+            due, before = item.time + 1, (item.state, item.reason)
             print(plain_line(item), flush=True)
 
     return show
@@ -212,11 +235,18 @@ def _listen_lines(
         history.add(item)
         show(item)
 
+    def summarise() -> None:
+        print(history.summary(stream.time, getattr(source, "drops", 0), stream.skipped), file=sys.stderr)
+
     try:
         _run(source, stream, seconds, handle)
-    finally:
-        print(history.summary(stream.time, getattr(source, "drops", 0), stream.skipped), file=sys.stderr)
-    _judge_session(source, history.readings, history.unknown)
+    except BrokenPipeError:  # `| head -1`: nobody wants to know
+        raise
+    except BaseException:
+        summarise()
+        raise
+    summarise()
+    _judge_session(source, history)
 
 
 def _listen_meter(
@@ -236,7 +266,7 @@ def _listen_meter(
         if meter.stream is not None:
             drops = getattr(meter.source, "drops", 0)
             console.print(meter.history.summary(meter.stream.time, drops, meter.stream.skipped), markup=False)
-    _judge_session(source, meter.history.readings, meter.history.unknown)
+    _judge_session(source, meter.history)
 
 
 def _run(source: Source, stream: Stream, seconds: float | None, handle: Callable[[Reading | Event], None]) -> None:
@@ -251,15 +281,15 @@ def _run(source: Source, stream: Stream, seconds: float | None, handle: Callable
         raise
 
 
-def _judge_session(source: Source, readings: int, unknown: int) -> None:
+def _judge_session(source: Source, history: History) -> None:
     """An input of which nothing could be judged is a failure, and its exit code says so."""
-    if unknown < readings:
+    if history.last is None or history.unknown < history.readings:
         return
-    if source.live:
-        raise DeviceError(
-            f"nothing could be judged: {source.name} is muted, silent or dead. See noisewatch devices."
-        )
-    raise InputError(f"nothing could be judged: {source.name} is silent, or holds less than 1 s of sound.")
+    from .events import REASONS
+
+    why = REASONS.get(history.last.reason or "", "")
+    error = DeviceError if source.live else InputError
+    raise error(f"nothing of {source.name} could be judged. {why} Inputs: noisewatch devices")
 
 
 @app.command()
@@ -269,7 +299,7 @@ def prepare(
     rir: Annotated[list[Path] | None, typer.Option(help="Folder of room impulse responses.")] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for manifest.csv.")] = Path("data"),
     demo: Annotated[bool, typer.Option("--demo", help="Generate a small set, to try the rest at once.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the split and of the generated set.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split and of the generated set.")] = 0,
 ) -> None:
     """Make a manifest of recordings to train on: csv, split by speaker and by noise recording."""
     module = _training("prepare")
@@ -289,23 +319,28 @@ def train(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder of the run.", show_default="runs/DATE")
     ] = None,
-    net: Annotated[str, typer.Option(help="Which network.")] = "bcresnet1",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes; each ends with a validation.")] = 20,
-    windows: Annotated[int, typer.Option(min=1, help="Windows drawn per epoch.")] = 16_000,
-    batch: Annotated[int, typer.Option(min=2, help="Windows per step.")] = 64,
-    lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 3e-3,
-    seed: Annotated[int, typer.Option(min=0, help="Replays a run.")] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that draw windows.")] = 2,
+    net: Annotated[str | None, typer.Option(help="Which network.", show_default="bcresnet1")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Each ends with a validation.", show_default="20")
+    ] = None,
+    windows: Annotated[
+        int | None, typer.Option(min=1, help="Windows drawn per epoch.", show_default="16000")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Windows per step.", show_default="64")] = None,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="0.003")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replays a run.", show_default="0")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that draw windows.", show_default="2")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
 ) -> None:
     """Train a network on recordings of your own."""
     module = _training("train")
     if out is None:
-        out = module.newest_run() if resume else module.new_run()
-    config = module.TrainConfig(
-        net=net, epochs=epochs, windows=windows, batch=batch, lr=lr, seed=seed, workers=workers
-    )
-    best = module.train(data, out, config, resume=resume)
+        out = module.newest_run("last.pt") if resume else module.new_run()
+    given = {"net": net, "epochs": epochs, "windows": windows, "batch": batch, "lr": lr, "seed": seed}
+    options = {key: value for key, value in (given | {"workers": workers}).items() if value is not None}
+    best = module.train(data, out, options, resume=resume)
     print(best)
     print(f"next: noisewatch export-onnx {out}", file=sys.stderr)
 

@@ -18,7 +18,7 @@ class DetectorConfig:
     off_step: float = 0.2  # a reading further below the threshold than this speaks against it
     min_on_s: float = 0.3  # noise lasts this long before it is called
     min_off_s: float = 1.0  # and is gone this long before it is called over
-    cooldown_s: float = 1.0  # after noise ended, none begins for this long
+    cooldown_s: float = 1.0  # after noise was called over, none begins for this long
     min_lost_s: float = 1.0  # an input is gone this long before it is called lost
 
     def __post_init__(self) -> None:
@@ -56,16 +56,14 @@ class Detector:
             if self._lost:
                 events.append(Event("input_back", time, onset=time))
             self._lost_since, self._lost = None, False
-        if self._noisy is None:
-            self._noisy = noise >= self.config.threshold
-            if self._noisy:
-                self._run = _Run(time, noise)
-                events.append(Event("noise_start", time, onset=time))
-        elif self._noisy:
+        if self._noisy:
             events += self._while_noisy(time, noise)
         else:
+            if noise < self.config.threshold:
+                self._noisy = False
             events += self._while_clean(time, noise)
-        return ("noisy" if self._noisy else "clean"), events
+        # Undecided, there is no verdict to hold on to: the state follows the reading, the event waits.
+        return ("clean" if self._noisy is False else "noisy"), events
 
     def lose(self, time: float, reason: Reason) -> tuple[State, list[Event]]:
         """The input is known to be gone: no need to wait for more readings that say so."""
@@ -106,6 +104,7 @@ class Detector:
 
     def _unjudged(self, time: float, reason: Reason | None) -> list[Event]:
         self._lost_since = time if self._lost_since is None else self._lost_since
+        self._since = None  # what was not judged speaks for nothing
         if time - self._lost_since + self.hop_s < self.config.min_lost_s - _EPS:
             return []
         return self._call_lost(time, reason)
@@ -120,7 +119,7 @@ class Detector:
     def _end_noise(self, time: float, end: float) -> list[Event]:
         if not self._noisy:
             return []
-        self._noisy, self._last_end = False, end
+        self._noisy, self._last_end = False, time
         run = self._run
         return [
             Event(

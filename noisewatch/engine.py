@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import ArrayLike, NDArray
 
 from .detector import Detector, DetectorConfig
-from .errors import InputError, UsageError
+from .errors import InputError, NoisewatchError, UsageError
 from .events import Event, Reading, Reason, Warning_
 from .frontend import LogMel
 from .health import HEARD_S, Health
@@ -27,7 +27,9 @@ VOICE = 0.5  # probability from which someone is taken to speak
 REFERENCE_SNR_DB = 10.0  # a voice is measured where little noise adds to its level
 REFERENCE_TIME_S = 2.0  # of the average over such measurements
 MAX_HOP_S = 60.0
-LATE_S = 1.0  # a live block that waited longer is marked
+LOUDEST = 100.0  # float samples beyond it are no audio in -1..1, whatever headroom was meant
+LATE_S = 0.5  # a live block that waited longer: skip to the newest window
+STALL_S = 3  # seconds without a block before a live input is said to be stalled; a start may take two
 
 Samples = NDArray[np.float32]
 
@@ -73,13 +75,9 @@ class Stream:
 
     def __init__(self, model: Model, *, hop: float | None = None, threshold: float | None = None) -> None:
         self.hop_s = model.card.hop_s if hop is None else hop
-        self._hop = round(self.hop_s * SAMPLE_RATE)
-        step = model.card.frontend.hop
-        if (
-            not 0.01 <= self.hop_s <= MAX_HOP_S
-            or abs(self.hop_s * SAMPLE_RATE - self._hop) > 1e-6
-            or self._hop % step
-        ):
+        self._hop = round(self.hop_s * SAMPLE_RATE) if 0.01 <= self.hop_s <= MAX_HOP_S else 0
+        on_grid = self._hop % model.card.frontend.hop == 0 and abs(self._hop - self.hop_s * SAMPLE_RATE) < 1e-6
+        if not self._hop or not on_grid:
             raise UsageError(
                 f"the hop is {self.hop_s} s; allowed: multiples of 0.01 s from 0.01 to {MAX_HOP_S:.0f}. "
                 "0.1 suits a meter, 0.5 a recording."
@@ -127,18 +125,13 @@ class Stream:
         return [r for r in self.process(samples, sample_rate=sample_rate) if isinstance(r, Reading)]
 
     def process(
-        self,
-        samples: ArrayLike,
-        *,
-        sample_rate: int = SAMPLE_RATE,
-        newest_only: bool = False,
-        late: bool = False,
+        self, samples: ArrayLike, *, sample_rate: int = SAMPLE_RATE, behind: bool = False
     ) -> Iterator[Reading | Event]:
         """Like `push`, with the events between the readings, one by one as they are made.
 
-        newest_only: of several decisions due, make the last; `late`: mark it so.
+        behind: the input is ahead of us; of several decisions due make only the last, and mark it late.
         """
-        x = self._resampled(_checked(samples, self.time), sample_rate)
+        x = self._resampled(_checked(samples, self.time, sample_rate), sample_rate)
         while len(x):
             due = self._next - self._since_gap
             part, x = x[:due], x[due:]
@@ -149,11 +142,10 @@ class Stream:
             if self._since_gap < self._next:
                 return
             self._next += self._hop
-            if newest_only and len(x) >= self._hop:
+            if behind and len(x) >= self._hop:
                 self.skipped += 1
-                late = True
             else:
-                yield from self._decide(("late",) if late else ())
+                yield from self._decide(("late",) if behind else ())
 
     def lose(self, reason: Reason) -> Iterator[Reading | Event]:
         """The input stopped sending: say so, and begin a new window when it comes back."""
@@ -180,7 +172,7 @@ class Stream:
     def _resampled(self, samples: Samples, rate: int) -> Samples:
         if rate != self._rate:
             if not 1_000 <= rate <= 768_000:
-                raise UsageError(f"the sample rate is {rate} Hz; allowed: 1000 to 768000.")
+                raise InputError(f"the sample rate is {rate} Hz; allowed: 1000 to 768000.")
             self._rate, self._resampler = rate, None
         if rate == SAMPLE_RATE:
             return samples
@@ -228,22 +220,31 @@ class Stream:
 def listen(source: Source, stream: Stream, *, seconds: float | None = None) -> Iterator[Reading | Event]:
     """Everything that a source gives, or its first `seconds`, judged as it comes."""
     left = math.inf if seconds is None else round(seconds * source.sample_rate)
+    waited = 0
     with contextlib.closing(source.blocks()) as blocks:
-        for block in blocks:
-            if block is None:
-                left -= source.sample_rate  # a second that was waited for in vain
-                yield from stream.lose("stalled")
-            else:
-                block = block[: int(min(left, len(block)))]
-                left -= len(block)
-                late = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
-                yield from stream.process(block, sample_rate=source.sample_rate, newest_only=source.live, late=late)
-            if left <= 0:
-                break
+        try:
+            for block in blocks:
+                if block is None:
+                    waited += 1
+                    left -= source.sample_rate
+                    if waited >= STALL_S:
+                        yield from stream.lose("stalled")
+                else:
+                    waited = 0
+                    block = block[: int(min(left, len(block)))]
+                    left -= len(block)
+                    behind = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
+                    yield from stream.process(block, sample_rate=source.sample_rate, behind=behind)
+                if left <= 0:
+                    break
+        except NoisewatchError:
+            # What was heard until then still counts, and what was going on ends here.
+            yield from stream.lose("stalled") if source.live else stream.finish()
+            raise
     yield from stream.finish()
 
 
-def _checked(samples: ArrayLike, time: float) -> Samples:
+def _checked(samples: ArrayLike, time: float, rate: int) -> Samples:
     x = np.asarray(samples)
     if x.ndim != 1:
         raise InputError(f"the samples have shape {x.shape}; push one channel at a time, of shape (n,).")
@@ -253,8 +254,10 @@ def _checked(samples: ArrayLike, time: float) -> Samples:
         raise InputError(f"the samples are {x.dtype}; allowed: float in -1..1, or int16.")
     x = x.astype(np.float32, copy=False)
     if not np.isfinite(x).all():
-        at = time + float(np.flatnonzero(~np.isfinite(x))[0]) / SAMPLE_RATE
+        at = time + float(np.flatnonzero(~np.isfinite(x))[0]) / rate
         raise InputError(
             f"a sample near {at:.2f} s is not finite (NaN or infinite). Repair or re-record the input."
         )
+    if len(x) and (peak := float(np.abs(x).max())) > LOUDEST:
+        raise InputError(f"the samples reach {peak:.3g} near {time:.2f} s; allowed: float in -1..1, or int16.")
     return x

@@ -11,6 +11,14 @@ Reason = Literal["digital_silence", "dead_channel", "stalled", "too_short"]
 Warning_ = Literal["clipping", "gated", "short", "late"]
 
 
+REASONS: dict[str, str] = {
+    "digital_silence": "The input sends digital silence: it is muted, or not allowed to listen.",
+    "dead_channel": "The channel is dead: it sends one constant value. Try another with --channel.",
+    "stalled": "The device sends nothing. Waiting for it to come back.",
+    "too_short": "Too little sound to judge.",
+}
+
+
 @dataclass(frozen=True)
 class Reading:
     """One decision about the last 3 s. `None` where a number would be a lie."""
@@ -53,4 +61,4 @@ _DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4, "snr_db": 1, "level_dbf
 
 def _line(fields: dict[str, Any]) -> str:
     rounded = {k: round(v, _DIGITS.get(k, 3)) if isinstance(v, float) else v for k, v in fields.items()}
-    return json.dumps(rounded)
+    return json.dumps(rounded, allow_nan=False)

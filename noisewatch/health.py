@@ -11,6 +11,7 @@ from .ring import Ring
 
 BLOCK = 160  # samples: 10 ms
 SILENT_SPAN = 1e-6  # peak to peak: -120 dBFS, below the last bit of 16 and the noise of any 24-bit converter
+DITHER_SPAN = 7e-5  # a whole window within one bit of 16 around zero is a muted input with dither
 SILENT_S = 0.5  # silence this fresh is not judged: a muted microphone would read clean on its past
 HEARD_S = 1.0  # nor is a window with less sound than this
 GATED_S = 0.3  # more silence than this in a window that is judged is marked
@@ -53,7 +54,7 @@ class Health:
         newest = silent[-int(SILENT_S * 100) :]
         heard_s = float((~silent).sum()) / 100
         if not (len(newest) and newest.all()) and heard_s >= HEARD_S:
-            return None
+            return "digital_silence" if blocks[:, _SPAN].max() < DITHER_SPAN else None
         if not silent.any():
             return "too_short"
         return "dead_channel" if blocks[silent, _DC].max() > SILENT_SPAN else "digital_silence"

@@ -18,6 +18,7 @@ class History:
     recent: deque[Reading] = field(init=False)
     last: Reading | None = None
     since: float = 0.0  # s of stream time at which the present state began
+    waited_s: float = 0.0  # since then for an input that stalled: stream time stands still
     events: int = 0  # noises that began
     readings: int = 0
     noisy: int = 0
@@ -32,7 +33,9 @@ class History:
             self.events += item.event == "noise_start"
             return
         if self.last is None or item.state != self.last.state:
-            self.since = item.time
+            self.since, self.waited_s = item.time, 0.0
+        if item.reason == "stalled":
+            self.waited_s += 1.0  # one such reading a second
         self.last = item
         self.recent.append(item)
         self.readings += 1

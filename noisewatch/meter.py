@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.segment import Segment
 from rich.style import Style
 
 from .engine import VOICE, Source, Stream
-from .events import Reading
+from .events import REASONS, Reading
 from .history import SPAN_S, History, duration
 
 FRAMES_PER_S = 6  # bar and numbers
@@ -31,13 +32,6 @@ BOLD = Style.parse("bold")
 COLOURS = {"clean": Style.parse("green"), "noisy": Style.parse("red"), "unknown": Style.parse("yellow")}
 LOUD = {state: style + BOLD for state, style in COLOURS.items()}
 HEAT = [Style.parse(c) for c in ("color(17)", "color(18)", "color(55)", "color(126)", "color(203)", "color(222)")]
-
-REASONS = {
-    "digital_silence": "The input sends digital silence: it is muted, or not allowed to listen.",
-    "dead_channel": "The channel is dead: it sends one constant value. Try another with --channel.",
-    "stalled": "The device sends nothing. Waiting for it to come back.",
-    "too_short": "Too little sound to judge.",
-}
 
 
 def advice(reading: Reading) -> str:
@@ -62,6 +56,11 @@ def plain_line(reading: Reading) -> str:
     snr = "SNR    -   " if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB "
     level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
     return f"{clock(reading.time)}  {reading.state:7}  noise {noise}  {snr} {level} {advice(reading)}"
+
+
+def printable(text: str) -> str:
+    """A name from outside without what would steer the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def clock(seconds: float) -> str:
@@ -106,27 +105,35 @@ class Meter:
             blocks.remove(max(blocks, key=lambda b: b[0]))
         lines = [[Segment("  "), *line] for _, block in blocks for line in block][:height]
         if ascii_only:
-            table = str.maketrans("░▒▓█▁▂▃▄▅▆▇─│·≥", ".:*#_...--==-|-.")
-            lines = [[Segment(s.text.translate(table), s.style) for s in line] for line in lines]
+            lines = [[Segment(_ascii(s.text), s.style) for s in line] for line in lines]
         return lines
 
     def _title(self, width: int) -> Line:
-        source = self.source.name if self.source else "opening the input"
+        source = printable(self.source.name) if self.source else "opening the input"
         hop = f" · hop {self.history.hop_s:g} s" if self.stream else ""
         right = f"{source} · {self.model_name}{hop}"
-        right = right if len(right) <= width - 12 else right[: max(0, width - 13)] + "…"
+        right = set_cell_size(right, width - 12) if cell_len(right) > width - 12 else right
         return [
             Segment("noisewatch", BOLD),
-            Segment(" " * max(1, width - 10 - len(right))),
+            Segment(" " * max(1, width - 10 - cell_len(right))),
             Segment(right, DIM),
         ]
 
+    @property
+    def _warming_up(self) -> bool:
+        """No reading yet, or none since a stalled input came back."""
+        reading = self.history.last
+        return reading is None or (
+            reading.reason == "stalled" and (self.stream is not None and self.stream.time > reading.time)
+        )
+
     def _verdict(self, width: int) -> Line:
         reading = self.history.last
-        if reading is None:
+        if self._warming_up:
             missing = self.stream.warming_up_s if self.stream else 3.0
             return [Segment("WARMING UP", BOLD), Segment(f"  first reading in {missing:.1f} s", DIM)]
-        lasted = duration(max(0.0, reading.time - self.history.since))
+        assert reading is not None
+        lasted = duration(reading.time - self.history.since + self.history.waited_s)
         left = f"{reading.state.upper()}"
         right = "SNR   - dB" if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB"
         gap = " " * max(1, width - len(left) - len(lasted) - 6 - len(right))
@@ -149,7 +156,11 @@ class Meter:
 
     def _advice(self, width: int) -> Line:
         reading = self.history.last
-        text = advice(reading) if reading else "Listening. A verdict needs three seconds of sound."
+        text = (
+            advice(reading)
+            if reading and not self._warming_up
+            else "Listening. A verdict needs three seconds of sound."
+        )
         return [Segment(text[:width])]
 
     def _numbers(self, width: int) -> list[Line]:
@@ -211,7 +222,7 @@ class Meter:
             if self.stream.skipped:
                 parts.append(f"skipped {self.stream.skipped}")
             parts.append(clock(self.stream.time))
-            parts.append("Ctrl-C ends")
+            parts.insert(0, "Ctrl-C ends")
         return [Segment(" · ".join(parts)[:width], DIM)]
 
 
@@ -239,6 +250,14 @@ def picture(frames: NDArray[np.float32], columns: int) -> list[Line]:
             line.append(Segment(shade * len(run), HEAT[level]))
         lines.append(line)
     return lines
+
+
+_TO_ASCII = str.maketrans(dict(zip("░▒▓█▁▂▃▄▅▆▇·…", ".:*#__..--==-~", strict=False)))
+
+
+def _ascii(text: str) -> str:
+    """For terminals that can show nothing else."""
+    return text.translate(_TO_ASCII).encode("ascii", "replace").decode()
 
 
 def _joined(line: Line) -> Line:

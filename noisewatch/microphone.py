@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -17,8 +18,6 @@ from numpy.typing import NDArray
 
 from .errors import DeviceError, UsageError
 
-STALL_S = 3.0  # a device may take 1-2 s to its first block
-STALL_AGAIN_S = 1.0  # while it lasts, it is said again this often
 LATENCY_S = 0.1  # asked of PortAudio; with blocks of 50 ms it runs steadily even over PulseAudio
 BLOCK_S = 0.05
 QUEUE_S = 10.0  # what waits before blocks are dropped
@@ -68,7 +67,7 @@ def find_device(word: str | None) -> Device:
     if word is None:
         chosen = [d for d in devices if d.default] or devices[:1]
         return chosen[0]
-    if word.lstrip("-").isdecimal():
+    if re.fullmatch(r"-?\d+", word):
         matching = [d for d in devices if d.index == int(word)]
         if not matching and any(d["index"] == int(word) for d in _portaudio().query_devices()):
             raise DeviceError(f"device {word} has no input channels. Inputs:\n{_listed(devices)}")
@@ -124,20 +123,17 @@ class Microphone:
         return self.overflows + self.dropped
 
     def blocks(self) -> Generator[Samples | None, None, None]:
-        patience = STALL_S
         try:
             while True:
                 try:
-                    stamp, block = self._queue.get(timeout=patience)
+                    stamp, block = self._queue.get(timeout=1.0)
                 except queue.Empty:
                     if not self._stream.active:
                         raise DeviceError(
                             f"{self.name} stopped: unplugged, or its driver gave up. See `noisewatch devices`."
                         ) from None
-                    patience = STALL_AGAIN_S
                     yield None
                     continue
-                patience = STALL_S
                 self.late_s = time.monotonic() - stamp
                 blocks = [block]
                 with contextlib.suppress(queue.Empty):

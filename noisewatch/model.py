@@ -47,9 +47,19 @@ class Card:
 
     @classmethod
     def from_json(cls, text: str) -> Card:
-        """Raises ValueError or TypeError for what is no card."""
+        """Raises ValueError, TypeError or KeyError for what is no card."""
         fields = json.loads(text)
-        return cls(**{**fields, "frontend": FrontendConfig(**fields["frontend"])})
+        card = cls(**{**fields, "frontend": FrontendConfig(**fields["frontend"])})
+        for name, low, high in (("window_s", 0.03, 60), ("hop_s", 0.01, 60), ("threshold", 0.05, 0.99)):
+            value = getattr(card, name)
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"{name} is {value!r}; allowed: {low} to {high}")
+        return card
+
+    @property
+    def frames(self) -> int:
+        """Front-end frames in a window."""
+        return self.frontend.frames(round(self.window_s * self.frontend.sample_rate))
 
 
 class Output(NamedTuple):
@@ -95,20 +105,23 @@ class Model:
                 f"{path} has inputs {', '.join(inputs)} and outputs {', '.join(outputs)}; a noisewatch model has "
                 f"{', '.join(INPUTS)} and {', '.join(OUTPUTS)}. Export it with `noisewatch export-onnx`."
             )
-        shape = inputs["logmel"].shape
-        mels = self.card.frontend.n_mels
-        if len(shape) != 3 or shape[0] != 1 or not isinstance(shape[1], int) or shape[2] != mels:
+        shape, promised = inputs["logmel"].shape, [1, self.card.frames, self.card.frontend.n_mels]
+        if shape != promised:
             raise ModelError(
-                f"{path} takes log-Mel windows of shape {shape}; its card says (1, frames, {mels}). "
+                f"{path} takes log-Mel windows of shape {shape}; its card says {promised}. "
                 "Export it with `noisewatch export-onnx`."
             )
-        self.frames: int = shape[1]
+        self.frames = self.card.frames
         self._carried = {n: tuple(i.shape) for n, i in inputs.items() if n not in INPUTS}
         self._outputs = [*OUTPUTS, *(f"{name}_out" for name in self._carried)]
-        missing = [f"{name}_out" for name in self._carried if f"{name}_out" not in outputs]
-        if missing:
+        given = {o.name: o.shape for o in self._session.get_outputs()}
+        unfit = [f"input {n} of {i.type}" for n, i in inputs.items() if i.type != "tensor(float)"]
+        unfit += [f"output {n} of shape {given[n]}" for n in OUTPUTS if given[n] != [1]]
+        unfit += [f"state {n} of shape {s}" for n, s in self._carried.items() if list(s) != given.get(f"{n}_out")]
+        if unfit:
             raise ModelError(
-                f"{path} takes state and does not give it back: it has no output {', '.join(missing)}."
+                f"{path} has {', '.join(unfit)}. Inputs are float, outputs of shape [1], and a state NAME comes "
+                "back as NAME_out in the same shape. Export it with `noisewatch export-onnx`."
             )
 
     def _card(self) -> Card:
@@ -123,7 +136,7 @@ class Model:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{self.path} has a card that cannot be read: {error}. Export it again.") from error
         ours, theirs = asdict(FrontendConfig()), asdict(card.frontend)
-        differ = [f"{k} {theirs[k]} (here {ours[k]})" for k in ours if ours[k] != theirs[k]]
+        differ = [f"{k} {theirs[k]!r} (here {ours[k]!r})" for k in ours if ours[k] != theirs[k]]
         if differ:
             raise ModelError(
                 f"{self.path} was trained on another front end: {', '.join(differ)}. "
@@ -140,6 +153,8 @@ class Model:
         feeds = {"logmel": window[None], "reference": np.array([reference_dbfs], np.float32), **state}
         noise, snr_db, voice, *carried = self._session.run(self._outputs, feeds)
         output = Output(noise.item(), snr_db.item(), voice.item())
+        if not all(map(math.isfinite, output)):
+            raise ModelError(f"{self.path} gives {output}: its weights are broken. Train or export it again.")
         return output, dict(zip(self._carried, carried, strict=True))
 
 
@@ -151,13 +166,11 @@ def shipped_models() -> list[str]:
 
 def find_model(source: str | Path) -> Path:
     """A path, or the name of a shipped model. Raises ModelError when it is neither."""
-    path = Path(source)
-    if path.suffix == ".onnx" or path.exists():
-        if not path.is_file():
-            raise ModelError(f"no model file at {path}. Shipped: {', '.join(shipped_models())}.")
-        return path
     if str(source) in shipped_models():
         return Path(str(resources.files("noisewatch.models") / f"{source}.onnx"))
+    path = Path(source)
+    if path.is_file():
+        return path
     raise ModelError(
         f"no model is called {str(source)!r}. Shipped: {', '.join(shipped_models())}; or give an .onnx file."
     )

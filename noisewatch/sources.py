@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
-import wave
 from collections.abc import Generator
 from importlib import resources
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,13 @@ from numpy.typing import NDArray
 from .engine import Source
 from .errors import InputError, UsageError
 
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
 BLOCK_S = 0.1  # length of the blocks handed out
+ENDLESS_S = 6 * 3600  # a pipe whose header promises more was most likely begun before its length was known
 VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4a", ".aac", ".wma", ".3gp", ".flv"}
+READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, W64"
 
 Samples = NDArray[np.float32]
 
@@ -46,41 +52,84 @@ def open_source(
     if device is not None:
         raise UsageError(f"--device names a microphone, and {word!r} names a recording: give one of the two.")
     if word == "-":
-        return Pipe(sys.stdin.buffer, channel=channel, raw_rate=raw_rate)
-    if word == "demo":
-        demo = Path(str(resources.files("noisewatch") / "demo.flac"))
-        return Recording(demo, name="demo", channel=channel, paced=paced)
-    return Recording(Path(word), name=Path(word).name, channel=channel, paced=paced)
+        return Recording(_open_stdin(raw_rate), "stdin", channel=channel)
+    demo = Path(str(resources.files("noisewatch") / "demo.flac"))
+    path = demo if word == "demo" else Path(word)
+    name = "demo" if word == "demo" else path.name
+    return Recording(open_sound_file(path), name, channel=channel, paced=paced)
+
+
+def open_sound_file(path: Path) -> SoundFile:
+    """A recording, opened by libsndfile. Raises InputError with the reason and what to do."""
+    import soundfile
+
+    if not str(path) or path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder; name one recording in it.")
+    try:
+        size = path.stat().st_size
+        # On Unix a name is bytes, and need not be text.
+        return soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
+    except FileNotFoundError as error:
+        raise InputError(f"no file at {path}. `noisewatch listen demo` needs none.") from error
+    except (soundfile.SoundFileError, OSError) as error:
+        if isinstance(error, OSError):
+            reason = str(error.strerror)
+        else:
+            reason = "it has 0 bytes" if size == 0 and path.is_file() else str(error).rpartition(":")[2].strip()
+        if path.suffix.lower() in VIDEO:
+            advice = f"Let ffmpeg open it: ffmpeg -v error -i {path} -f wav - | noisewatch listen -"
+        else:
+            advice = f"Readable: {READABLE}."
+        raise InputError(f"{path} is no audio that can be read ({reason}). {advice}") from error
+
+
+def _open_stdin(raw_rate: int | None) -> SoundFile:
+    import soundfile
+
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("`listen -` reads audio from a pipe: ffmpeg -i talk.mp4 -f wav - | noisewatch listen -")
+    raw: dict[str, Any] = {}
+    if raw_rate is not None:
+        if not 1_000 <= raw_rate <= 768_000:
+            raise UsageError(f"--raw-rate is {raw_rate} Hz; allowed: 1000 to 768000.")
+        raw = {"samplerate": raw_rate, "channels": 1, "format": "RAW", "subtype": "PCM_16", "endian": "LITTLE"}
+    try:
+        return soundfile.SoundFile(sys.stdin.fileno(), closefd=False, **raw)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise InputError(
+            f"stdin is no WAV ({str(error).rpartition(':')[2].strip()}). Make one: ffmpeg -i INPUT -f wav - | "
+            "noisewatch listen -; or say what it is: --raw-rate 48000 for raw signed 16-bit mono."
+        ) from error
 
 
 class Recording:
-    """A sound file, as fast as it is read or paced as if it were live."""
+    """A sound file or a pipe: as fast as it is read, or paced as if it were live."""
 
     live = False
     late_s = 0.0
 
-    def __init__(self, path: Path, *, name: str, channel: int | None = None, paced: bool = False) -> None:
-        import soundfile
-
-        if not path.exists():
-            raise InputError(
-                f"no file at {path}. `noisewatch listen demo` needs none; `noisewatch listen` the microphone."
-            )
-        if path.is_dir():
-            raise InputError(f"{path} is a folder; name one recording in it.")
-        try:
-            self._file = soundfile.SoundFile(str(path))
-        except (soundfile.SoundFileError, OSError) as error:
-            raise InputError(_unreadable(path, error)) from error
+    def __init__(self, file: SoundFile, name: str, *, channel: int | None = None, paced: bool = False) -> None:
         self.name = name
-        self.path = path
-        self.sample_rate: int = self._file.samplerate
-        self._paced = paced
-        if channel is not None and channel > self._file.channels:
-            raise UsageError(f"{path} has {self._file.channels} channel(s), no channel {channel}.")
+        self.sample_rate: int = file.samplerate
+        if channel is not None and channel > file.channels:
+            raise UsageError(f"{name} has {file.channels} channel(s), no channel {channel}. They count from 1.")
+        self._file = file
         self._channel = channel
+        self._paced = paced
+        self._promised = self._promise(file)
+
+    @staticmethod
+    def _promise(file: SoundFile) -> float:
+        """Seconds that the header promises; 0 where it does not know."""
+        promised = file.frames / file.samplerate
+        if file.seekable():
+            # libsndfile believes the size of the file; in its notes is what a WAV header had said.
+            note = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+            promised *= int(note[1]) / max(1, int(note[2])) if note else 1
+        return promised if promised < ENDLESS_S else 0.0
 
     def blocks(self) -> Generator[Samples, None, None]:
+        """Mono float32 blocks of 0.1 s. Raises InputError for damage, no audio, or an early end."""
         import soundfile
 
         size = max(1, round(BLOCK_S * self.sample_rate))
@@ -90,9 +139,9 @@ class Recording:
                 try:
                     block = self._file.read(size, dtype="float32", always_2d=True)
                 except (soundfile.SoundFileError, OSError) as error:
-                    at = frames / self.sample_rate
+                    at, why = frames / self.sample_rate, str(error).rpartition(":")[2].strip()
                     raise InputError(
-                        f"{self.path} is damaged: it cannot be read beyond {at:.1f} s ({error}). "
+                        f"{self.name} is damaged: it cannot be read beyond {at:.1f} s ({why}). "
                         "What came before it was judged."
                     ) from error
                 if not len(block):
@@ -100,85 +149,12 @@ class Recording:
                 frames += len(block)
                 if self._paced:
                     time.sleep(max(0.0, began + frames / self.sample_rate - time.monotonic()))
-                yield _mono(block, self._channel)
+                yield block[:, self._channel - 1].copy() if self._channel else block.mean(axis=1)
         if not frames:
-            raise InputError(f"{self.path} holds no audio: it has 0 samples.")
-
-
-class Pipe:
-    """Audio from a pipe, as it comes: WAV with PCM samples, or raw signed 16-bit mono."""
-
-    live = False
-    late_s = 0.0
-    name = "stdin"
-
-    def __init__(self, file: BinaryIO, *, channel: int | None = None, raw_rate: int | None = None) -> None:
-        if file.isatty():
-            raise UsageError(
-                "`listen -` reads audio from a pipe: ffmpeg -i talk.mp4 -f wav - | noisewatch listen -"
+            raise InputError(f"{self.name} holds no audio: it has 0 samples. Check what made it.")
+        heard = frames / self.sample_rate
+        if heard < self._promised - 0.1:
+            raise InputError(
+                f"{self.name} ended early: its header promises {self._promised:.1f} s, and {heard:.1f} s were "
+                "there. That much was judged."
             )
-        self._wav: wave.Wave_read | None = None
-        self._file = file
-        self._channels, self._width = 1, 2
-        if raw_rate is not None:
-            if not 1_000 <= raw_rate <= 768_000:
-                raise UsageError(f"--raw-rate is {raw_rate} Hz; allowed: 1000 to 768000.")
-            self.sample_rate = raw_rate
-        else:
-            try:
-                self._wav = wave.open(file, "rb")  # noqa: SIM115 (stdin is not ours to close)
-            except (wave.Error, EOFError) as error:
-                what = str(error) or "it ends before its header does"
-                raise InputError(
-                    f"stdin is no WAV with PCM samples ({what}). Make one: ffmpeg -i INPUT -f wav - | "
-                    "noisewatch listen -; or say what it is: --raw-rate 48000 for raw signed 16-bit mono."
-                ) from error
-            self.sample_rate = self._wav.getframerate()
-            self._channels, self._width = self._wav.getnchannels(), self._wav.getsampwidth()
-        if channel is not None and channel > self._channels:
-            raise UsageError(f"stdin has {self._channels} channel(s), no channel {channel}.")
-        self._channel = channel
-
-    def blocks(self) -> Generator[Samples, None, None]:
-        frame = self._channels * self._width
-        size = max(1, round(BLOCK_S * self.sample_rate))
-        heard = False
-        while True:
-            data = self._wav.readframes(size) if self._wav else self._file.read(size * frame)
-            data = data[: len(data) // frame * frame]
-            if not data:
-                break
-            heard = True
-            yield _mono(_pcm(data, self._width).reshape(-1, self._channels), self._channel)
-        if not heard:
-            raise InputError("stdin ended before it held any audio. Check the command in front of the pipe.")
-
-
-def _mono(block: Samples, channel: int | None) -> Samples:
-    """(n, channels) -> (n,): one channel, counted from 1, or the mean of all."""
-    if channel is not None:
-        return np.ascontiguousarray(block[:, channel - 1])
-    return np.asarray(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1), np.float32)
-
-
-def _pcm(data: bytes, width: int) -> Samples:
-    """Little-endian PCM of 1 (unsigned), 2, 3 or 4 bytes a sample -> float32 in -1..1."""
-    if width == 1:
-        return np.asarray((np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128, np.float32)
-    if width == 3:
-        wide = np.zeros((len(data) // 3, 4), np.uint8)
-        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        return np.asarray(wide.reshape(-1).view("<i4") / np.float32(2**31), np.float32)
-    return np.asarray(np.frombuffer(data, f"<i{width}") / np.float32(2 ** (8 * width - 1)), np.float32)
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    if path.stat().st_size == 0:
-        return f"{path} is empty (0 bytes)."
-    if path.suffix.lower() in VIDEO:
-        return (
-            f"{path} is a container that libsndfile does not read. Let ffmpeg open it: "
-            f"ffmpeg -v error -i {path} -f wav - | noisewatch listen -"
-        )
-    reason = str(error).rpartition(":")[2].strip() or type(error).__name__
-    return f"{path} is no audio that can be read ({reason}). Readable: WAV, FLAC, OGG, Opus, MP3, AIFF, W64."

@@ -139,6 +139,11 @@ def _bad(tmp_path: Path, name: str) -> Path:
         sf.write(path, demo, rate, subtype="FLOAT")
     elif name == "cut.flac":
         path.write_bytes(DEMO.read_bytes()[:150_000])
+    elif name == "cut.wav":
+        sf.write(path, demo, rate)
+        path.write_bytes(path.read_bytes()[: len(demo)])
+    elif name == "slow.wav":
+        sf.write(path, demo, 500)
     elif name == "film.mp4":
         path.write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(100))
     return path
@@ -152,11 +157,13 @@ def _bad(tmp_path: Path, name: str) -> Path:
         ("text.wav", "no audio that can be read"),
         ("folder", "is a folder"),
         ("none.wav", "0 samples"),
-        ("one.wav", "less than 1 s"),
-        ("silent.wav", "silent"),
+        ("one.wav", "Too little sound"),
+        ("silent.wav", "digital silence"),
         ("nan.wav", "not finite"),
         ("inf.wav", "not finite"),
         ("cut.flac", "is damaged"),
+        ("cut.wav", "ended early: 50%"),
+        ("slow.wav", "500 Hz; allowed"),
         ("film.mp4", "ffmpeg"),
     ],
 )
@@ -174,11 +181,13 @@ def test_bad_recordings_get_a_sentence(run, tmp_path: Path, name: str, sentence:
     [
         (("listen", "demo", "--hop", "0.015"), 2, "multiples of 0.01"),
         (("listen", "demo", "--threshold", "2"), 2, "0.05 to 0.99"),
-        (("listen", "demo", "--seconds", "0"), 2, "more than 0"),
+        (("listen", "demo", "--seconds", "0"), 2, "1 or more"),
         (("listen", "demo", "--channel", "2"), 2, "no channel 2"),
         (("listen", "demo", "--channel", "0"), 2, "count from 1"),
         (("listen", "demo", "--device", "3"), 2, "give one of the two"),
         (("listen", "demo", "--raw-rate", "8000"), 2, "listen -"),
+        (("listen", "demo", "--hop", "nan"), 2, "multiples of 0.01"),
+        (("listen", "demo", "--seconds", "inf"), 2, "1 or more"),
         (("listen", "--nonsense"), 2, "No such option"),
         (("prepare",), 2, "--demo"),
         (("train", "nowhere"), 6, "noisewatch prepare"),
@@ -210,6 +219,33 @@ def test_a_reader_that_has_enough_ends_it_quietly():
     assert code == "0"
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
+
+
+def test_a_wav_that_ends_early_is_judged_and_said(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, frames=16_000 * 8)
+    sf.write(tmp_path / "a.wav", samples, rate)
+    data = (tmp_path / "a.wav").read_bytes()[: 16_000 * 8 + 44]
+    done = run("listen", "-", "--json", input=data, text=False)
+    assert done.returncode == 6
+    assert "stdin ended early: 50%" in done.stderr.decode()
+    assert len(lines(done.stdout.decode())) == 11
+
+
+def test_a_recording_damaged_in_its_middle_keeps_its_events(run, tmp_path: Path):
+    (tmp_path / "a.flac").write_bytes(DEMO.read_bytes()[:300_000])
+    done = run("listen", tmp_path / "a.flac", *FAST, "--threshold", 0.3)
+    assert done.returncode == 6
+    assert [e["event"] for e in lines(done.stdout, "event")] == ["noise_start", "noise_end"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_behind_stdout(run):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "noisewatch", "listen", "demo", *FAST]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd="/tmp", check=False)
+    assert done.returncode == 7
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -32,28 +32,37 @@ def play(timeline: str, hop_s: float = 0.1, **config: float):
         ("....nn....nn......", "CCCCCCCCCCCCCCCCCC"),
         # Between the thresholds nothing changes, in neither state.
         ("mmmmmmmmmm", "CCCCCCCCCC"),
-        ("nmmmmmmmmmmmmmmmmm", "NNNNNNNNNNNNNNNNNN"),
+        ("nnnmmmmmmmmmmmmmmm", "NNNNNNNNNNNNNNNNNN"),
         # A breath of 0.9 s in the noise does not end it.
         ("nnnn.........nnn", "NNNNNNNNNNNNNNNN"),
-        # The first reading decides at once; there is no verdict to hold on to.
+        # The first reading shows at once; there is no verdict to hold on to.
         ("n", "N"),
         (".", "C"),
+        ("n......", "NCCCCCC"),
         # Unknown at once, and the verdict of before is back when it was short.
         ("nnnuunnn", "NNN??NNN"),
         # What comes after a real loss is decided afresh.
         ("nnnuuuuuuuuuuuu...", "NNN????????????CCC"),
+        # What was not judged speaks for nothing: two readings of noise around a gap are no 0.3 s.
+        ("....nuunn.....", "CCCCC??CCCCCCC"),
         ("...uuuuuuuuuuuun", "CCC????????????N"),
-        # After noise ended, none begins within the cooldown of 1 s from its end.
-        ("n" + "." * 10 + "nnnn", "N" * 10 + "C" * 3 + "NN"),
+        # After noise was called over (at its tenth clean reading), none begins within the cooldown of 1 s.
+        ("nnn" + "." * 10 + "n" * 12, "N" * 12 + "C" * 10 + "NNN"),
     ],
 )
 def test_states(readings: str, states: str):
     assert play(readings)[0] == states
 
 
-def test_cooldown_holds_back_the_next_noise():
-    readings = "n" + "." * 10 + "nnnnnnnn"
-    assert play(readings, cooldown_s=1.6)[0] == "N" * 10 + "C" * 7 + "NN"
+def test_without_a_cooldown_only_the_minimum_time_counts():
+    readings = "nnn" + "." * 10 + "n" * 12
+    assert play(readings, cooldown_s=0)[0] == "N" * 12 + "C" * 3 + "N" * 10
+
+
+def test_a_single_reading_is_no_event():
+    assert play("n.....")[1] == []
+    states, events, detector = play("n")
+    assert (states, events, detector.finish(3.0)) == ("N", [], [])
 
 
 def test_events_carry_the_whole_noise():

@@ -132,7 +132,7 @@ def test_a_lost_input_begins_a_new_window(detector: NoiseDetector, voice: np.nda
 
 def test_behind_it_skips_to_the_newest_window(detector: NoiseDetector, voice: np.ndarray):
     stream = detector.stream()
-    (reading,) = [r for r in stream.process(voice, newest_only=True) if isinstance(r, noisewatch.Reading)]
+    (reading,) = [r for r in stream.process(voice, behind=True) if isinstance(r, noisewatch.Reading)]
     assert reading.time == 6.0
     assert reading.warnings[-1] == "late"
     assert stream.skipped == 30

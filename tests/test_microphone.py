@@ -55,8 +55,8 @@ def test_listen_judges_what_is_played_into_it(microphone, tmp_path: Path):
 
 def test_a_unique_part_of_the_name_is_enough_and_an_ambiguous_one_lists(run, microphone):
     env = microphone.env
-    by_part = run("listen", "--device", "puls", "--json", "--seconds", 0.5, env=env)
-    assert "silent" in by_part.stderr
+    by_part = run("listen", "--device", "puls", "--json", "--seconds", 1, env=env)
+    assert "digital silence" in by_part.stderr
     assert by_part.returncode == 4  # it opened, and nothing but digital silence came
     both = run("listen", "--device", "ul", env=env)
     assert both.returncode == 2

@@ -16,12 +16,16 @@ from onnx import TensorProto, helper  # noqa: E402
 CARD = Card(name="toy", version="0", window_s=3.0, hop_s=0.1, threshold=0.5)
 
 
-def toy(path: Path, card: str | None, *, state: bool = False, frames: int = 298, inputs: str = "logmel") -> Path:
+def toy(
+    path: Path, card: str | None, *, state: bool = False, frames: int = 298, inputs: str = "logmel", width: int = 1
+) -> Path:
     """A network without weights: noise is the mean log-Mel power; with state, the number of calls so far."""
     f = TensorProto.FLOAT
     values = [helper.make_tensor_value_info(n, f, s) for n, s in ((inputs, [1, frames, 40]), ("reference", [1]))]
     nodes = [helper.make_node("ReduceMean", [inputs], ["mean"], axes=[1, 2], keepdims=0)]
-    outputs = [helper.make_tensor_value_info(n, f, [1]) for n in ("noise", "snr_db", "voice")]
+    outputs = [
+        helper.make_tensor_value_info(n, f, [width if n == "noise" else 1]) for n in ("noise", "snr_db", "voice")
+    ]
     constants = [helper.make_tensor("one", f, [1], [1.0])]
     if state:
         values.append(helper.make_tensor_value_info("calls", f, [1]))
@@ -29,7 +33,7 @@ def toy(path: Path, card: str | None, *, state: bool = False, frames: int = 298,
         nodes += [helper.make_node("Add", ["calls", "one"], ["calls_out"])]
         nodes += [helper.make_node("Identity", ["calls_out"], ["noise"])]
     else:
-        nodes += [helper.make_node("Identity", ["mean"], ["noise"])]
+        nodes += [helper.make_node("Concat", ["mean"] * width, ["noise"], axis=0)]
     nodes += [
         helper.make_node("Identity", ["reference"], ["snr_db"]),
         helper.make_node("Identity", ["one"], ["voice"]),
@@ -61,7 +65,9 @@ def test_a_card_survives_its_journey():
 
 
 def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.ndarray):
-    detector = NoiseDetector(toy(tmp_path / "m.onnx", CARD.to_json(), state=True, frames=10))
+    detector = NoiseDetector(
+        toy(tmp_path / "m.onnx", replace(CARD, window_s=0.12).to_json(), state=True, frames=10)
+    )
     readings = detector.stream().push(voice)
     assert [r.noise for r in readings[:3]] == pytest.approx([1 / (1 + np.exp(-n)) for n in (1, 2, 3)])
     assert detector.stream().push(voice)[0] == readings[0]  # nothing carried between streams
@@ -77,6 +83,10 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: toy(p, "[1"), "card that cannot be read"),
         (lambda p: toy(p, replace(CARD, frontend=FrontendConfig(n_fft=512)).to_json()), r"n_fft 512 \(here 480\)"),
         (lambda p: toy(p, CARD.to_json(), inputs="mel"), "inputs mel, reference"),
+        (lambda p: toy(p, replace(CARD, window_s=1.0).to_json()), r"its card says \[1, 98, 40\]"),
+        (lambda p: toy(p, CARD.to_json(), width=2), r"output noise of shape \[2\]"),
+        (lambda p: toy(p, replace(CARD, threshold=7).to_json()), "threshold is 7"),
+        (lambda p: toy(p, replace(CARD, hop_s="0.1").to_json()), "hop_s is '0.1'"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, run, make, sentence: str):

@@ -104,7 +104,7 @@ def test_ctrl_c_saves_and_resume_goes_on(run, toy_set: Path, tmp_path: Path):
 
 
 def test_export_refuses_when_runtimes_disagree(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    honest = export.averaged
+    honest = export.trained
 
     class Off(type(honest(export.load_checkpoint(toy_run / "best.pt")))):  # type: ignore[misc]
         def forward(self, logmel, reference):
@@ -116,7 +116,7 @@ def test_export_refuses_when_runtimes_disagree(toy_run: Path, tmp_path: Path, mo
         net.__class__ = Off
         return net
 
-    monkeypatch.setattr(export, "averaged", lying)
+    monkeypatch.setattr(export, "trained", lying)
     with pytest.raises(ParityError, match=r"1\.0e-03 at most.*Nothing was written"):
         export.export(toy_run, tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())

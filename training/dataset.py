@@ -44,8 +44,9 @@ class Windows(Dataset[Batch]):
 
 
 def _ignore_interrupts(_: int) -> None:
-    # Ctrl-C reaches the whole process group; the loop decides when the workers stop.
+    # Both reach the whole process group; the loop decides when the workers stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def batches(windows: Windows, batch: int, first: int, last: int, workers: int) -> Iterator[Batch]:

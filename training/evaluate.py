@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from noisewatch.errors import InputError
 
 from .scores import balanced_accuracy, roc_auc
 
-CLEAN = 99.0
 SITUATIONS = {10.0: "speech + noise", 11.0: "dense speech + noise", -10.0: "noise alone", 12.0: "gated noise"}
 BY_HAND = "95th - 10th percentile of 20 ms levels"
 
@@ -33,16 +33,27 @@ def evaluate(files: Sequence[Path], models: Sequence[str]) -> Iterator[dict[str,
         x, y, snr = _load(file)
         yield {"windows": file.name, "scorer": BY_HAND} | _scores(np.array([-spread_db(w) for w in x]), y, snr)
         for name, detector in detectors.items():
-            readings = [detector.stream().push(w)[0] for w in x]
-            noise = np.array([np.nan if r.noise is None else r.noise for r in readings])
-            result = {"windows": file.name, "scorer": name} | _scores(noise, y, snr)
-            threshold = detector.model.card.threshold
-            result["balanced_accuracy"] = balanced_accuracy(noise[y == 0], noise[y == 1], threshold)
-            result["false_alarms"] = float((noise[y == 0] >= threshold).mean())
-            if not _tagged(snr):
-                pairs = [(r.snr_db, s) for r, s in zip(readings, snr, strict=True) if r.snr_db is not None]
-                result["snr_mae_db"] = float(np.mean([abs(a - b) for a, b in pairs if b <= 30]))
-            yield result
+            yield {"windows": file.name, "scorer": name} | _judged(detector, x, y, snr)
+
+
+def _judged(
+    detector: NoiseDetector, x: NDArray[np.int16], y: NDArray[np.int_], snr: NDArray[np.floating]
+) -> dict[str, Any]:
+    readings = [detector.stream().push(w)[0] for w in x]
+    judged = np.array([r.noise is not None for r in readings])
+    y, snr = y[judged], snr[judged]
+    noise = np.array([r.noise for r in readings if r.noise is not None])
+    threshold = detector.model.card.threshold
+    result = _scores(noise, y, snr) | {
+        "unjudged": int((~judged).sum()),  # unknown to the engine: left out of every figure
+        "balanced_accuracy": balanced_accuracy(noise[y == 0], noise[y == 1], threshold),
+        "false_alarms": float((noise[y == 0] >= threshold).mean()),
+    }
+    if not _tagged(snr):
+        spoken = [r.snr_db for r in readings if r.noise is not None]
+        errors = [abs(r - s) for r, s in zip(spoken, snr, strict=True) if r is not None and s <= 30]
+        result["snr_mae_db"] = float(np.mean(errors)) if errors else None
+    return result
 
 
 def spread_db(window: NDArray[np.int16]) -> float:
@@ -71,7 +82,9 @@ def _scores(noise: NDArray[np.floating], y: NDArray[np.int_], snr: NDArray[np.fl
     auc = {}
     tagged = _tagged(snr)
     for value in sorted(set(snr[y == 1].tolist())):
-        auc[SITUATIONS[value] if tagged else f"{value:g} dB"] = roc_auc(clean, noise[(snr == value) & (y == 1)])
+        auc[SITUATIONS.get(value, f"tag {value:g}") if tagged else f"{value:g} dB"] = roc_auc(
+            clean, noise[(snr == value) & (y == 1)]
+        )
     steps = [auc[k] for k in ("0 dB", "5 dB", "10 dB", "15 dB", "20 dB") if k in auc]
     if len(steps) == 5:
         auc["0-20 dB"] = float(np.mean(steps))
@@ -87,11 +100,13 @@ def _tagged(snr: NDArray[np.floating]) -> bool:
 def _load(file: Path) -> tuple[NDArray[np.int16], NDArray[np.int_], NDArray[np.floating]]:
     try:
         with np.load(file) as data:
-            x, y, snr = data["x"], data["y"], data["snr"]
-    except (OSError, ValueError, KeyError) as error:
+            x, y, snr = data["x"], data["y"], np.asarray(data["snr"], float)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{file} holds no windows ({error}); it needs the arrays x, y and snr.") from error
-    if x.ndim != 2 or x.shape[1] != 48_000 or not len(x) == len(y) == len(snr):
+    if x.ndim != 2 or x.shape[1] != 48_000 or not (len(x),) == y.shape == snr.shape or x.dtype != np.int16:
         raise InputError(
-            f"{file}: x has shape {x.shape}, y {y.shape}, snr {snr.shape}; needed: (n, 48000), (n,), (n,)."
+            f"{file}: x is {x.dtype} {x.shape}, y {y.shape}, snr {snr.shape}; needed: int16 (n, 48000), (n,), (n,)."
         )
+    if set(np.unique(y).tolist()) != {0, 1} or not np.isfinite(snr).all():
+        raise InputError(f"{file}: y has to hold both 0 (clean) and 1 (noisy), and snr numbers.")
     return x, y, snr

@@ -19,7 +19,7 @@ from rich.console import Console
 
 import noisewatch
 from noisewatch.errors import InputError, ParityError, UsageError
-from noisewatch.frontend import FrontendConfig, LogMel
+from noisewatch.frontend import LogMel
 from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
 from noisewatch.sinks import atomic_write
 
@@ -38,7 +38,7 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
     Raises ParityError, and writes nothing, when ONNX Runtime and torch differ by more than 1e-4 on log-Mel
     windows; InputError for what is no checkpoint; OutputError where nothing can be written.
     """
-    run = newest_run() if run is None else run
+    run = newest_run("best.pt") if run is None else run
     checkpoint = run / "best.pt" if run.is_dir() else run
     state = load_checkpoint(checkpoint)
     net_name = state["config"]["net"]
@@ -47,7 +47,7 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
     out = checkpoint.with_name(f"{net_name}.onnx") if out is None else out
     if out.suffix != ".onnx":
         raise UsageError(f"{out} does not end in .onnx; name the file that way, so that `listen --model` takes it.")
-    net = averaged(state)
+    net = trained(state)
     data = json.loads(state["data"])
     card = Card(
         name=out.stem,
@@ -76,17 +76,15 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
     return out
 
 
-def averaged(state: dict[str, Any]) -> NoiseNet:
-    """The network of a checkpoint with its averaged weights, ready to judge."""
+def trained(state: dict[str, Any]) -> NoiseNet:
+    """The network of a checkpoint, ready to judge."""
     net = NETS[state["config"]["net"]]()
-    weights = {k.removeprefix("module."): v for k, v in state["average"].items() if k != "n_averaged"}
-    net.load_state_dict(weights)
+    net.load_state_dict(state["net"])
     return net.eval()
 
 
 def _write(net: NoiseNet, card: Card, path: Path) -> None:
-    frames = FrontendConfig().frames(round(card.window_s * FrontendConfig().sample_rate))
-    example = (torch.zeros(1, frames, FrontendConfig().n_mels), torch.zeros(1))
+    example = (torch.zeros(1, card.frames, card.frontend.n_mels), torch.zeros(1))
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the exporter's own age
@@ -100,14 +98,13 @@ def _write(net: NoiseNet, card: Card, path: Path) -> None:
 
 
 def parity(net: NoiseNet, model: Model) -> float:
-    """The largest difference of any output, logits and SNR in units of 10 dB, over many windows."""
+    """The largest difference of any output over many windows: noise logit, SNR in dB, voice logit."""
     worst = 0.0
     for window, reference in parity_windows():
         ours, _ = model(window, reference, model.initial_state())
         with torch.no_grad():
             theirs = [float(y) for y in net(torch.from_numpy(window)[None], torch.tensor([reference]))]
-        scale = np.array([1, 10, 1])
-        worst = max(worst, float((np.abs(np.array(ours) - np.array(theirs)) / scale).max()))
+        worst = max(worst, float(np.abs(np.array(ours) - np.array(theirs)).max()))
     return worst
 
 

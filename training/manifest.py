@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from noisewatch.errors import InputError
 from noisewatch.sinks import atomic_write
+from noisewatch.sources import open_sound_file
 
 SAMPLE_RATE = 16_000
 KINDS = ("speech", "noise", "rir")
@@ -53,7 +54,7 @@ def read_manifest(path: Path) -> list[Row]:
             "or a small generated set with `noisewatch prepare --demo -o data/`."
         )
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [c for c in COLUMNS[:4] if c not in (reader.fieldnames or ())]
             if missing:
@@ -61,6 +62,8 @@ def read_manifest(path: Path) -> list[Row]:
             rows = [_row(path, number, cells) for number, cells in enumerate(reader, start=2)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is no csv in UTF-8: {error}.") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}.") from error
     if not rows:
         raise InputError(f"{path} lists no recording.")
     rows = assign_splits(rows)
@@ -75,7 +78,7 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
     if cell["split"] not in (*SPLITS, ""):
         raise InputError(f"{path}, line {number}: split is {cell['split']!r}; allowed: {', '.join(SPLITS)}.")
     try:
-        seconds = float(cell["seconds"] or "nan")
+        seconds = float(cell["seconds"] or 0)
         floor_db = float(cell["floor_db"]) if cell["floor_db"] else None
     except ValueError as error:
         raise InputError(f"{path}, line {number}: {error}.") from error
@@ -127,10 +130,11 @@ def check_splits(rows: Iterable[Row]) -> None:
 
 def load_audio(path: str | Path) -> NDArray[np.float32]:
     """A recording as mono float32 (n,) at 16 kHz; raises InputError with the reason when it can't be."""
-    try:
-        samples, rate = sf.read(path, dtype="float32", always_2d=True)
-    except (sf.SoundFileError, OSError, RuntimeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+    with open_sound_file(Path(path)) as file:
+        try:
+            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
+        except (sf.SoundFileError, OSError, MemoryError) as error:
+            raise InputError(f"cannot read {path}: {error}") from error
     mono = samples.mean(axis=1)
     if not np.isfinite(mono).all():
         raise InputError(f"cannot read {path}: it has samples that are not finite")

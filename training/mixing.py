@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
@@ -23,6 +23,7 @@ from .manifest import Row, load_audio
 NOISY_DB, CLEAN_DB = 20.0, 40.0  # at or below: noisy; at or above: clean; between: nobody is wrong
 SHORTEST_NOISE_S = 0.3  # noise that sounds for less is not scored
 ASSUMED_DBFS = -26.0  # the reference before any voice was heard
+COARSE_DBFS = -34.0  # voices below it are not coded in 8 bits
 
 
 @dataclass(frozen=True)
@@ -214,14 +215,17 @@ def draw_scene(rng: Rng, catalogue: Catalogue) -> Scene:
         error = rng.normal(0, 2.5) if rng.random() < 0.7 else rng.uniform(-20, 20)
         reference = voice_dbfs + float(error)
     else:
-        voice_dbfs = float(rng.uniform(-42, -12)) if heard else ASSUMED_DBFS + float(rng.normal(0, 4))
-        reference = voice_dbfs + float(rng.normal(0, 2))
+        # A silence is judged against the reference, whatever the voice would have been.
+        voice_dbfs = reference = float(rng.uniform(-60, -10)) if heard else ASSUMED_DBFS
     # A voice that has to bury its own recording's floor needs a recording that has little of it.
     own_floor_matters = situation == "clean" or (snr is not None and snr > 12)
     voice = None
     if with_voice:
         index = catalogue.draw(rng, "clean" if own_floor_matters else "speech")
         voice = Take(index, _draw_speed(rng, 0.5, 0.16))
+    mic = augment.draw_microphone(rng)
+    if voice_dbfs < COARSE_DBFS and mic.coding in ("8bit", "mulaw"):
+        mic = replace(mic, coding="int16")  # it would leave nothing but zeros
     zeros = (0.0, 0.0)
     if rng.random() < 0.03:
         start, length = rng.uniform(0, 1), rng.uniform(0.05, 0.6)
@@ -234,7 +238,7 @@ def draw_scene(rng: Rng, catalogue: Catalogue) -> Scene:
         snr_db=snr,
         voice_dbfs=voice_dbfs,
         reference_dbfs=reference if heard else ASSUMED_DBFS,
-        mic=augment.draw_microphone(rng),
+        mic=mic,
         zeros=zeros,
         seed=int(rng.integers(2**31)),
     )
@@ -267,13 +271,11 @@ def render(scene: Scene, catalogue: Catalogue) -> Window:
     voice, noise, floor = tracks(scene, catalogue)
     mixed = augment.clipped(voice + noise + floor, scene.mic.clip_db)
     mixed = augment.coded(np.clip(mixed, -1, 1), scene.mic.coding)
+    a, b = (int(edge * WINDOW) for edge in scene.zeros)
+    mixed[a:b] = noise[a:b] = 0.0
     scored = True
     if scene.noise is not None:
         scored = levels.active_seconds(noise / (np.abs(noise).max() + 1e-9)) >= SHORTEST_NOISE_S
-    a, b = (int(edge * WINDOW) for edge in scene.zeros)
-    if b > a:
-        mixed[a:b] = 0.0
-        scored = scene.noise is None  # what was muted may have been the noise
     return _labelled(scene, mixed, catalogue, scored)
 
 
@@ -292,7 +294,8 @@ def _labelled(scene: Scene, samples: Samples, catalogue: Catalogue, scored: bool
         noisy=noisy,
         noisy_weight=(0.3 if between or (coarse and noisy == 0) else 1.0) if scored else 0.0,
         snr_db=floor_db if snr is None else min(snr, floor_db),
-        snr_weight=float(voice and scored) * (0.3 if snr is None else 1.0),
+        # A muted stretch changes the active level that the SNR was drawn for.
+        snr_weight=float(voice and scored and scene.zeros == (0.0, 0.0)) * (0.3 if snr is None else 1.0),
         voice=float(voice),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,20 +14,22 @@ from rich.console import Console
 from rich.progress import track
 
 from noisewatch import levels
-from noisewatch.errors import InputError, OutputError
+from noisewatch.errors import InputError
 from noisewatch.sinks import atomic_write
 
 from .augment import coloured_noise
 from .manifest import SAMPLE_RATE, Row, assign_splits, load_audio, write_manifest
 
+SPLIT_FOLDERS = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
 AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".au"}
 
 
 def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) -> Path:
     """Write out/manifest.csv for folders by kind (speech, noise, rir); returns its path.
 
-    A speaker is the folder that a recording of speech lies in, or what its name begins with up to the
-    first - or _; every noise is a recording of its own. Files that cannot be read are listed and left out.
+    A speaker is the highest folder that a recording of speech lies in (passing over folders named for a
+    split), or what its name begins with up to the first - or _; every noise is a recording of its own.
+    Files that cannot be read are listed and left out.
     """
     console = Console(stderr=True)
     rows, skipped = [], []
@@ -42,6 +45,10 @@ def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) 
                     rows.append(_row(path, root, kind))
                 except InputError as error:
                     skipped.append(str(error))
+    for kind in ("speech", "noise"):
+        if not any(r.kind == kind for r in rows):
+            first = f" The first reason: {skipped[0]}." if skipped else ""
+            raise InputError(f"none of the {kind} recordings can be used ({len(skipped)} left out).{first}")
     rows = assign_splits(rows, seed)
     manifest = out / "manifest.csv"
     write_manifest(manifest, rows)
@@ -50,14 +57,18 @@ def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) 
 
 
 def _row(path: Path, root: Path, kind: str) -> Row:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"cannot use {path!r}: its name is no UTF-8, and a csv cannot hold it") from error
     samples = load_audio(path)
     if not len(samples) or not np.abs(samples).max() > 0:
         raise InputError(f"cannot use {path}: {'digital silence' if len(samples) else 'no samples'}")
     inside = path.relative_to(root)
     if kind != "speech":
         group = inside.with_suffix("").as_posix()
-    elif len(inside.parts) > 1:
-        group = inside.parts[0]
+    elif above := [part for part in inside.parts[:-1] if part.lower() not in SPLIT_FOLDERS]:
+        group = above[0]
     else:
         group = re.split(r"[-_]", path.stem, maxsplit=1)[0]
     return Row(
@@ -108,11 +119,10 @@ def generate(out: Path, *, seed: int = 0, speakers: int = 10, noises: int = 15, 
 
 def _write(path: Path, samples: NDArray[np.floating]) -> None:
     peak = float(np.abs(samples).max())
+    encoded = io.BytesIO()
+    sf.write(encoded, samples / peak * 0.5, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     with atomic_write(path, "wb") as file:
-        try:
-            sf.write(file, samples / peak * 0.5, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-        except sf.SoundFileError as error:
-            raise OutputError(f"cannot write {path}: {error}.") from error
+        file.write(encoded.getvalue())
 
 
 def _babbler(rng: np.random.Generator, pitch_hz: float, seconds: float) -> NDArray[np.floating]:

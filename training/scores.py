@@ -12,6 +12,8 @@ def roc_auc(clean: ArrayLike, noisy: ArrayLike) -> float:
     The Mann-Whitney U statistic over its maximum. nan when either side is empty.
     """
     low, high = np.sort(np.asarray(clean, float)), np.asarray(noisy, float)
+    if np.isnan(low).any() or np.isnan(high).any():
+        raise ValueError("a score is nan: leave out what could not be judged, and say how many")
     if not len(low) or not len(high):
         return float("nan")
     below = np.searchsorted(low, high, "left") + np.searchsorted(low, high, "right")

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel
 
 from noisewatch.errors import InputError, NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
@@ -33,7 +33,6 @@ from .scores import roc_auc
 
 VALIDATION_SEED = 1_000_003  # added to the run's seed: validation windows are nobody's training windows
 VALIDATION_BATCH = 128
-AVERAGE_STEPS = 500  # length of the weights' moving average; it is what ships
 
 
 @dataclass(frozen=True)
@@ -110,61 +109,60 @@ def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
     }
 
 
-def train(data: Path, out: Path, config: TrainConfig, *, resume: bool = False) -> Path:
-    """Train a network on a manifest; returns the best checkpoint's path.
+def train(data: Path, out: Path, options: Mapping[str, Any], *, resume: bool = False) -> Path:
+    """Train a network on a manifest; returns the best checkpoint's path. `options`: fields of TrainConfig.
 
     Writes `last.pt`, `best.pt` and `log.csv` into the folder `out`. A run stopped by Ctrl-C goes on from
-    its last step with resume=True. Raises InputError for data that cannot teach, OutputError for a folder
-    that cannot be written, NoisewatchError when the loss is no longer a number.
+    its last step with resume=True; its length, rate and workers may then be given anew. Raises InputError
+    for data that cannot teach, OutputError for a folder that cannot be written, UsageError for options out
+    of range, NoisewatchError when the loss is no longer a number.
     """
-    console = Console(stderr=True)
-    if config.net not in NETS:
-        raise UsageError(f"no network is called {config.net!r}; there are: {', '.join(NETS)}.")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     last = out / "last.pt"
     if last.exists() and not resume:
         raise OutputError(f"{out} holds a run already. Go on with --resume, or name another folder with -o.")
     state = load_checkpoint(last) if resume else None
-    if state is not None:
-        # What shaped the run so far stays; how long and with how many hands it goes on may change.
-        config = replace(TrainConfig(**state["config"]), epochs=config.epochs, workers=config.workers)
-
+    config = resumed(state["config"], options) if state else TrainConfig(**options)
+    if config.net not in NETS:
+        raise UsageError(f"no network is called {config.net!r}; there are: {', '.join(NETS)}.")
+    if not 0 < config.lr < 1:
+        raise UsageError(f"the learning rate is {config.lr}; allowed: above 0 and below 1. 0.003 suits most.")
     rows = read_manifest(data)
+    with atomic_write(out / "config.json") as file:  # before anything long: the folder may be read-only
+        json.dump(asdict(config), file, indent=1)
     catalogue, skipped = Catalogue.load(rows, "train")
     held_out, more = Catalogue.load(rows, "val")
     for sentence in (skipped + more)[:10]:
-        console.print(f"left out: {sentence}", highlight=False, markup=False)
+        console.print(f"left out: {sentence}", markup=False)
     if len(skipped + more) > 10:
         console.print(f"left out: {len(skipped + more) - 10} more")
     minutes = sum(len(r.samples) for r in catalogue.speech + catalogue.noise) / 16_000 / 60
     console.print(
         f"{config.net} on {len(catalogue.speech)} speech and {len(catalogue.noise)} noise recordings "
         f"({minutes:.0f} minutes), {len(catalogue.rooms)} rooms -> {out}",
-        highlight=False,
+        markup=False,
     )
 
     torch.manual_seed(config.seed)
-    torch.set_num_threads(os.cpu_count() or 1)
+    # The workers need cores too; with more threads than cores, the threads wait for each other.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - config.workers))
     fabric = Fabric(accelerator="auto", devices=1)
     fabric.launch()
     bare = NETS[config.net]()
     optimizer = torch.optim.AdamW(bare.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    average = AveragedModel(bare, avg_fn=_moving_average, use_buffers=True)
     step, best = 0, -math.inf
     if state is not None:
         bare.load_state_dict(state["net"])
-        average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         step, best = state["step"], state["best"]
     net, optimizer = fabric.setup(bare, optimizer)
-    average.to(fabric.device)
-    credits = data_card(rows)
+    credits = json.dumps(data_card(rows))
 
-    def save(path: Path, metrics: dict[str, float] | None = None) -> None:
-        save_checkpoint(path, {
-            "config": asdict(config), "frontend": asdict(FrontendConfig()), "step": step, "best": best,
-            "net": bare.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-            "metrics": metrics or {}, "data": json.dumps(credits),
-        })  # fmt: skip
+    def save(path: Path, metrics: dict[str, float]) -> None:
+        values = {"config": asdict(config), "frontend": asdict(FrontendConfig()), "step": step, "best": best,
+                  "metrics": metrics, "data": credits}  # fmt: skip
+        tensors = {"net": bare.state_dict(), "optimizer": optimizer.state_dict()}
+        save_checkpoint(path, values | tensors)
 
     judged = Windows(held_out, config.seed + VALIDATION_SEED, config.validation_batches * VALIDATION_BATCH)
     fixed = batches(judged, VALIDATION_BATCH, 0, config.validation_batches, config.workers)
@@ -176,58 +174,62 @@ def train(data: Path, out: Path, config: TrainConfig, *, resume: bool = False) -
         TextColumn("loss {task.fields[loss]:.3f}  rate {task.fields[rate]:.1e}  best {task.fields[best]:.4f}"),
         TimeRemainingColumn(),
     )  # fmt: skip
-    try:
-        with _stop_at_sigterm(), Progress(*columns, console=console) as progress:
-            task = progress.add_task(
-                "", total=config.steps, completed=step, epoch=1, epochs=config.epochs, loss=0.0, rate=0.0,
-                best=max(best, 0.0),
-            )  # fmt: skip
-            smooth = None
-            for batch in supply:
-                for group in optimizer.param_groups:
-                    group["lr"] = config.rate(step)
-                net.train()
-                x, reference, targets = fabric.to_device(batch)
-                loss = losses(net(x, reference), targets)
-                if not torch.isfinite(loss):
-                    raise NoisewatchError(
-                        f"the loss is {loss.item()} at step {step}; the last good checkpoint is kept in {out}. "
-                        "Go on with --resume and a lower --lr."
-                    )
-                optimizer.zero_grad()
-                fabric.backward(loss)
-                fabric.clip_gradients(net, optimizer, max_norm=5.0)
-                optimizer.step()
-                average.update_parameters(bare)
-                step += 1
-                smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
-                epoch = -(-step // config.steps_per_epoch)
-                progress.update(
-                    task,
-                    completed=step,
-                    epoch=epoch,
-                    loss=smooth,
-                    rate=config.rate(step),
-                    best=max(best, 0.0),
+    with _Stop() as stop, Progress(*columns, console=console) as progress:
+        shown: dict[str, Any] = {
+            "epoch": 1,
+            "epochs": config.epochs,
+            "loss": 0.0,
+            "rate": 0.0,
+            "best": max(best, 0.0),
+        }
+        task = progress.add_task("", total=config.steps, completed=step, **shown)
+        smooth = None
+        for batch in supply:
+            for group in optimizer.param_groups:
+                group["lr"] = config.rate(step)
+            net.train()
+            x, reference, targets = fabric.to_device(batch)
+            loss = losses(net(x, reference), targets)
+            if not torch.isfinite(loss):
+                raise NoisewatchError(
+                    f"the loss is {loss.item()} at step {step}; the last good checkpoint is kept in {out}. "
+                    f"Go on with --resume and a lower --lr than {config.lr}."
                 )
-                if step % config.steps_per_epoch == 0:
-                    metrics = validate(average.module, validation)
-                    if merit(metrics) > best:
-                        best = merit(metrics)
-                        save(out / "best.pt", metrics)
-                    save(last, metrics)
-                    _log(out / "log.csv", {"epoch": epoch, "step": step, "train_loss": smooth, **metrics})
-                    progress.console.print(
-                        f"epoch {epoch}: loss {smooth:.3f}, on other voices and noises AUC {metrics['auc']:.4f}, "
-                        f"with speech {metrics['auc_speech']:.4f}, SNR within {metrics['snr_mae_db']:.1f} dB",
-                        highlight=False,
-                    )
-    except (KeyboardInterrupt, SystemExit):
-        save(last)
-        console.print(f"stopped at step {step} of {config.steps}; go on with: noisewatch train {data} -o {out} "
-                      "--resume", highlight=False, soft_wrap=True)  # fmt: skip
-        raise
+            optimizer.zero_grad()
+            fabric.backward(loss)
+            fabric.clip_gradients(net, optimizer, max_norm=5.0)
+            optimizer.step()
+            step += 1
+            smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
+            epoch = -(-step // config.steps_per_epoch)
+            shown = {"epoch": epoch, "loss": smooth, "rate": config.rate(step), "best": max(best, 0.0)}
+            progress.update(task, completed=step, **shown)
+            if step % config.steps_per_epoch == 0:
+                metrics = validate(net, validation)
+                if merit(metrics) > best:
+                    best = merit(metrics)
+                    save(out / "best.pt", metrics)
+                save(last, metrics)
+                _log(out / "log.csv", {"epoch": epoch, "step": step, "train_loss": smooth, **metrics})
+                progress.console.print(
+                    f"epoch {epoch}: loss {smooth:.3f}, on other voices and noises AUC {metrics['auc']:.4f}, "
+                    f"with speech {metrics['auc_speech']:.4f}, SNR within {metrics['snr_mae_db']:.1f} dB"
+                )
+            if stop.code is not None:
+                save(last, {})
+                progress.stop()
+                console.print(f"stopped at step {step} of {config.steps}; go on with: "
+                              f"noisewatch train {data} -o {out} --resume", markup=False)  # fmt: skip
+                raise SystemExit(stop.code)
     return out / "best.pt"
+
+
+def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
+    """The configuration of a run that goes on: what shaped it stays, length, rate and workers may change."""
+    for key, value in options.items():
+        if key not in ("epochs", "lr", "workers") and stored[key] != value:
+            raise UsageError(f"the run was begun with {key} {stored[key]}, not {value}: that stays. Leave it out.")
+    return replace(TrainConfig(**stored), **options)
 
 
 def merit(metrics: dict[str, float]) -> float:
@@ -265,18 +267,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"no checkpoint at {path}. `noisewatch train DATA -o {path.parent}` makes one.")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        state["config"], state["net"]
-    except Exception as error:
-        raise InputError(f"{path} is no checkpoint of noisewatch: {str(error).splitlines()[0]}") from error
-    if state["frontend"] != asdict(FrontendConfig()):
-        raise InputError(f"{path} was trained on another front end: {state['frontend']}. Train again.")
-    return dict(state)
-
-
-def _moving_average(average: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
-    # A plain mean at first, so that a short run is not averaged with its random start.
-    return average + (value - average) / min(int(count) + 1, AVERAGE_STEPS)
+        state = dict(torch.load(path, map_location="cpu", weights_only=True))
+        frontend, _, _ = state["frontend"], TrainConfig(**state["config"]), state["net"]
+    except Exception as error:  # torch raises whatever the bytes make it
+        raise InputError(
+            f"{path} is no checkpoint of this version of noisewatch ({type(error).__name__})."
+        ) from error
+    if frontend != asdict(FrontendConfig()):
+        raise InputError(f"{path} was trained on another front end: {frontend}. Train again.")
+    return state
 
 
 def _log(path: Path, values: dict[str, Any]) -> None:
@@ -292,24 +291,29 @@ def _log(path: Path, values: dict[str, Any]) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror}.") from error
 
 
-class _stop_at_sigterm:
-    """SIGTERM as SystemExit(143), so that it saves like Ctrl-C."""
+class _Stop:
+    """Ctrl-C and SIGTERM wait for the end of the step, so that what is saved is whole; twice: at once."""
 
-    def __enter__(self) -> None:
-        def stop(*_: object) -> None:
-            raise SystemExit(143)
+    def __enter__(self) -> _Stop:
+        self.code: int | None = None
+        self._before = {n: signal.signal(n, self._take) for n in (signal.SIGINT, signal.SIGTERM)}
+        return self
 
-        self.before = signal.signal(signal.SIGTERM, stop)
+    def _take(self, number: int, _: object) -> None:
+        if self.code is not None:
+            raise KeyboardInterrupt
+        self.code = 128 + number
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self.before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
-def newest_run(folder: Path = Path("runs")) -> Path:
-    """The run under `folder` whose checkpoint is newest; raises InputError when there is none."""
-    found = sorted(folder.glob("*/last.pt"), key=lambda p: p.stat().st_mtime)
+def newest_run(checkpoint: str, folder: Path = Path("runs")) -> Path:
+    """The run under `folder` with the newest `last.pt` or `best.pt`; raises InputError when there is none."""
+    found = sorted(folder.glob(f"*/{checkpoint}"), key=lambda p: p.stat().st_mtime)
     if not found:
-        raise InputError(f"no run under {folder}/. `noisewatch train` makes one, or name a run's folder.")
+        raise InputError(f"no run with a {checkpoint} under {folder}/. `noisewatch train` makes one, or name it.")
     return found[-1].parent
 
 

@@ -1,0 +1,60 @@
+"""Time of the parts of one decision: front end, network, everything. Median of interleaved rounds.
+
+python benchmarks/speed.py [MODEL ...]
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import soundfile as sf
+
+import noisewatch
+from noisewatch.frontend import LogMel
+from noisewatch.health import Health
+from noisewatch.model import DEFAULT, Model
+
+ROUNDS, CALLS = 15, 50
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    """Mean of CALLS calls."""
+    began = time.perf_counter()
+    for _ in range(CALLS):
+        call()
+    return (time.perf_counter() - began) / CALLS * 1000
+
+
+def main() -> None:
+    """Print a row a part."""
+    clip, _ = sf.read(Path(noisewatch.__file__).with_name("demo.flac"), dtype="float32")
+    hop = clip[48_000:49_600]
+    logmel, health = LogMel(), Health()
+    window = LogMel().feed(clip[:48_000])
+    parts: dict[str, Callable[[], object]] = {
+        "front end, 0.1 s": lambda: logmel.feed(hop),
+        "front end, 3 s": lambda: LogMel().feed(clip[:48_000]),
+        "input checks, 0.1 s": lambda: health.feed(hop),
+    }
+    for name in sys.argv[1:] or [DEFAULT]:
+        detector, model = noisewatch.NoiseDetector(name), Model(name)
+        stream = detector.stream()
+        stream.push(clip[:48_000])
+        state = model.initial_state()
+        parts[f"network {model.card.name}"] = partial(model, window[-model.frames :], -26.0, state)
+        parts[f"one decision, {model.card.name}"] = partial(stream.push, hop)
+    for call in parts.values():
+        milliseconds(call)
+    rounds = [{name: milliseconds(call) for name, call in parts.items()} for _ in range(ROUNDS)]
+    for name in parts:
+        values = [r[name] for r in rounds]
+        print(f"{name:32} {statistics.median(values):7.3f} ms   ({min(values):.3f} to {max(values):.3f})")
+
+
+if __name__ == "__main__":
+    main()
