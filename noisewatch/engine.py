@@ -226,8 +226,8 @@ def listen(source: Source, stream: Stream, *, seconds: float | None = None) -> I
             for block in blocks:
                 if block is None:
                     waited += 1
-                    left -= source.sample_rate
                     if waited >= STALL_S:
+                        left -= source.sample_rate  # --seconds ends a dead input, too
                         yield from stream.lose("stalled")
                 else:
                     waited = 0

@@ -51,9 +51,9 @@ def voice() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def noisy_voice(voice: np.ndarray) -> np.ndarray:
-    """The same 6 s with noise as loud as the voice."""
+    """The same 6 s with noise some 10 dB below the voice."""
     rng = np.random.default_rng(1)
-    return (voice + rng.standard_normal(len(voice)) * 0.05).astype(np.float32)
+    return (voice + rng.standard_normal(len(voice)) * 0.02).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
