@@ -150,7 +150,7 @@ class Meter:
         style = COLOURS[reading.state] if reading else DIM
         cells = width - 6
         full = round(cells * (noise or 0.0))
-        label = "   - " if noise is None else f"{noise:5.0%}"
+        label = "   - " if noise is None else f"{min(noise, 0.99):5.0%}"  # it is never certain
         row = [Segment("█" * full, style), Segment("░" * (cells - full), DIM)]
         return [row, [*row, Segment(" "), Segment(label, BOLD)], row]
 
@@ -252,7 +252,7 @@ def picture(frames: NDArray[np.float32], columns: int) -> list[Line]:
     return lines
 
 
-_TO_ASCII = str.maketrans(dict(zip("░▒▓█▁▂▃▄▅▆▇·…", ".:*#__..--==-~", strict=False)))
+_TO_ASCII = str.maketrans(dict(zip("░▒▓█▁▂▃▄▅▆▇·…", ".:*#__.--==.~", strict=True)))
 
 
 def _ascii(text: str) -> str:

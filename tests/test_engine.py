@@ -81,6 +81,11 @@ def test_digital_silence_never_reads_clean(detector: NoiseDetector, voice: np.nd
     )
     (stuck,) = detector.stream().push(np.full(48_000, 0.25, np.float32))
     assert (stuck.state, stuck.reason) == ("unknown", "dead_channel")
+    rng = np.random.default_rng(0)
+    dither = rng.integers(-1, 2, 48_000).astype(np.int16)  # a mute that adds its last bit
+    assert detector.stream().push(dither)[0].reason == "digital_silence"
+    quiet = (rng.standard_normal(48_000) * 10 ** (-80 / 20)).astype(np.float32)
+    assert detector.stream().push(quiet)[0].state == "clean"
     # Muted while running: unknown half a second later, whatever the window remembers.
     stream = detector.stream()
     stream.push(voice[:64_000])
@@ -158,6 +163,7 @@ def test_streams_share_a_model_across_threads(detector: NoiseDetector, voice: np
         (np.array([0.0, np.nan] * 8, np.float32), "not finite"),
         (np.zeros((10, 2), np.float32), r"shape \(10, 2\)"),
         (np.zeros(10, np.int64), "int64"),
+        (np.full(10, 20_000.0), r"reach 2e\+04.*-1\.\.1"),
     ],
 )
 def test_wrong_samples_are_refused(detector: NoiseDetector, samples: np.ndarray, sentence: str):

@@ -7,16 +7,19 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import Any
 
 import pyte
 import pytest
+from conftest import DEMO
 
 from noisewatch.events import Reading
 from noisewatch.meter import advice
@@ -177,6 +180,23 @@ def test_no_color_is_honoured(terminal):
     assert not colours
     assert "▒" in one.text
     one.end(b"\x03")
+
+
+def test_a_terminal_without_unicode_gets_ascii(terminal):
+    one = terminal(80, 24, "listen", "demo", env={"PYTHONIOENCODING": "ascii"})
+    screen = one.wait_for("CLEAN")
+    assert "###" in screen
+    assert screen.isascii()
+    one.end(b"\x03")
+
+
+def test_a_name_cannot_steer_the_terminal(terminal, tmp_path: Path):
+    name = tmp_path / "a\x1b[2J\nb [bold]日本.flac"
+    shutil.copy(DEMO, name)
+    one = terminal(80, 24, "listen", str(name))
+    one.wait_for("CLEAN")
+    assert "a?[2J?b [bold]日" in one.text.replace("日 ", "日")
+    assert one.end(b"\x03") == 130
 
 
 def reading(**fields: Any) -> Reading:
