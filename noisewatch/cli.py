@@ -236,7 +236,7 @@ def _listen_lines(
         show(item)
 
     def summarise() -> None:
-        print(history.summary(stream.time, getattr(source, "drops", 0), stream.skipped), file=sys.stderr)
+        print(history.summary(stream.time, source.drops, stream.skipped), file=sys.stderr)
 
     try:
         _run(source, stream, seconds, handle)
@@ -263,9 +263,9 @@ def _listen_meter(
             meter.stream, meter.source = stream, source
             _run(source, stream, seconds, meter.history.add)
     finally:
-        if meter.stream is not None:
-            drops = getattr(meter.source, "drops", 0)
-            console.print(meter.history.summary(meter.stream.time, drops, meter.stream.skipped), markup=False)
+        if meter.stream is not None and meter.source is not None:
+            summary = meter.history.summary(meter.stream.time, meter.source.drops, meter.stream.skipped)
+            console.print(summary, markup=False)
     _judge_session(source, meter.history)
 
 

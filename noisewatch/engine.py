@@ -41,6 +41,10 @@ class Source(Protocol):
     sample_rate: int  # its own; the stream resamples
     live: bool  # it will not wait: when behind, skip to the newest window
 
+    @property
+    def drops(self) -> int:
+        """How often audio was lost before it got here."""
+
     def blocks(self) -> Generator[Samples | None, None, None]:
         """Mono float32 blocks of any length; None for each second in which a live input sends nothing."""
 

@@ -213,7 +213,7 @@ class Meter:
         parts = ["Ctrl-C ends"]
         if self.stream and self.source:
             heard = self.history.last.reference if self.history.last else "assumed"
-            drops, late = getattr(self.source, "drops", 0), self.source.late_s
+            drops, late = self.source.drops, self.source.late_s
             parts = [
                 f"drops {drops}",
                 f"late {late:.2f} s",

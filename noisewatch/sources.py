@@ -106,6 +106,7 @@ class Recording:
     """A sound file or a pipe: as fast as it is read, or paced as if it were live."""
 
     live = False
+    drops = 0
     late_s = 0.0
 
     def __init__(self, file: SoundFile, name: str, *, channel: int | None = None, paced: bool = False) -> None:
