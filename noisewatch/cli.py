@@ -216,7 +216,10 @@ def _plain_printer() -> Callable[[Reading | Event], None]:
     def show(item: Reading | Event) -> None:
         nonlocal due, before
         if isinstance(item, Event):
-            print(f"{clock(item.time)}  {item.event.replace('_', ' ')}, since {clock(item.onset)}", flush=True)
+            what = f"{clock(item.time)}  {item.event.replace('_', ' ')}, since {clock(item.onset)}"
+            if item.end is not None and item.duration is not None:
+                what += f" until {clock(item.end)}, {item.duration:.1f} s"
+            print(what, flush=True)
         elif item.time >= due - 1e-6 or (item.state, item.reason) != before or item.reason == "stalled":
             due, before = item.time + 1, (item.state, item.reason)
             print(plain_line(item), flush=True)
@@ -288,8 +291,9 @@ def _judge_session(source: Source, history: History) -> None:
     from .events import REASONS
 
     why = REASONS.get(history.last.reason or "", "")
-    error = DeviceError if source.live else InputError
-    raise error(f"nothing of {source.name} could be judged. {why} Inputs: noisewatch devices")
+    if source.live:
+        raise DeviceError(f"nothing of {source.name} could be judged. {why} Other inputs: noisewatch devices")
+    raise InputError(f"nothing of {source.name} could be judged. {why} Give a recording with sound in it.")
 
 
 @app.command()

@@ -126,16 +126,17 @@ class Stream:
 
         Raises InputError for samples that are not mono or not finite.
         """
-        return [r for r in self.process(samples, sample_rate=sample_rate) if isinstance(r, Reading)]
+        return [item for item in self.process(samples, sample_rate=sample_rate) if isinstance(item, Reading)]
 
     def process(
         self, samples: ArrayLike, *, sample_rate: int = SAMPLE_RATE, behind: bool = False
-    ) -> Iterator[Reading | Event]:
-        """Like `push`, with the events between the readings, one by one as they are made.
+    ) -> list[Reading | Event]:
+        """Like `push`, with the events between the readings, in the order in which they were made.
 
         behind: the input is ahead of us; of several decisions due make only the last, and mark it late.
         """
         x = self._resampled(_checked(samples, self.time, sample_rate), sample_rate)
+        made: list[Reading | Event] = []
         while len(x):
             due = self._next - self._since_gap
             part, x = x[:due], x[due:]
@@ -144,14 +145,15 @@ class Stream:
             self._samples += len(part)
             self._since_gap += len(part)
             if self._since_gap < self._next:
-                return
+                break
             self._next += self._hop
             if behind and len(x) >= self._hop:
                 self.skipped += 1
             else:
-                yield from self._decide(("late",) if behind else ())
+                made += self._decide(("late",) if behind else ())
+        return made
 
-    def lose(self, reason: Reason) -> Iterator[Reading | Event]:
+    def lose(self, reason: Reason) -> list[Reading | Event]:
         """The input stopped sending: say so, and begin a new window when it comes back."""
         self._logmel.reset()
         self._frames.clear()
@@ -160,18 +162,18 @@ class Stream:
         self._state = self.model.initial_state()
         self._since_gap, self._next = 0, WINDOW
         state, events = self.detector.lose(self.time, reason)
-        yield Reading(self.time, None, None, None, None, state, reason, (), self._reference)
-        yield from events
+        return [Reading(self.time, None, None, None, None, state, reason, (), self._reference), *events]
 
-    def finish(self) -> Iterator[Reading | Event]:
+    def finish(self) -> list[Reading | Event]:
         """The stream ended: judge what was too short for a window, and end what was going on."""
+        made: list[Reading | Event] = []
         if self._resampler is not None:
             rest = np.asarray(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True), np.float32)
             self._resampler = None
-            yield from self.process(rest)
+            made += self.process(rest)
         if not self._judged and 0 < self._samples == self._since_gap < WINDOW:
-            yield from self._decide(("short",))
-        yield from self.detector.finish(self.time)
+            made += self._decide(("short",))
+        return [*made, *self.detector.finish(self.time)]
 
     def _resampled(self, samples: Samples, rate: int) -> Samples:
         if rate != self._rate:
@@ -188,24 +190,22 @@ class Stream:
     def _reference(self) -> Literal["heard", "assumed"]:
         return "assumed" if self._reference_dbfs is None else "heard"
 
-    def _decide(self, warnings: tuple[Warning_, ...]) -> Iterator[Reading | Event]:
+    def _decide(self, warnings: tuple[Warning_, ...]) -> list[Reading | Event]:
         self._judged = True
         health, time = self._health, self.time
         level = health.level_dbfs(self._hop // 160)
         reason: Reason | None = "too_short" if self._since_gap < HEARD_S * SAMPLE_RATE else health.reason()
         if reason is not None:
             state, events = self.detector.update(time, None, reason)
-            yield Reading(time, None, None, None, level, state, reason, warnings, self._reference)
-        else:
-            output = self._run()
-            state, events = self.detector.update(time, output.noise)
-            spoken = output.voice >= VOICE
-            snr_db = output.snr_db if spoken else None
-            warnings = (*health.warnings(), *warnings)
-            yield Reading(time, output.noise, snr_db, output.voice, level, state, None, warnings, self._reference)
-            if spoken and output.snr_db >= REFERENCE_SNR_DB and output.noise < self.detector.config.threshold:
-                self._hear(health.active_dbfs())
-        yield from events
+            return [Reading(time, None, None, None, level, state, reason, warnings, self._reference), *events]
+        output, reference = self._run(), self._reference
+        state, events = self.detector.update(time, output.noise)
+        spoken = output.voice >= VOICE
+        if spoken and output.snr_db >= REFERENCE_SNR_DB:
+            self._hear(health.active_dbfs())
+        snr_db = output.snr_db if spoken else None
+        warnings = (*health.warnings(), *warnings)
+        return [Reading(time, output.noise, snr_db, output.voice, level, state, None, warnings, reference), *events]
 
     def _run(self) -> Output:
         frames = self._frames.last(self.model.frames)

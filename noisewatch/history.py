@@ -60,7 +60,7 @@ class History:
 
 def duration(seconds: float) -> str:
     """12 s, 3 min 5 s, 2 h 10 min."""
-    whole = int(seconds)
+    whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

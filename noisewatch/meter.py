@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from dataclasses import dataclass, field
 
@@ -21,6 +22,8 @@ FRAMES_PER_S = 6  # bar and numbers
 PICTURE_S = 0.5  # the picture costs more than the rest, and moves slowly
 PICTURE_ROWS = 8
 PICTURE_RANGE_DB = 60.0  # from the loudest cell down
+PICTURE_TOP_DB = -45.0  # Mel power; where nothing is louder, what there is stays dark
+GONE = 0.25  # a probability below it speaks against the noise that the state still holds
 MAX_WIDTH = 100
 SHADES = " ░▒▓█"
 BARS = " ▁▂▃▄▅▆▇█"
@@ -38,6 +41,10 @@ def advice(reading: Reading) -> str:
     """One plain sentence of what to make of a reading."""
     if reading.state == "unknown":
         return REASONS.get(reading.reason or "", "The input cannot be judged.")
+    if "clipping" in reading.warnings:
+        return "The input clips: turn its gain down. Clipping itself is heard as noise."
+    if reading.state == "noisy" and reading.noise is not None and reading.noise < GONE:
+        return "The noise has stopped, it seems. A moment to be sure."
     spoken = reading.voice is not None and reading.voice >= VOICE
     if reading.state == "clean":
         return "Nothing but your voice." if spoken else "Quiet. Nothing would be heard behind your voice."
@@ -55,7 +62,8 @@ def plain_line(reading: Reading) -> str:
     noise = "  -  " if reading.noise is None else f"{reading.noise:5.0%}"
     snr = "SNR    -   " if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB "
     level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
-    return f"{clock(reading.time)}  {reading.state:7}  noise {noise}  {snr} {level} {advice(reading)}"
+    warned = f" ({', '.join(reading.warnings)})" if reading.warnings else ""
+    return f"{clock(reading.time)}  {reading.state:7}  noise {noise}  {snr} {level} {advice(reading)}{warned}"
 
 
 def printable(text: str) -> str:
@@ -95,7 +103,7 @@ class Meter:
         inner = max(10, width - 4)
         blocks: list[tuple[int, list[Line]]] = [  # importance, lines
             (1, [self._title(inner), []]),
-            (0, [self._verdict(inner), *self._bar(inner), self._advice(inner)]),
+            (0, [self._verdict(inner), *self._bar(inner), *self._advice(inner)]),
             (2, [[], *self._numbers(inner)]),
             (3, [[], *self._last_30_s(inner)]),
             (5, [[], *self._spectrogram(inner)] if height >= 20 else []),
@@ -154,14 +162,12 @@ class Meter:
         row = [Segment("█" * full, style), Segment("░" * (cells - full), DIM)]
         return [row, [*row, Segment(" "), Segment(label, BOLD)], row]
 
-    def _advice(self, width: int) -> Line:
+    def _advice(self, width: int) -> list[Line]:
         reading = self.history.last
-        text = (
-            advice(reading)
-            if reading and not self._warming_up
-            else "Listening. A verdict needs three seconds of sound."
-        )
-        return [Segment(text[:width])]
+        text = "Listening. A verdict needs three seconds of sound."
+        if reading and not self._warming_up:
+            text = advice(reading)
+        return [[Segment(line)] for line in textwrap.wrap(text, width)]
 
     def _numbers(self, width: int) -> list[Line]:
         reading = self.history.last
@@ -177,7 +183,7 @@ class Meter:
              Segment(f"   {voice}", DIM)]
         ]  # fmt: skip
         if reading and reading.warnings:
-            lines.append([Segment("mind   ", DIM), Segment(", ".join(reading.warnings), COLOURS["unknown"])])
+            lines.append([Segment("warns  ", DIM), Segment(", ".join(reading.warnings), COLOURS["unknown"])])
         return lines
 
     def _last_30_s(self, width: int) -> list[Line]:
@@ -186,11 +192,13 @@ class Meter:
         history = self.history
         now = history.last.time if history.last else 0.0
         worst: list[Reading | None] = [None] * cells
+        covers = max(1, round(history.hop_s / SPAN_S * cells))  # columns that one reading stands for
         for reading in list(history.recent):
             place = cells - 1 - int((now - reading.time) / SPAN_S * cells)
-            held = worst[place] if 0 <= place < cells else None
-            if 0 <= place < cells and (held is None or (reading.noise or 0) >= (held.noise or 0)):
-                worst[place] = reading
+            for column in range(max(0, place - covers + 1), max(0, place + 1)):
+                held = worst[column]
+                if held is None or (reading.noise or 0) >= (held.noise or 0):
+                    worst[column] = reading
         for kept in worst:
             if kept is None:
                 line.append(Segment(" "))
@@ -237,7 +245,7 @@ def picture(frames: NDArray[np.float32], columns: int) -> list[Line]:
     full[298 - len(frames) :] = frames[-298:]
     rows = full.reshape(298, PICTURE_ROWS, bands).max(axis=2)  # the loudest band of each row
     cells = np.maximum.reduceat(rows, edges, axis=0).T[::-1] * (10 / np.log(10))  # dB
-    depth = np.clip(1 + (cells - cells.max()) / PICTURE_RANGE_DB, 0, 0.999)
+    depth = np.clip(1 + (cells - max(cells.max(), PICTURE_TOP_DB)) / PICTURE_RANGE_DB, 0, 0.999)
     levels = (depth * len(HEAT)).astype(int)
     lines: list[Line] = []
     for label, row in zip(labels, levels, strict=True):

@@ -130,7 +130,7 @@ class Microphone:
                 except queue.Empty:
                     if not self._stream.active:
                         raise DeviceError(
-                            f"{self.name} stopped: unplugged, or its driver gave up. See `noisewatch devices`."
+                            f"the input {self.name!r} is gone: unplugged, or its driver gave up. Try `noisewatch devices`."
                         ) from None
                     yield None
                     continue

@@ -107,7 +107,7 @@ def test_clipping_is_marked(detector: NoiseDetector, voice: np.ndarray):
 def test_a_short_stream_gets_one_reading_at_its_end(detector: NoiseDetector, voice: np.ndarray):
     stream = detector.stream()
     assert stream.push(voice[:20_000]) == []
-    reading = next(stream.finish())
+    reading = stream.finish()[0]
     assert (reading.time, reading.warnings) == (1.25, ("short",))
     assert reading.noise is not None
     stream = detector.stream()

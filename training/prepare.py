@@ -90,7 +90,7 @@ def _summarise(console: Console, rows: Sequence[Row], skipped: Sequence[str], ma
         splits = ", ".join(f"{s} {sum(r.split == s for r in mine)}" for s in ("train", "val", "test"))
         console.print(
             f"{kind}: {len(mine)} recordings, {sum(r.seconds for r in mine) / 60:.1f} minutes, "
-            f"{len({(r.source, r.group) for r in mine})} groups ({splits})",
+            f"{len({(r.source, r.group) for r in mine})} groups; recordings by split: {splits}",
             highlight=False,
         )
         if kind == "speech":
