@@ -130,7 +130,8 @@ class Microphone:
                 except queue.Empty:
                     if not self._stream.active:
                         raise DeviceError(
-                            f"the input {self.name!r} is gone: unplugged, or its driver gave up. Try `noisewatch devices`."
+                            f"the input {self.name!r} is gone: unplugged, or its driver failed. "
+                            "What there is: noisewatch devices"
                         ) from None
                     yield None
                     continue
