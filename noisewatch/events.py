@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 State = Literal["clean", "noisy", "unknown"]
@@ -35,7 +35,7 @@ class Reading:
 
     def json(self) -> str:
         """One JSON line, without the newline."""
-        return _line({"type": "reading", **asdict(self)})
+        return _line({"type": "reading", **vars(self)})
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Event:
 
     def json(self) -> str:
         """One JSON line, without the newline; fields that do not belong to this event are left out."""
-        return _line({"type": "event", **{k: v for k, v in asdict(self).items() if v is not None}})
+        return _line({"type": "event", **{k: v for k, v in vars(self).items() if v is not None}})
 
 
 _DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4, "snr_db": 1, "level_dbfs": 1}

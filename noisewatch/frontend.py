@@ -76,7 +76,11 @@ class LogMel:
         self._tail = buffer[count * config.hop :].copy()
         if count == 0:
             return np.zeros((0, config.n_mels), np.float32)
-        frames = np.lib.stride_tricks.sliding_window_view(buffer, config.n_fft)[:: config.hop][:count]
+        # sliding_window_view says the same, ten times slower: its checks cost more than these frames.
+        (step,) = buffer.strides
+        frames = np.lib.stride_tricks.as_strided(
+            buffer, (count, config.n_fft), (step * config.hop, step), writeable=False
+        )
         return np.concatenate([self._log_mel(frames[i : i + _SLAB]) for i in range(0, count, _SLAB)])
 
     def _log_mel(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:

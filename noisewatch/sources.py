@@ -150,7 +150,10 @@ class Recording:
                 frames += len(block)
                 if self._paced:
                     time.sleep(max(0.0, began + frames / self.sample_rate - time.monotonic()))
-                yield block[:, self._channel - 1].copy() if self._channel else block.mean(axis=1)
+                if block.shape[1] > 1 and not self._channel:
+                    yield block.mean(axis=1)
+                else:
+                    yield block[:, (self._channel or 1) - 1].copy()
         if not frames:
             raise InputError(f"{self.name} holds no audio: it has 0 samples. Check what made it.")
         heard = frames / self.sample_rate

@@ -24,11 +24,11 @@ from noisewatch.sinks import atomic_write
 
 LIMITS = """\
 - It judges 3 s at a time. Noise that sounds for less than 0.3 s of them is not scored, and short sparse sounds
-  (clicks, knocks, barks) at 10 dB and more below the voice are missed more often than steady noise.
+  (single clicks, knocks) are missed more often than steady noise.
 - Between 20 and 40 dB of SNR nobody is wrong: the probability climbs through that range, the state flips in it.
 - A recording with a floor less than 40 dB under the voice (an old laptop, a phone across the room) reads noisy,
   and that is meant: the floor would be heard.
-- Loud, strained or acted voices are called noisy more often than read speech.
+- Sustained chords of pure tones behind a voice have been called clean, even when louder than the voice.
 - A single far voice behind a near one is noise; a single voice alone never is.
 - A room where nobody speaks is judged against the voice heard last. Before any voice was heard, -26 dBFS is
   assumed, and a microphone whose gain is far from ordinary makes that guess wrong.
@@ -42,6 +42,7 @@ def main(
     windows: Annotated[list[Path], typer.Option()],
     out: Annotated[Path, typer.Option("-o", "--out")],
     credits: Annotated[Path | None, typer.Option()] = None,
+    made_of: Annotated[str, typer.Option(help="What the windows were made of.")] = "",
 ) -> None:
     """Evaluate and write."""
     card = Model(model).card
@@ -52,9 +53,9 @@ def main(
     lines = [
         f"# {card.name}",
         "",
-        f"Made by noisewatch {card.version} on {card.created} from a run of {made.get('steps')} steps of",
-        f"{made.get('batch')} windows (seed {made.get('seed')}); {size:.0f} KiB. Licence of the weights:",
-        f"{card.licence or 'none given'}. Everything it was trained on may be used for weights that are shipped:",
+        f"Made by noisewatch {card.version} on {card.created} from the best of {made.get('epochs')} epochs, step "
+        f"{made.get('steps')} of a run with {made.get('batch')} windows a step (seed {made.get('seed')}); {size:.0f} KiB.",
+        f"Licence of the weights: {card.licence or 'none given'}. Every source allows to ship weights trained on it: "
         f"{'yes' if card.shippable else 'no'}.",
         "",
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
@@ -67,6 +68,7 @@ def main(
         "",
         "ROC-AUC of clean windows against noisy ones, on voices and noises that it never met and that nothing was",
         "chosen on, through the engine that listens to microphones. Beside it the strongest level statistic.",
+        *([made_of] if made_of else []),
         "",
     ]
     for file in windows:

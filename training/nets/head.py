@@ -40,7 +40,7 @@ def ranked(x: Tensor, ranks: tuple[int, ...]) -> Tensor:
     """
     means = F.avg_pool1d(x, POOL)
     ascending = -(-means).topk(means.shape[2], dim=2).values
-    return torch.stack([ascending[:, :, r] for r in ranks], dim=2)
+    return ascending.index_select(2, torch.tensor(ranks, device=x.device))
 
 
 class NoiseNet(nn.Module):
