@@ -53,9 +53,10 @@ def main(
     lines = [
         f"# {card.name}",
         "",
-        f"Made by noisewatch {card.version} on {card.created} from the best of {made.get('epochs')} epochs, step "
-        f"{made.get('steps')} of a run with {made.get('batch')} windows a step (seed {made.get('seed')}); {size:.0f} KiB.",
-        f"Licence of the weights: {card.licence or 'none given'}. Every source allows to ship weights trained on it: "
+        f"Made by noisewatch {card.version} on {card.created} from the best of {made.get('epochs')} epochs, step",
+        f"{made.get('steps')} of a run with {made.get('batch')} windows a step (seed {made.get('seed')}); "
+        f"{size:.0f} KiB. Licence of the",
+        f"weights: {card.licence or 'none given'}. Every source allows to ship weights trained on it: "
         f"{'yes' if card.shippable else 'no'}.",
         "",
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
