@@ -153,7 +153,7 @@ def _bad(tmp_path: Path, name: str) -> Path:
     ("name", "sentence"),
     [
         ("missing.wav", "no file at"),
-        ("empty.wav", "is empty"),
+        ("empty.wav", "it has 0 bytes"),
         ("text.wav", "no audio that can be read"),
         ("folder", "is a folder"),
         ("none.wav", "0 samples"),
@@ -162,7 +162,7 @@ def _bad(tmp_path: Path, name: str) -> Path:
         ("nan.wav", "not finite"),
         ("inf.wav", "not finite"),
         ("cut.flac", "is damaged"),
-        ("cut.wav", "ended early: 50%"),
+        ("cut.wav", "promises 27.2 s, and 13.6 s were there"),
         ("slow.wav", "500 Hz; allowed"),
         ("film.mp4", "ffmpeg"),
     ],
@@ -208,7 +208,7 @@ def test_a_pipe_without_audio(run, data: bytes, sentence: str):
     assert sentence in done.stderr.decode()
     done = run("listen", "-", "--raw-rate", 16_000, "--json", input=b"", text=False)
     assert done.returncode == 6
-    assert "ended before" in done.stderr.decode()
+    assert "holds no audio" in done.stderr.decode()
 
 
 def test_a_reader_that_has_enough_ends_it_quietly():
@@ -227,7 +227,7 @@ def test_a_wav_that_ends_early_is_judged_and_said(run, tmp_path: Path):
     data = (tmp_path / "a.wav").read_bytes()[: 16_000 * 8 + 44]
     done = run("listen", "-", "--json", input=data, text=False)
     assert done.returncode == 6
-    assert "stdin ended early: 50%" in done.stderr.decode()
+    assert "stdin ended early: its header promises 8.0 s, and 4.0 s were there" in done.stderr.decode()
     assert len(lines(done.stdout.decode())) == 11
 
 
