@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from .errors import DeviceError, InputError, NoisewatchError, UsageError
+from .errors import DeviceError, InputError, NoisewatchError, UsageError, printable
+from .model import DEFAULT
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,6 +50,10 @@ def _exit_codes() -> Iterator[None]:
     except BrokenPipeError:
         _abandon_stdout()  # whoever read our output has enough
         raise SystemExit(0) from None
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Rich found out first
+            raise SystemExit(0) from None
+        raise
     except OSError as error:
         _abandon_stdout()
         _fail(f"cannot write {error.filename or 'the output'}: {error.strerror or error}.", 7)
@@ -100,9 +105,8 @@ def _abandon_stdout() -> None:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    steering = {c: "?" for c in range(32) if chr(c) != "\n"} | {127: "?"}  # in names of files
     with suppress(OSError):
-        print(f"noisewatch: {message.translate(steering)}", file=sys.stderr)
+        print("\n".join(map(printable, f"noisewatch: {message}".split("\n"))), file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -167,7 +171,7 @@ def listen(
     ] = None,
     device: Annotated[str | None, typer.Option(help="Microphone: index, or a unique part of its name.")] = None,
     channel: Annotated[int | None, typer.Option(help="Channel, counted from 1.")] = None,
-    model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = "bcresnet1",
+    model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = DEFAULT,
     hop: Annotated[
         float | None, typer.Option(help="Seconds between readings.", show_default="the model's, 0.1")
     ] = None,
@@ -323,7 +327,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder of the run.", show_default="runs/DATE")
     ] = None,
-    net: Annotated[str | None, typer.Option(help="Which network.", show_default="bcresnet1")] = None,
+    net: Annotated[str | None, typer.Option(help="Which network.", show_default=DEFAULT)] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Each ends with a validation.", show_default="20")
     ] = None,
@@ -363,11 +367,35 @@ def export_onnx(
 
 @app.command()
 def evaluate(
-    windows: Annotated[list[Path], typer.Option(help="npz with x (n, 48000), y, snr; repeat for more.")],
-    model: Annotated[list[str] | None, typer.Option(help="Shipped model or .onnx; repeat for more.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    data: Annotated[
+        Path | None, typer.Argument(help="Folder with manifest.csv, or a csv.", show_default="data")
+    ] = None,
+    windows: Annotated[
+        list[Path] | None, typer.Option(help="Instead: npz with x (n, 48000), y, snr; repeat for more.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Shipped model, .onnx, run or checkpoint; repeat for more.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of the manifest: val to choose, test to report.")] = "test",
+    count: Annotated[int, typer.Option(min=10, help="Clean windows; half as many at each SNR.")] = 600,
+    seed: Annotated[int, typer.Option(min=0, help="Of the windows.")] = 7,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write NAME.json and NAME.md.", show_default="stdout")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
-    """Score models, and a level statistic beside them, on fixed windows."""
+    """Score models, and a level statistic beside them, on voices and noises kept apart."""
     module = _training("evaluate")
-    for result in module.evaluate(windows, model or ["bcresnet1"]):
-        print(json.dumps(result) if as_json else module.table(result), flush=True)
+    scorers = [module.model_scorer(name) for name in model or [DEFAULT]] + [module.by_hand()]
+    if windows:
+        if data is not None:
+            raise UsageError("evaluate takes a manifest, or --windows, not both.")
+        for result in module.evaluate(windows, scorers):
+            print(json.dumps(result) if as_json else module.table(result), flush=True)
+        return
+    report = _training("report")
+    result = report.report_on(data or Path("data"), split, scorers, count=count, seed=seed)
+    if out is not None:
+        print(*report.write(result, out), sep="\n")
+    else:
+        print(json.dumps(result) if as_json else report.markdown(result))

@@ -12,6 +12,11 @@ A message says what was wrong, with the value; what is allowed; what to do next.
 """
 
 
+def printable(text: str) -> str:
+    """A name or a message from outside without what would steer the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 class NoisewatchError(Exception):
     """The base of the tree."""
 

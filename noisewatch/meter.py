@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from .engine import VOICE, Source, Stream
+from .errors import printable
 from .events import REASONS, Reading
 from .history import SPAN_S, History, duration
 
@@ -66,11 +67,6 @@ def plain_line(reading: Reading) -> str:
     return f"{clock(reading.time)}  {reading.state:7}  noise {noise}  {snr} {level} {advice(reading)}{warned}"
 
 
-def printable(text: str) -> str:
-    """A name from outside without what would steer the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
 def clock(seconds: float) -> str:
     """Stream time as 00:12.3 or 1:00:12.3."""
     hours, rest = divmod(round(seconds, 1), 3600)
@@ -80,8 +76,7 @@ def clock(seconds: float) -> str:
 
 @dataclass
 class Meter:
-    """A Rich renderable that looks at a session whenever it is drawn. Lines are laid out by hand: a frame
-    of tables and panels costs several times the network that it reports on."""
+    """A Rich renderable that looks at a session whenever it is drawn, six times a second."""
 
     history: History
     model_name: str

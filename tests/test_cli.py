@@ -211,11 +211,12 @@ def test_a_pipe_without_audio(run, data: bytes, sentence: str):
     assert "holds no audio" in done.stderr.decode()
 
 
-def test_a_reader_that_has_enough_ends_it_quietly():
-    command = f"{sys.executable} -m noisewatch listen demo --json --fast | head -1; echo ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("words", ["listen demo --json --fast", "--help", "listen --help"])
+def test_a_reader_that_has_enough_ends_it_quietly(words: str):
+    command = f"{sys.executable} -m noisewatch {words} | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd="/tmp", check=False)
-    reading, code = done.stdout.splitlines()
-    assert json.loads(reading)["type"] == "reading"
+    first, code = done.stdout.splitlines()
+    assert "--json" not in words or json.loads(first)["type"] == "reading"
     assert code == "0"
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
@@ -239,7 +240,7 @@ def test_a_recording_damaged_in_its_middle_keeps_its_events(run, tmp_path: Path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_full_disk_behind_stdout(run):
+def test_a_full_disk_behind_stdout():
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "noisewatch", "listen", "demo", *FAST]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd="/tmp", check=False)

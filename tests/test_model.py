@@ -89,7 +89,7 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: toy(p, replace(CARD, hop_s="0.1").to_json()), "hop_s is '0.1'"),
     ],
 )
-def test_what_does_not_fit_is_refused(tmp_path: Path, run, make, sentence: str):
+def test_what_does_not_fit_is_refused(tmp_path: Path, make, sentence: str):
     path = tmp_path / "m.onnx"
     make(path)
     with pytest.raises(ModelError, match=sentence):

@@ -16,6 +16,7 @@ WINDOW = 48_000  # samples
 Samples = NDArray[np.float32]
 Rng = np.random.Generator
 
+CODECS = {"mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
 _HZ = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE)
 _OCTAVES = np.log2(np.maximum(_HZ, 20.0) / 20.0).astype(np.float32)  # above 20 Hz: 0..8.6
 
@@ -41,7 +42,8 @@ class Microphone:
     floor_slope: float  # its spectrum: (f + 50 Hz) ** slope
     floor_limited: bool  # the band limit comes after the noise, as on a telephone
     clip_db: float  # peaks cut by this much; 0: none
-    coding: str  # "float" | "int16" | "8bit" | "mulaw" | "mp3" | "vorbis"
+    agc_db: float  # the most by which an automatic gain lifts what is quiet; 0: none
+    coding: str  # "float" | "int16" | "8bit" | "mulaw" | "mp3" | "vorbis" | "opus"
 
 
 def draw_room(rng: Rng, rooms: int) -> Room | None:
@@ -64,7 +66,8 @@ def draw_microphone(rng: Rng) -> Microphone:
     elif band < 0.45:  # rumble filter
         low, order = rng.uniform(40, 200), int(rng.integers(1, 5))
     coding = rng.choice(
-        ["int16", "float", "8bit", "mulaw", "mp3", "vorbis"], p=[0.82, 0.08, 0.01, 0.04, 0.025, 0.025]
+        ["int16", "float", "8bit", "mulaw", "mp3", "vorbis", "opus"],
+        p=[0.81, 0.08, 0.01, 0.04, 0.02, 0.02, 0.02],
     )
     return Microphone(
         colour_db=tuple(colour.tolist()),
@@ -75,6 +78,7 @@ def draw_microphone(rng: Rng) -> Microphone:
         floor_slope=float(rng.uniform(-1.2, 0.4)),
         floor_limited=bool(rng.random() < 0.5),
         clip_db=float(rng.uniform(0.5, 8)) if rng.random() < 0.04 else 0.0,
+        agc_db=float(rng.uniform(3, 14)) if rng.random() < 0.07 else 0.0,
         coding=str(coding),
     )
 
@@ -89,18 +93,46 @@ def coloured_noise(rng: Rng, slope: float) -> Samples:
 
 def band_curve(mic: Microphone) -> NDArray[np.float32]:
     """Magnitude of the band limits on the FFT grid of a window: (24001,)."""
+    return _band(mic.low_hz, mic.high_hz, mic.order)
+
+
+def _band(low_hz: float, high_hz: float, order: int) -> NDArray[np.float32]:
     curve = np.ones(len(_HZ), np.float32)
-    if mic.high_hz < 8000:
-        curve /= np.sqrt(1 + (_HZ / mic.high_hz) ** (2 * mic.order)).astype(np.float32)
-    if mic.low_hz > 0:
-        curve *= np.sqrt(1 - 1 / (1 + (_HZ / mic.low_hz) ** (2 * mic.order))).astype(np.float32)
+    if high_hz < 8000:
+        curve /= np.sqrt(1 + (_HZ / high_hz) ** (2 * order)).astype(np.float32)
+    if low_hz > 0:
+        curve *= np.sqrt(1 - 1 / (1 + (_HZ / low_hz) ** (2 * order))).astype(np.float32)
     return curve
+
+
+def telephone_curve() -> NDArray[np.float32]:
+    """Magnitude of a telephone's band, 300 to 3400 Hz: (24001,)."""
+    return _band(300.0, 3400.0, 8)
 
 
 def microphone_curve(mic: Microphone) -> NDArray[np.float32]:
     """Magnitude of colour and band together: (24001,)."""
     colour = np.interp(_OCTAVES, np.linspace(0, _OCTAVES[-1], len(mic.colour_db)), mic.colour_db)
     return np.asarray(10 ** (colour / 20), np.float32) * band_curve(mic)
+
+
+def tilted(curve: NDArray[np.float32], tilt_db: float) -> NDArray[np.float32]:
+    """The curve (24001,) with a straight line over octaves on top, 0 dB at 20 Hz and tilt_db at 8 kHz."""
+    return np.asarray(curve * 10 ** (tilt_db * _OCTAVES / _OCTAVES[-1] / 20), np.float32)
+
+
+def automatic_gain(samples: Samples, most_db: float) -> Samples:
+    """Linear gain (n,) of a control that lifts what is quiet by up to most_db, with half a second's memory."""
+    power = moving_average(samples**2, SAMPLE_RATE // 2)
+    below_db = 10 * np.log10((power.max() + 1e-12) / np.maximum(power, 1e-12))
+    return np.asarray(10 ** (np.minimum(below_db, most_db) / 20), np.float32)
+
+
+def moving_average(x: Samples, width: int) -> Samples:
+    """Centred moving average of x (n,) over `width` samples, by cumulative sums."""
+    padded = np.pad(x.astype(np.float64), (width // 2 + 1, width - width // 2 - 1), mode="edge")
+    total = np.cumsum(padded)
+    return np.asarray((total[width:] - total[:-width])[: len(x)] / width, np.float32)
 
 
 def room_response(room: Room, response: Samples) -> Samples:
@@ -130,8 +162,8 @@ def coded(samples: Samples, coding: str) -> Samples:
     if coding == "mulaw":  # ITU-T G.711, continuous form
         y = np.round(np.sign(samples) * np.log1p(255 * np.abs(samples)) / np.log(256) * 127) / 127
         return np.asarray(np.sign(y) * np.expm1(np.abs(y) * np.log(256)) / 255, np.float32)
-    if coding in ("mp3", "vorbis"):
-        kind, subtype = {"mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS")}[coding]
+    if coding in CODECS:
+        kind, subtype = CODECS[coding]
         file = io.BytesIO()
         sf.write(file, samples, SAMPLE_RATE, format=kind, subtype=subtype)
         file.seek(0)

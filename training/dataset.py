@@ -14,7 +14,8 @@ from noisewatch.frontend import LogMel
 
 from .mixing import Catalogue, Window, draw_scene, render
 
-Batch = tuple[Tensor, Tensor, Tensor]  # (B, 298, 40) log-Mel, (B,) reference dBFS, (B, 5) targets
+# (B, 298, 40) log-Mel; (B,) reference dBFS; (B, 5) targets; (B, 2, 150) levels of voice and all else, dB re loud
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE = range(5)  # columns of the targets
 
 
@@ -40,6 +41,7 @@ class Windows(Dataset[Batch]):
             torch.from_numpy(self.logmel.feed(w.samples)),
             torch.tensor(w.reference_dbfs, dtype=torch.float32),
             torch.tensor(targets, dtype=torch.float32),
+            torch.from_numpy(w.tracks_db),
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,80 +18,116 @@ from rich.table import Table
 from noisewatch import NoiseDetector, levels
 from noisewatch.errors import InputError
 
+from .augment import Samples
 from .scores import balanced_accuracy, roc_auc
 
 SITUATIONS = {10.0: "speech + noise", 11.0: "dense speech + noise", -10.0: "noise alone", 12.0: "gated noise"}
 BY_HAND = "95th - 10th percentile of 20 ms levels"
+REPORTED = ("0 dB", "5 dB", "10 dB", "15 dB", "20 dB")  # their mean is the figure to compare
 
 
-def evaluate(files: Sequence[Path], models: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """One result a file of windows and scorer; the by-hand statistic comes first, the models after it.
+@dataclass(frozen=True)
+class Judgement:
+    """What a scorer says of one window. None: it cannot tell."""
+
+    noise: float | None  # higher is noisier; a probability where the scorer has a threshold
+    snr_db: float | None = None
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Anything that judges windows: a model through the engine, a statistic, another tool."""
+
+    name: str
+    judge: Callable[[Samples], Judgement]  # (48000,) float32 at 16 kHz
+    threshold: float | None = None  # its scores are probabilities, noisy from here on
+    detector: NoiseDetector | None = None  # what it listens to streams with
+
+
+def model_scorer(name: str) -> Scorer:
+    """A shipped model, an ONNX file, or a checkpoint (exported on the way), through the engine."""
+    path = Path(name)
+    if path.is_dir() or path.suffix == ".pt":
+        from .export import export
+
+        with tempfile.TemporaryDirectory() as folder:
+            detector = NoiseDetector(export(path, Path(folder) / "checkpoint.onnx"))
+    else:
+        detector = NoiseDetector(name)
+
+    def judge(samples: Samples) -> Judgement:
+        reading = detector.stream().push(samples)[0]
+        return Judgement(reading.noise, reading.snr_db)
+
+    return Scorer(name, judge, detector.model.card.threshold, detector)
+
+
+def by_hand() -> Scorer:
+    """The strongest statistic by hand: how far the level swings. A voice over a silent room swings most."""
+    return Scorer(BY_HAND, lambda samples: Judgement(-spread_db(samples), spread_db(samples)))
+
+
+def spread_db(window: Samples) -> float:
+    """95th minus 10th percentile of the 20 ms levels of samples (n,), dB."""
+    low, high = np.percentile(10 * np.log10(levels.frame_power(window) + 1e-10), [10, 95])
+    return float(high - low)
+
+
+def evaluate(files: Sequence[Path], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:
+    """One result a file of windows and scorer.
 
     A file is an npz with x (n, 48000) int16 at 16 kHz, y (n,) 1 = noisy, snr (n,) dB with 99 = clean, or
     the tag of a situation. Raises InputError when it is not.
     """
-    detectors = {name: NoiseDetector(name) for name in models}
     for file in files:
         x, y, snr = _load(file)
-        yield {"windows": file.name, "scorer": BY_HAND} | _scores(np.array([-spread_db(w) for w in x]), y, snr)
-        for name, detector in detectors.items():
-            yield {"windows": file.name, "scorer": name} | _judged(detector, x, y, snr)
+        for scorer in scorers:
+            judged = [scorer.judge(w.astype(np.float32) / np.float32(32768)) for w in x]
+            yield {"windows": file.name, "scorer": scorer.name} | _figures(scorer, judged, y, snr)
 
 
-def _judged(
-    detector: NoiseDetector, x: NDArray[np.int16], y: NDArray[np.int_], snr: NDArray[np.floating]
+def _figures(
+    scorer: Scorer, judged: Sequence[Judgement], y: NDArray[np.int_], snr: NDArray[np.floating]
 ) -> dict[str, Any]:
-    readings = [detector.stream().push(w)[0] for w in x]
-    judged = np.array([r.noise is not None for r in readings])
-    y, snr = y[judged], snr[judged]
-    noise = np.array([r.noise for r in readings if r.noise is not None])
-    threshold = detector.model.card.threshold
-    result = _scores(noise, y, snr) | {
-        "unjudged": int((~judged).sum()),  # unknown to the engine: left out of every figure
-        "balanced_accuracy": balanced_accuracy(noise[y == 0], noise[y == 1], threshold),
-        "false_alarms": float((noise[y == 0] >= threshold).mean()),
+    known = np.array([j.noise is not None for j in judged])
+    y, snr = y[known], snr[known]
+    noise = np.array([j.noise for j in judged if j.noise is not None])
+    clean, tagged = noise[y == 0], _tagged(snr)
+    auc = {}
+    for value in sorted(set(snr[y == 1].tolist())):
+        name = SITUATIONS.get(value, f"tag {value:g}") if tagged else f"{value:g} dB"
+        auc[name] = roc_auc(clean, noise[(snr == value) & (y == 1)])
+    if all(step in auc for step in REPORTED):
+        auc["0-20 dB"] = float(np.mean([auc[step] for step in REPORTED]))
+    auc["all"] = roc_auc(clean, noise[y == 1])
+    figures: dict[str, Any] = {
+        "clean": int((y == 0).sum()),
+        "noisy": int((y == 1).sum()),
+        "unjudged": int((~known).sum()),  # unknown to the scorer: left out of every figure
+        "auc": auc,
     }
-    if not _tagged(snr):
-        spoken = [r.snr_db for r in readings if r.noise is not None]
-        errors = [abs(r - s) for r, s in zip(spoken, snr, strict=True) if r is not None and s <= 30]
-        result["snr_mae_db"] = float(np.mean(errors)) if errors else None
-    return result
-
-
-def spread_db(window: NDArray[np.int16]) -> float:
-    """The strongest statistic by hand: how far the level swings, dB. High for a voice over a silent room."""
-    power = levels.frame_power(window.astype(np.float32) / np.float32(32768))
-    low, high = np.percentile(10 * np.log10(power + 1e-10), [10, 95])
-    return float(high - low)
+    if scorer.threshold is not None:
+        figures["balanced_accuracy"] = balanced_accuracy(clean, noise[y == 1], scorer.threshold)
+        figures["false_alarms"] = float((clean >= scorer.threshold).mean())
+        if not tagged:
+            told = [j.snr_db for j in judged if j.noise is not None]
+            errors = [abs(t - s) for t, s in zip(told, snr, strict=True) if t is not None and s <= 30]
+            figures["snr_mae_db"] = float(np.mean(errors)) if errors else None
+    return figures
 
 
 def table(result: dict[str, Any]) -> str:
     """A result as a small table in text."""
     out = Table(title=f"{result['scorer']} on {result['windows']}", title_justify="left", box=None)
     out.add_column("")
-    values = {**{f"AUC {k}": v for k, v in result["auc"].items()}}
-    values |= {k: v for k, v in result.items() if isinstance(v, float)}
     out.add_column("", justify="right")
+    values = {f"AUC {k}": v for k, v in result["auc"].items()}
+    values |= {k: v for k, v in result.items() if isinstance(v, float)}
     for key, value in values.items():
         out.add_row(key.replace("_", " "), f"{value:.3f}")
     text = io.StringIO()
     Console(file=text, width=100).print(out)
     return text.getvalue()
-
-
-def _scores(noise: NDArray[np.floating], y: NDArray[np.int_], snr: NDArray[np.floating]) -> dict[str, Any]:
-    clean = noise[y == 0]
-    auc = {}
-    tagged = _tagged(snr)
-    for value in sorted(set(snr[y == 1].tolist())):
-        auc[SITUATIONS.get(value, f"tag {value:g}") if tagged else f"{value:g} dB"] = roc_auc(
-            clean, noise[(snr == value) & (y == 1)]
-        )
-    steps = [auc[k] for k in ("0 dB", "5 dB", "10 dB", "15 dB", "20 dB") if k in auc]
-    if len(steps) == 5:
-        auc["0-20 dB"] = float(np.mean(steps))
-    auc["all"] = roc_auc(clean, noise[y == 1])
-    return {"clean": int((y == 0).sum()), "noisy": int((y == 1).sum()), "auc": auc}
 
 
 def _tagged(snr: NDArray[np.floating]) -> bool:

@@ -16,6 +16,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from torch import Tensor, nn
 
 import noisewatch
 from noisewatch.errors import InputError, ParityError, UsageError
@@ -25,7 +26,7 @@ from noisewatch.sinks import atomic_write
 
 from .manifest import load_audio
 from .nets import NETS
-from .nets.head import NoiseNet
+from .nets.head import NoiseNet, Verdict
 from .train import load_checkpoint, newest_run
 
 TOLERANCE = 1e-4
@@ -47,7 +48,8 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
     out = checkpoint.with_name(f"{net_name}.onnx") if out is None else out
     if out.suffix != ".onnx":
         raise UsageError(f"{out} does not end in .onnx; name the file that way, so that `listen --model` takes it.")
-    net = trained(state)
+    metrics = {k: round(v, 4) for k, v in state["metrics"].items()}
+    net = Judge(trained(state), metrics["scale"], metrics["offset"]).eval()
     data = json.loads(state["data"])
     card = Card(
         name=out.stem,
@@ -59,7 +61,7 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
         trained_on=data["sources"],
         shippable=data["shippable"],
         training={**state["config"], "steps": state["step"]},
-        metrics={k: round(v, 4) for k, v in state["metrics"].items()},
+        metrics=metrics,
         created=f"{datetime.now(UTC):%Y-%m-%d}",
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +85,19 @@ def trained(state: dict[str, Any]) -> NoiseNet:
     return net.eval()
 
 
-def _write(net: NoiseNet, card: Card, path: Path) -> None:
+class Judge(nn.Module):
+    """The outputs that a model file has: calibrated, and without what only training needs."""
+
+    def __init__(self, net: NoiseNet, scale: float, offset: float) -> None:
+        super().__init__()
+        self.net, self.scale, self.offset = net, scale, offset
+
+    def forward(self, logmel: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        verdict: Verdict = self.net(logmel, reference)
+        return verdict.noise * self.scale + self.offset, verdict.snr_db, verdict.voice
+
+
+def _write(net: Judge, card: Card, path: Path) -> None:
     example = (torch.zeros(1, card.frames, card.frontend.n_mels), torch.zeros(1))
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -97,7 +111,7 @@ def _write(net: NoiseNet, card: Card, path: Path) -> None:
     onnx.save(model, path)
 
 
-def parity(net: NoiseNet, model: Model) -> float:
+def parity(net: Judge, model: Model) -> float:
     """The largest difference of any output over many windows: noise logit, SNR in dB, voice logit."""
     worst = 0.0
     for window, reference in parity_windows():

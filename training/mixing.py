@@ -123,7 +123,7 @@ class Take:
 class Noise:
     """What sounds behind the voice."""
 
-    kind: str  # "recording" | "babble" | "coloured" | "hum"
+    kind: str  # "recording" | "babble" | "coloured" | "tones" | "impacts"
     takes: tuple[Take, ...]  # recordings, or the voices of the babble
     gains_db: tuple[float, ...]  # of the takes
     shape: str  # "steady" | "onset" | "offset" | "events" | "gated"
@@ -135,6 +135,7 @@ class Scene:
     """Every parameter of one window."""
 
     voice: Take | None
+    effort_db: float  # spectral tilt of the voice alone: soft speech is dark, shouting bright
     dense: bool  # the voice without its pauses
     room: Room | None
     noise: Noise | None
@@ -157,6 +158,7 @@ class Window:
     snr_db: float
     snr_weight: float
     voice: float  # 1: someone speaks
+    tracks_db: Samples  # (2, 150) levels of the voice and of all else every 20 ms, dB re the window's loudest tenth
 
 
 def _draw_speed(rng: Rng, share: float, spread: float) -> float:
@@ -165,7 +167,8 @@ def _draw_speed(rng: Rng, share: float, spread: float) -> float:
 
 def draw_noise(rng: Rng, catalogue: Catalogue, with_voice: bool, roomy: bool) -> Noise:
     """A noise of any kind and shape."""
-    kind = str(rng.choice(["recording", "babble", "coloured", "hum"], p=[0.78, 0.08, 0.10, 0.04]))
+    kinds = ["recording", "babble", "coloured", "tones", "impacts"]
+    kind = str(rng.choice(kinds, p=[0.70, 0.08, 0.08, 0.07, 0.07]))
     if kind == "recording":
         count = int(rng.choice([1, 2, 3], p=[0.82, 0.14, 0.04]))
         takes = tuple(Take(catalogue.draw(rng, "noise"), _draw_speed(rng, 0.4, 0.3)) for _ in range(count))
@@ -222,8 +225,10 @@ def draw_scene(rng: Rng, catalogue: Catalogue) -> Scene:
     voice = None
     if with_voice:
         index = catalogue.draw(rng, "clean" if own_floor_matters else "speech")
-        voice = Take(index, _draw_speed(rng, 0.5, 0.16))
+        voice = Take(index, _draw_speed(rng, 0.6, 0.2))
     mic = augment.draw_microphone(rng)
+    if not with_voice:
+        mic = replace(mic, agc_db=0.0)  # it would lift the silence to a voice's level
     if voice_dbfs < COARSE_DBFS and mic.coding in ("8bit", "mulaw"):
         mic = replace(mic, coding="int16")  # it would leave nothing but zeros
     zeros = (0.0, 0.0)
@@ -232,6 +237,7 @@ def draw_scene(rng: Rng, catalogue: Catalogue) -> Scene:
         zeros = (float(start), float(min(1.0, start + length)))
     return Scene(
         voice=voice,
+        effort_db=float(rng.uniform(-6, 12)) if rng.random() < 0.5 else 0.0,
         dense=bool(rng.random() < 0.22),
         room=augment.draw_room(rng, len(catalogue.rooms)) if roomy and with_voice else None,
         noise=noise,
@@ -251,7 +257,7 @@ def tracks(scene: Scene, catalogue: Catalogue) -> tuple[Samples, Samples, Sample
     voice = noise = np.zeros(WINDOW, np.float32)
     if scene.voice is not None:
         voice = voice_track(catalogue.speech[scene.voice.index], scene.voice, scene.dense, rng)
-        voice = augment.filtered(voice, curve, _response(scene.room, catalogue))
+        voice = augment.filtered(voice, augment.tilted(curve, scene.effort_db), _response(scene.room, catalogue))
         voice = augment.at_level(voice, scene.voice_dbfs)
     if scene.noise is not None and scene.snr_db is not None:
         noise = noise_track(scene.noise, catalogue, rng)
@@ -263,23 +269,36 @@ def tracks(scene: Scene, catalogue: Catalogue) -> tuple[Samples, Samples, Sample
     )
     if mic.floor_limited:
         floor = augment.filtered(floor, augment.band_curve(mic), None)
+    if mic.agc_db:
+        gain = augment.automatic_gain(voice + noise + floor, mic.agc_db)
+        voice, noise, floor = voice * gain, noise * gain, floor * gain
     return voice, noise, floor
 
 
 def render(scene: Scene, catalogue: Catalogue) -> Window:
     """Apply a scene: samples and labels."""
     voice, noise, floor = tracks(scene, catalogue)
+    if scene.mic.agc_db and scene.noise is not None:
+        scene = replace(scene, snr_db=levels.snr_db(voice, noise))  # the gain moved it
     mixed = augment.clipped(voice + noise + floor, scene.mic.clip_db)
     mixed = augment.coded(np.clip(mixed, -1, 1), scene.mic.coding)
     a, b = (int(edge * WINDOW) for edge in scene.zeros)
-    mixed[a:b] = noise[a:b] = 0.0
+    mixed[a:b] = voice[a:b] = noise[a:b] = floor[a:b] = 0.0
     scored = True
     if scene.noise is not None:
         scored = levels.active_seconds(noise / (np.abs(noise).max() + 1e-9)) >= SHORTEST_NOISE_S
-    return _labelled(scene, mixed, catalogue, scored)
+    tracks_db = _over_time(np.stack([voice, noise + floor]), mixed)
+    return _labelled(scene, mixed, catalogue, scored, tracks_db)
 
 
-def _labelled(scene: Scene, samples: Samples, catalogue: Catalogue, scored: bool) -> Window:
+def _over_time(tracks: Samples, mixed: Samples) -> Samples:
+    """Levels of tracks (n, 48000) every 20 ms, dB relative to the loudest tenth of mixed: (n, 150)."""
+    power = levels.frame_power(mixed)
+    loud = np.sort(power)[-len(power) // 10 :].mean() + 1e-12
+    return np.stack([10 * np.log10(levels.frame_power(t) / loud + 1e-8) for t in tracks]).astype(np.float32)
+
+
+def _labelled(scene: Scene, samples: Samples, catalogue: Catalogue, scored: bool, tracks_db: Samples) -> Window:
     snr, voice = scene.snr_db, scene.voice is not None
     noisy = 0.0 if snr is None else float(np.clip((CLEAN_DB - snr) / (CLEAN_DB - NOISY_DB), 0, 1))
     between = snr is not None and NOISY_DB < snr < CLEAN_DB
@@ -297,6 +316,7 @@ def _labelled(scene: Scene, samples: Samples, catalogue: Catalogue, scored: bool
         # A muted stretch changes the active level that the SNR was drawn for.
         snr_weight=float(voice and scored and scene.zeros == (0.0, 0.0)) * (0.3 if snr is None else 1.0),
         voice=float(voice),
+        tracks_db=tracks_db,
     )
 
 
@@ -329,6 +349,8 @@ def voice_track(recording: Recording, take: Take, dense: bool, rng: Rng) -> Samp
         power = levels.frame_power(joined)
         kept = frames[power > power.max(initial=0) * 10 ** -rng.uniform(1.8, 2.8)].reshape(-1)
         return np.resize(kept, WINDOW)
+    if len(piece) >= WINDOW and rng.random() < 0.12:  # someone begins to speak, or stops
+        piece = piece[: int(rng.uniform(0.5, 2.5) * SAMPLE_RATE)]
     if len(piece) >= WINDOW:
         return piece
     track = own_floor(piece, rng)
@@ -363,13 +385,8 @@ def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng) -> Samples:
     """(48000,) of noise, its takes summed at their gains."""
     if noise.kind == "coloured":
         return augment.coloured_noise(rng, rng.uniform(-1.3, 0.4))
-    if noise.kind == "hum":
-        mains = rng.choice([50.0, 60.0, rng.uniform(80, 900)])
-        t = np.arange(WINDOW, dtype=np.float32) / SAMPLE_RATE
-        harmonics = range(1, int(rng.integers(2, 24)))
-        tilt = rng.uniform(0, 2)
-        parts = [np.sin(2 * np.pi * (h * mains * t + rng.random())) * rng.random() / h**tilt for h in harmonics]
-        return np.asarray(np.sum(parts, axis=0), np.float32)
+    if noise.kind in ("tones", "impacts"):
+        return (tones if noise.kind == "tones" else impacts)(rng)
     track = np.zeros(WINDOW, np.float32)
     for take, gain_db in zip(noise.takes, noise.gains_db, strict=True):
         recording = (catalogue.speech if noise.kind == "babble" else catalogue.noise)[take.index]
@@ -380,6 +397,47 @@ def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng) -> Samples:
                 break
         track += piece / (levels.active_rms(piece) + 1e-9) * 10 ** (gain_db / 20)
     return track
+
+
+def tones(rng: Rng) -> Samples:
+    """(48000,) of pitched sound: mains hum, chords, sirens, beeps."""
+    track = np.zeros(WINDOW)
+    t = np.arange(WINDOW) / SAMPLE_RATE
+    mains = rng.random() < 0.3
+    tilt, wobble = rng.uniform(0, 2), rng.uniform(0, 0.3) if rng.random() < 0.3 else 0.0
+    keyed = rng.random() < 0.25  # beeps
+    for _ in range(1 if mains else int(rng.integers(1, 6))):
+        pitch = rng.choice([50.0, 60.0]) if mains else np.exp(rng.uniform(np.log(70), np.log(4000)))
+        cycles = pitch * t + pitch * wobble * np.sin(2 * np.pi * rng.uniform(0.2, 8) * t) / 20
+        turn = np.exp(2j * np.pi * cycles)
+        harmonic = np.exp(2j * np.pi * rng.random()) * turn
+        for h in range(1, min(int(rng.integers(2, 24 if mains else 8)), int(7500 / pitch) + 1)):
+            track += harmonic.imag * (rng.random() / h**tilt)
+            harmonic = harmonic * turn
+    if keyed:
+        every = rng.uniform(0.15, 1.2)
+        track *= (t + rng.random()) % every < rng.uniform(0.3, 0.8) * every
+    return np.asarray(track, np.float32)
+
+
+def impacts(rng: Rng) -> Samples:
+    """(48000,) of clicks, knocks and clatter: damped resonances that noise strikes, regular or not."""
+    strikes = np.zeros(WINDOW, np.float32)
+    count = int(np.exp(rng.uniform(np.log(2), np.log(40))))
+    start = rng.integers(WINDOW)
+    if rng.random() < 0.3:
+        at = (start + np.arange(count) * int(3.0 / count * SAMPLE_RATE * rng.uniform(0.5, 1))) % WINDOW
+    else:
+        at = (start + rng.integers(0, int(rng.uniform(0.3, 1) * WINDOW), count)) % WINDOW
+    strikes[at] = 10 ** (-rng.uniform(0, 15, count) / 20)
+    t = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    body = rng.standard_normal(len(t)) * np.exp(-t / rng.uniform(0.001, 0.03)) * rng.uniform(0, 1.5)
+    decay = np.exp(rng.uniform(np.log(0.004), np.log(0.15)))
+    for _ in range(int(rng.integers(0, 6))):
+        pitch = np.exp(rng.uniform(np.log(80), np.log(7000)))
+        body += np.sin(2 * np.pi * pitch * t) * np.exp(-t / (decay * rng.uniform(0.3, 1))) * rng.random()
+    spectrum = np.fft.rfft(strikes) * np.fft.rfft(body, WINDOW)
+    return np.asarray(np.fft.irfft(spectrum, WINDOW), np.float32)
 
 
 def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng) -> Samples:
@@ -399,13 +457,6 @@ def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng) -> Samples:
             mask[start : start + length] = 1
     elif shape == "gated":
         window = int(rng.uniform(0.05, 0.2) * SAMPLE_RATE)
-        envelope = np.sqrt(np.maximum(_moving_average(voice**2, window), 0))
+        envelope = np.sqrt(np.maximum(augment.moving_average(voice**2, window), 0))
         mask = (envelope > envelope.max() * rng.uniform(0.015, 0.08)).astype(np.float32)
-    return noise * _moving_average(mask, 80)  # 5 ms edges: a switch would click
-
-
-def _moving_average(x: Samples, width: int) -> Samples:
-    """Centred moving average of x (n,) over `width` samples, by cumulative sums."""
-    padded = np.pad(x.astype(np.float64), (width // 2 + 1, width - width // 2 - 1), mode="edge")
-    total = np.cumsum(padded)
-    return np.asarray((total[width:] - total[:-width])[: len(x)] / width, np.float32)
+    return noise * augment.moving_average(mask, 80)  # 5 ms edges: a switch would click

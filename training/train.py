@@ -23,13 +23,15 @@ from torch.nn import functional as F
 
 from noisewatch.errors import InputError, NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
+from noisewatch.model import DEFAULT
 from noisewatch.sinks import atomic_write
 
 from .dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE, Batch, Windows, batches
 from .manifest import Row, read_manifest
 from .mixing import Catalogue
 from .nets import NETS
-from .scores import roc_auc
+from .nets.head import LEAST_DB, Verdict
+from .scores import calibration, roc_auc
 
 VALIDATION_SEED = 1_000_003  # added to the run's seed: validation windows are nobody's training windows
 VALIDATION_BATCH = 128
@@ -39,7 +41,7 @@ VALIDATION_BATCH = 128
 class TrainConfig:
     """Everything that a run depends on beside its data. Stored in the checkpoint."""
 
-    net: str = "bcresnet1"
+    net: str = DEFAULT
     epochs: int = 20
     windows: int = 16_000  # per epoch
     batch: int = 64
@@ -73,39 +75,46 @@ class TrainConfig:
         return self.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def losses(outputs: tuple[Tensor, Tensor, Tensor], targets: Tensor) -> Tensor:
-    """Weighted mean loss of a batch: noise (cross-entropy), SNR (Huber, 5 dB), voice (cross-entropy).
+def losses(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
+    """Weighted mean loss of a batch: noise and voice (cross-entropy), SNR and levels over time (Huber).
 
-    outputs: three of (B,); targets: (B, 5) as `dataset` lays them out. Windows of weight 0 do not count.
+    targets (B, 5) and tracks (B, 2, T) as `dataset` lays them out. Windows of weight 0 do not count; levels
+    count down to 45 dB under the loud part of the window.
     """
-    noise, snr, voice = outputs
     weight, snr_weight = targets[:, NOISY_WEIGHT], targets[:, SNR_WEIGHT]
-    noisy = F.binary_cross_entropy_with_logits(noise, targets[:, NOISY], reduction="none")
-    error = F.smooth_l1_loss(snr / 5, targets[:, SNR].clamp(-10, 45) / 5, reduction="none")
-    spoken = F.binary_cross_entropy_with_logits(voice, targets[:, VOICE])
+    noisy = F.binary_cross_entropy_with_logits(verdict.noise, targets[:, NOISY], reduction="none")
+    error = F.smooth_l1_loss(verdict.snr_db / 5, targets[:, SNR].clamp(-10, 45) / 5, reduction="none")
+    spoken = F.binary_cross_entropy_with_logits(verdict.voice, targets[:, VOICE])
+    tracks = F.adaptive_avg_pool1d(tracks.clamp(min=LEAST_DB), verdict.tracks.shape[2])
     return (
         (noisy * weight).sum() / weight.sum().clamp(min=1)
-        + 0.25 * (error * snr_weight).sum() / snr_weight.sum().clamp(min=1)
+        + 0.4 * (error * snr_weight).sum() / snr_weight.sum().clamp(min=1)
         + 0.25 * spoken
+        + 0.5 * F.smooth_l1_loss(verdict.tracks / 10, tracks / 10)
     )
 
 
 @torch.no_grad()
 def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
-    """Figures on the validation windows: loss, AUC over all, AUC where someone speaks, SNR error in dB."""
+    """Figures on the validation windows: loss, AUC over all and where someone speaks, SNR error, calibration."""
     net.eval()
-    outputs = [net(x, reference) for x, reference, _ in validation]
-    noise, snr, voice = (torch.cat([o[i] for o in outputs]).float().cpu() for i in range(3))
-    targets = torch.cat([t for *_, t in validation]).cpu()
+    verdicts = [net(x, reference) for x, reference, _, _ in validation]
+    verdict = Verdict(*(torch.cat(parts).float().cpu() for parts in zip(*verdicts, strict=True)))
+    targets, tracks = (torch.cat([batch[i] for batch in validation]).cpu() for i in (2, 3))
+    noise, snr, voice = verdict.noise, verdict.snr_db, verdict.voice
     weight, noisy, spoken = targets[:, NOISY_WEIGHT] == 1, targets[:, NOISY] == 1, targets[:, VOICE] == 1
     clean = targets[:, NOISY] == 0
+    sure = weight & (clean | noisy)
+    scale, offset = calibration(noise[sure], noisy[sure])
     scored = (targets[:, SNR_WEIGHT] == 1) & (targets[:, SNR] >= 0) & (targets[:, SNR] <= 30)
     return {
-        "loss": float(losses((noise, snr, voice), targets)),
+        "loss": float(losses(verdict, targets, tracks)),
         "auc": roc_auc(noise[weight & clean], noise[weight & noisy]),
         "auc_speech": roc_auc(noise[weight & clean & spoken], noise[weight & noisy & spoken]),
         "snr_mae_db": float((snr - targets[:, SNR])[scored].abs().mean()),
         "auc_voice": roc_auc(voice[~spoken], voice[spoken]),
+        "scale": scale,
+        "offset": offset,
     }
 
 
@@ -188,8 +197,8 @@ def train(data: Path, out: Path, options: Mapping[str, Any], *, resume: bool = F
             for group in optimizer.param_groups:
                 group["lr"] = config.rate(step)
             net.train()
-            x, reference, targets = fabric.to_device(batch)
-            loss = losses(net(x, reference), targets)
+            x, reference, targets, tracks = fabric.to_device(batch)
+            loss = losses(net(x, reference), targets, tracks)
             if not torch.isfinite(loss):
                 raise NoisewatchError(
                     f"the loss is {loss.item()} at step {step}; the last good checkpoint is kept in {out}. "

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .bcresnet import BCResNet
+from .dense import Dense
 from .head import NoiseNet
+from .mhatt import MHAtt
+from .tcn import TCN
+from .vgg import VGG11
 
 
-def bcresnet1() -> NoiseNet:
-    """BC-ResNet at scale 1, the network that ships."""
-    trunk = BCResNet(scale=1)
+def _net(trunk: BCResNet | TCN | VGG11 | MHAtt | Dense) -> NoiseNet:
     return NoiseNet(trunk, trunk.channels)
 
 
-NETS: dict[str, Callable[[], NoiseNet]] = {"bcresnet1": bcresnet1}
+NETS: dict[str, Callable[[], NoiseNet]] = {
+    "tcn": lambda: _net(TCN()),
+    "bcresnet1": lambda: _net(BCResNet(scale=1)),
+    "bcresnet8": lambda: _net(BCResNet(scale=8)),
+    "bcresnet16": lambda: _net(BCResNet(scale=16)),
+    "vgg11": lambda: _net(VGG11()),
+    "mhatt": lambda: _net(MHAtt()),
+    "dense": lambda: _net(Dense()),
+}

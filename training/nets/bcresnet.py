@@ -62,14 +62,18 @@ class Block(nn.Module):
 
 
 class BCResNet(nn.Module):
-    """The trunk: (B, 1, 40, T) -> (B, 32 * scale, T); the paper's network up to its average over time."""
+    """The trunk: (B, 1, 40, T) -> (B, 32 * scale, T / 2); the paper's network up to its average over time.
+
+    Unlike the paper's, the first convolution strides over time as well: features every 20 ms tell noises
+    apart as well as features every 10 ms, in half the time.
+    """
 
     def __init__(self, scale: int = 1) -> None:
         super().__init__()
         self.channels = 32 * scale
         c = 16 * scale
         layers: list[nn.Module] = [
-            nn.Conv2d(1, c, 5, (2, 1), 2, bias=False),  # (B, 16, 20, T)
+            nn.Conv2d(1, c, 5, 2, 2, bias=False),  # (B, 16, 20, T / 2)
             nn.BatchNorm2d(c),
             nn.ReLU(),
         ]
@@ -78,8 +82,8 @@ class BCResNet(nn.Module):
                 layers.append(Block(c, width * scale, stride if i == 0 else 1, dilation))
                 c = width * scale
         layers += [
-            nn.Conv2d(c, c, 5, padding=(0, 2), groups=c, bias=False),  # (B, 20, 1, T)
-            nn.Conv2d(c, self.channels, 1, bias=False),  # (B, 32, 1, T)
+            nn.Conv2d(c, c, 5, padding=(0, 2), groups=c, bias=False),  # (B, 20, 1, T / 2)
+            nn.Conv2d(c, self.channels, 1, bias=False),  # (B, 32, 1, T / 2)
             nn.BatchNorm2d(self.channels),
             nn.ReLU(),
         ]

@@ -6,9 +6,13 @@ independent of the microphone's gain, and able to tell a quiet room from a fan, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from noisewatch.levels import ACTIVE_RANGE_DB
 
 FRAMES, MELS = 298, 40
 DB = 10 / 2.302585  # natural-log power -> dB
@@ -19,6 +23,8 @@ POOL = 5  # frames averaged before sorting (50 ms): sorting 59 values a band is 
 RANKS = (2, 5, 9, 15, 29, 44, 53, 57)  # of the 59 sorted values: about 3, 9, 15, 25, 50, 75, 90, 97 %
 BROADBAND_RANKS = (2, 5, 9, 15, 22, 29, 36, 44, 50, 53, 56, 58)
 EVENT = 30  # frames: the loudest 0.3 s, the shortest noise that is scored
+LEAST_DB = -45.0  # below the loud part: what lies lower in the voice's or the noise's level is not told apart
+TRACK_RANKS = (0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
 
 
 class Normalise(nn.Module):
@@ -43,32 +49,62 @@ def ranked(x: Tensor, ranks: tuple[int, ...]) -> Tensor:
     return ascending.index_select(2, torch.tensor(ranks, device=x.device))
 
 
+def active_level(db: Tensor) -> Tensor:
+    """Level of the frames within 30 dB of the loudest, softly: (B, T) dB -> (B, 1) dB, as `levels` has it."""
+    active = torch.sigmoid((db - db.amax(dim=1, keepdim=True) + ACTIVE_RANGE_DB) / 2)
+    power = (torch.exp(db / DB) * active).sum(dim=1, keepdim=True) / active.sum(dim=1, keepdim=True)
+    return torch.log(power) * DB
+
+
+class Verdict(NamedTuple):
+    """What a network says of a batch of windows."""
+
+    noise: Tensor  # (B,) logit
+    snr_db: Tensor  # (B,)
+    voice: Tensor  # (B,) logit
+    tracks: Tensor  # (B, 2, T') the levels of the voice and of all else over time, dB re the loud part
+
+
 class NoiseNet(nn.Module):
     """A trunk with the project's inputs and outputs.
 
     Inputs: `logmel` (B, 298, 40) raw natural-log Mel power, `reference` (B,) dBFS, the voice level that a
-    silence is judged against. Outputs, each (B,): noise logit, SNR in dB, voice logit.
+    silence is judged against.
+
+    In training the levels of the voice and of the noise are known at every moment, and the network has to
+    tell them: that teaches it more than one bit a window does, and the verdict is read off them.
     """
 
     def __init__(self, trunk: nn.Module, channels: int, hidden: int = 48) -> None:
         super().__init__()
         self.normalise = Normalise()
         self.trunk = trunk  # (B, 1, 40, 298) -> (B, channels, T')
+        self.tracks = nn.Conv1d(channels, 2, 1)
         self.order = nn.Linear(MELS * len(RANKS), 32)
-        features = 3 * channels + 32 + len(BROADBAND_RANKS) + 3
+        features = 3 * channels + 32 + len(BROADBAND_RANKS) + 2 * len(TRACK_RANKS) + 7
         self.mix = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Dropout(0.1))
         self.out = nn.Linear(hidden, 3)
 
-    def forward(self, logmel: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, logmel: Tensor, reference: Tensor) -> Verdict:
         x, level, loud = self.normalise(logmel)  # (B, T, M), (B, T), (B, 1)
         x = x.transpose(1, 2)  # (B, M, T)
         f = self.trunk(x.unsqueeze(1))  # (B, C, T')
-        event = F.avg_pool1d(f, EVENT, stride=EVENT // 6).amax(dim=2)
+        times = int(f.shape[2])
+        event = max(1, EVENT * times // FRAMES)
+        loudest = F.avg_pool1d(f, event, stride=max(1, event // 6)).amax(dim=2)
+
+        tracks = 15 * self.tracks(f) - 20  # (B, 2, T')
+        voice_db, noise_db = active_level(tracks[:, 0]), active_level(tracks[:, 1])
+        ascending = -(-tracks).topk(times, dim=2).values
+        ranks = torch.tensor([round(r * (times - 1)) for r in TRACK_RANKS], device=x.device)
+        spread = ascending.index_select(2, ranks).flatten(1) / 20
+
         quantiles = ranked(level.unsqueeze(1), BROADBAND_RANKS).squeeze(1) / 20  # (B, 12), dB re loud
         above = (loud - reference.unsqueeze(1)) / 20  # the loud part against the voice that was heard
-        floor = above + quantiles[:, 1:2]  # and the quiet part
-        levels = torch.cat([above, floor, above + quantiles[:, 5:6]], dim=1).clamp(-4, 4)
-        pooled = [f.mean(dim=2), f.amax(dim=2), event]
+        against = torch.cat([above, above + quantiles[:, 1:2], above + quantiles[:, 5:6], above + noise_db / 20], 1)
+        told = torch.cat([voice_db, noise_db, voice_db - noise_db], 1) / 20
         order = F.relu(self.order(ranked(x, RANKS).flatten(1)))
-        y = self.out(self.mix(torch.cat([*pooled, order, quantiles, levels], dim=1)))
-        return y[:, 0], 20 + 15 * y[:, 1], y[:, 2]
+        pooled = [f.mean(dim=2), f.amax(dim=2), loudest]
+        y = self.out(self.mix(torch.cat([*pooled, order, quantiles, spread, told, against.clamp(-4, 4)], 1)))
+        snr = (voice_db - noise_db).squeeze(1) + 15 * y[:, 1]
+        return Verdict(y[:, 0], snr, y[:, 2], tracks)
