@@ -328,6 +328,9 @@ def train(
         Path | None, typer.Option("-o", "--out", help="Folder of the run.", show_default="runs/DATE")
     ] = None,
     net: Annotated[str | None, typer.Option(help="Which network.", show_default=DEFAULT)] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="TOML with these options.", show_default="the network's own")
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Each ends with a validation.", show_default="20")
     ] = None,
@@ -337,20 +340,29 @@ def train(
     batch: Annotated[int | None, typer.Option(min=2, help="Windows per step.", show_default="64")] = None,
     lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="0.003")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replays a run.", show_default="0")] = None,
+    precision: Annotated[str | None, typer.Option(help="32, bf16 or 16.", show_default="32")] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=0, help="Stop after so many epochs without gain.", show_default="never")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that draw windows.", show_default="2")
+    ] = None,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="GPUs or processes that share a batch.", show_default="1")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
 ) -> None:
     """Train a network on recordings of your own."""
-    module = _training("train")
+    module, checkpoint = _training("train"), _training("checkpoint")
     if out is None:
-        out = module.newest_run("last.pt") if resume else module.new_run()
-    given = {"net": net, "epochs": epochs, "windows": windows, "batch": batch, "lr": lr, "seed": seed}
-    options = {key: value for key, value in (given | {"workers": workers}).items() if value is not None}
-    best = module.train(data, out, options, resume=resume)
-    print(best)
-    print(f"next: noisewatch export-onnx {out}", file=sys.stderr)
+        out = checkpoint.newest_run("last.pt") if resume else checkpoint.new_run()
+    given = {"net": net, "epochs": epochs, "windows": windows, "batch": batch, "lr": lr, "precision": precision,
+             "patience": patience, "seed": seed, "workers": workers}  # fmt: skip
+    options = {key: value for key, value in given.items() if value is not None}
+    best = module.train(data, out, options, recipe=recipe, resume=resume, devices=devices)
+    if best is not None:
+        print(best)
+        print(f"next: noisewatch export-onnx {out}", file=sys.stderr)
 
 
 @app.command("export-onnx")
@@ -399,3 +411,40 @@ def evaluate(
         print(*report.write(result, out), sep="\n")
     else:
         print(json.dumps(result) if as_json else report.markdown(result))
+
+
+@app.command()
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List the networks: size, cost of a window on this machine, and how well the shipped ones do."""
+    from .networks import shipped
+
+    found = shipped()
+    with suppress(UsageError):  # without the training extra, what is shipped is what there is
+        known = {network.name for network in found}
+        found += [network for network in _training("size").trainable() if network.name not in known]
+    if as_json:
+        for network in found:
+            print(json.dumps(asdict(network)))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", box=None, header_style="bold")
+    for column in ("parameters", "MACs", "KiB", "ms", "AUC 0-20 dB", "AUC live"):
+        table.add_column(column, justify="right")
+    table.add_column("")
+    for n in found:
+        cells = [
+            n.name,
+            "-" if n.parameters is None else f"{n.parameters:,}",
+            "-" if n.macs is None else f"{n.macs / 1e6:.1f} M",
+            *(
+                "-" if v is None else f"{v:{f}}"
+                for v, f in ((n.kib, ".0f"), (n.ms, ".2f"), (n.auc, ".3f"), (n.live, ".3f"))
+            ),
+            "default" if n.default else "shipped" if n.shipped else "to train",
+        ]
+        table.add_row(*cells)
+    Console().print(table, markup=False)

@@ -39,6 +39,8 @@ class Card:
     shippable: bool = False  # every source allows to ship weights trained on it
     training: dict[str, Any] = field(default_factory=dict)  # configuration of the run
     metrics: dict[str, float] = field(default_factory=dict)  # on the validation windows of the run
+    parameters: int = 0
+    macs: int = 0  # multiply-accumulates for one window
     created: str = ""
 
     def to_json(self) -> str:

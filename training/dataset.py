@@ -33,6 +33,15 @@ class Windows(Dataset[Batch]):
         """Window number n with its labels."""
         return render(draw_scene(np.random.default_rng([self.seed, n]), self.catalogue), self.catalogue)
 
+    def recordings(self, n: int) -> list[str]:
+        """The files that window number n is made of."""
+        scene = draw_scene(np.random.default_rng([self.seed, n]), self.catalogue)
+        voices, noises = self.catalogue.speech, self.catalogue.noise
+        used = [voices[scene.voice.index]] if scene.voice else []
+        if scene.noise:
+            used += [(voices if scene.noise.kind == "babble" else noises)[t.index] for t in scene.noise.takes]
+        return [r.row.path for r in used]
+
     def __getitem__(self, n: int) -> Batch:
         w = self.window(n)
         self.logmel.reset()
@@ -51,9 +60,16 @@ def _ignore_interrupts(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def batches(windows: Windows, batch: int, first: int, last: int, workers: int) -> Iterator[Batch]:
-    """Batches number first..last-1, each `batch` consecutive windows; resuming starts in the middle."""
-    order = [range(i * batch, (i + 1) * batch) for i in range(first, last)]
+def batches(
+    windows: Windows, batch: int, first: int, last: int, workers: int, share: tuple[int, int] = (0, 1)
+) -> Iterator[Batch]:
+    """Batches number first..last-1, each `batch` consecutive windows; resuming starts in the middle.
+
+    share: rank and number of the processes that divide each batch between them.
+    """
+    rank, world = share
+    mine = batch // world
+    order = [range(i * batch + rank * mine, i * batch + (rank + 1) * mine) for i in range(first, last)]
     loader: DataLoader[Batch] = DataLoader(
         windows,
         batch_sampler=order,  # type: ignore[arg-type]

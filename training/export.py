@@ -24,10 +24,11 @@ from noisewatch.frontend import LogMel
 from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
 from noisewatch.sinks import atomic_write
 
+from .checkpoint import load_checkpoint, newest_run
 from .manifest import load_audio
 from .nets import NETS
 from .nets.head import NoiseNet, Verdict
-from .train import load_checkpoint, newest_run
+from .size import macs, parameters
 
 TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
@@ -62,6 +63,8 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
         shippable=data["shippable"],
         training={**state["config"], "steps": state["step"]},
         metrics=metrics,
+        parameters=parameters(net),
+        macs=macs(net),
         created=f"{datetime.now(UTC):%Y-%m-%d}",
     )
     with tempfile.TemporaryDirectory() as folder:

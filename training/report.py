@@ -274,8 +274,8 @@ def markdown(result: dict[str, Any]) -> str:
     """The report as tables to read."""
     scorers: dict[str, Any] = result["scorers"]
     lines = [
-        f"Split {result['split']}, seed {result['seed']}: {result['windows']} windows of {result['speakers']} speakers; "
-        f"noisewatch {result['noisewatch']}, {result['made']}, {result['machine']}.",
+        f"Split {result['split']}, seed {result['seed']}: {result['windows']} windows of "
+        f"{result['speakers']} speakers; noisewatch {result['noisewatch']}, {result['made']}, {result['machine']}.",
         "",
         "ROC-AUC of clean speech against noisy speech at one SNR, 95 % intervals by resampling speakers",
         "",

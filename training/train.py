@@ -7,11 +7,13 @@ import json
 import math
 import os
 import signal
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,58 +23,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from noisewatch.errors import InputError, NoisewatchError, OutputError, UsageError
+from noisewatch.errors import NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
-from noisewatch.model import DEFAULT
 from noisewatch.sinks import atomic_write
 
+from .checkpoint import data_card, load_checkpoint, save_checkpoint
+from .config import PRECISIONS, TrainConfig, configured, resumed
 from .dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE, Batch, Windows, batches
 from .manifest import Row, read_manifest
 from .mixing import Catalogue
 from .nets import NETS
-from .nets.head import LEAST_DB, Verdict
+from .nets.head import LEAST_DB, NoiseNet, Verdict
 from .scores import calibration, roc_auc
 
 VALIDATION_SEED = 1_000_003  # added to the run's seed: validation windows are nobody's training windows
 VALIDATION_BATCH = 128
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that a run depends on beside its data. Stored in the checkpoint."""
-
-    net: str = DEFAULT
-    epochs: int = 20
-    windows: int = 16_000  # per epoch
-    batch: int = 64
-    lr: float = 3e-3
-    weight_decay: float = 1e-2
-    warmup: float = 0.05  # share of the run
-    seed: int = 0
-    workers: int = 2
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimiser steps in an epoch, one at least."""
-        return max(1, self.windows // self.batch)
-
-    @property
-    def validation_batches(self) -> int:
-        """Batches of 128 windows that each epoch is judged on: an eighth of its windows, 2048 at most."""
-        return min(16, max(1, self.windows // 1024))
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps in the run."""
-        return self.epochs * self.steps_per_epoch
-
-    def rate(self, step: int) -> float:
-        """Learning rate at a step: linear warm-up, then half a cosine down to 1 %."""
-        warm = max(1, int(self.warmup * self.steps))
-        if step < warm:
-            return self.lr * (step + 1) / warm
-        done = (step - warm) / max(1, self.steps - warm)
-        return self.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+BANDS = ((-5, 5), (5, 12), (12, 20))  # dB: the AUC is logged for each
 
 
 def losses(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
@@ -104,6 +70,11 @@ def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
     noise, snr, voice = verdict.noise, verdict.snr_db, verdict.voice
     weight, noisy, spoken = targets[:, NOISY_WEIGHT] == 1, targets[:, NOISY] == 1, targets[:, VOICE] == 1
     clean = targets[:, NOISY] == 0
+
+    def band(low: float, high: float) -> float:
+        inside = (targets[:, SNR] > low) & (targets[:, SNR] <= high)
+        return roc_auc(noise[weight & clean & spoken], noise[weight & noisy & spoken & inside])
+
     sure = weight & (clean | noisy)
     scale, offset = calibration(noise[sure], noisy[sure])
     scored = (targets[:, SNR_WEIGHT] == 1) & (targets[:, SNR] >= 0) & (targets[:, SNR] <= 30)
@@ -112,39 +83,43 @@ def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
         "auc": roc_auc(noise[weight & clean], noise[weight & noisy]),
         "auc_speech": roc_auc(noise[weight & clean & spoken], noise[weight & noisy & spoken]),
         "snr_mae_db": float((snr - targets[:, SNR])[scored].abs().mean()),
+        **{f"auc_{low}_{high}_db": band(low, high) for low, high in BANDS},
         "auc_voice": roc_auc(voice[~spoken], voice[spoken]),
         "scale": scale,
         "offset": offset,
     }
 
 
-def train(data: Path, out: Path, options: Mapping[str, Any], *, resume: bool = False) -> Path:
+def train(
+    data: Path,
+    out: Path,
+    options: Mapping[str, Any],
+    *,
+    recipe: Path | None = None,
+    resume: bool = False,
+    devices: int | None = None,
+) -> Path | None:
     """Train a network on a manifest; returns the best checkpoint's path. `options`: fields of TrainConfig.
 
     Writes `last.pt`, `best.pt` and `log.csv` into the folder `out`. A run stopped by Ctrl-C goes on from
-    its last step with resume=True; its length, rate and workers may then be given anew. Raises InputError
-    for data that cannot teach, OutputError for a folder that cannot be written, UsageError for options out
-    of range, NoisewatchError when the loss is no longer a number.
+    its last step with resume=True; its length, rate and workers may then be given anew. Several processes
+    (devices, or torchrun) share each batch; all but the first return None. Raises InputError for data that
+    cannot teach, OutputError for a folder that cannot be written, UsageError for options out of range,
+    NoisewatchError when the loss is no longer a number or the memory is too small.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     last = out / "last.pt"
+    state = load_checkpoint(last) if resume else None
+    config = resumed(state["config"], options) if state else configured(options, recipe)
+    fabric = _launched(config, devices)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=not fabric.is_global_zero)
     if last.exists() and not resume:
         raise OutputError(f"{out} holds a run already. Go on with --resume, or name another folder with -o.")
-    state = load_checkpoint(last) if resume else None
-    config = resumed(state["config"], options) if state else TrainConfig(**options)
-    if config.net not in NETS:
-        raise UsageError(f"no network is called {config.net!r}; there are: {', '.join(NETS)}.")
-    if not 0 < config.lr < 1:
-        raise UsageError(f"the learning rate is {config.lr}; allowed: above 0 and below 1. 0.003 suits most.")
     rows = read_manifest(data)
-    with atomic_write(out / "config.json") as file:  # before anything long: the folder may be read-only
-        json.dump(asdict(config), file, indent=1)
-    catalogue, skipped = Catalogue.load(rows, "train")
-    held_out, more = Catalogue.load(rows, "val")
-    for sentence in (skipped + more)[:10]:
-        console.print(f"left out: {sentence}", markup=False)
-    if len(skipped + more) > 10:
-        console.print(f"left out: {len(skipped + more) - 10} more")
+    if fabric.is_global_zero:
+        with atomic_write(out / "config.json") as file:  # before anything long: the folder may be read-only
+            json.dump(asdict(config), file, indent=1)
+    fabric.barrier()
+    catalogue, held_out = _loaded(rows, console)
     minutes = sum(len(r.samples) for r in catalogue.speech + catalogue.noise) / 16_000 / 60
     console.print(
         f"{config.net} on {len(catalogue.speech)} speech and {len(catalogue.noise)} noise recordings "
@@ -153,13 +128,9 @@ def train(data: Path, out: Path, options: Mapping[str, Any], *, resume: bool = F
     )
 
     torch.manual_seed(config.seed)
-    # The workers need cores too; with more threads than cores, the threads wait for each other.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) - config.workers))
-    fabric = Fabric(accelerator="auto", devices=1)
-    fabric.launch()
     bare = NETS[config.net]()
     optimizer = torch.optim.AdamW(bare.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    step, best = 0, -math.inf
+    step, best, waited = 0, -math.inf, 0
     if state is not None:
         bare.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
@@ -171,120 +142,152 @@ def train(data: Path, out: Path, options: Mapping[str, Any], *, resume: bool = F
         values = {"config": asdict(config), "frontend": asdict(FrontendConfig()), "step": step, "best": best,
                   "metrics": metrics, "data": credits}  # fmt: skip
         tensors = {"net": bare.state_dict(), "optimizer": optimizer.state_dict()}
-        save_checkpoint(path, values | tensors)
+        if fabric.is_global_zero:
+            save_checkpoint(path, values | tensors)
 
     judged = Windows(held_out, config.seed + VALIDATION_SEED, config.validation_batches * VALIDATION_BATCH)
     fixed = batches(judged, VALIDATION_BATCH, 0, config.validation_batches, config.workers)
     validation = [fabric.to_device(b) for b in fixed]
     windows = Windows(catalogue, config.seed, config.steps * config.batch)
-    supply = batches(windows, config.batch, step, config.steps, config.workers)
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}  rate {task.fields[rate]:.1e}  best {task.fields[best]:.4f}"),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    with _Stop() as stop, Progress(*columns, console=console) as progress:
-        shown: dict[str, Any] = {
-            "epoch": 1,
-            "epochs": config.epochs,
-            "loss": 0.0,
-            "rate": 0.0,
-            "best": max(best, 0.0),
-        }
-        task = progress.add_task("", total=config.steps, completed=step, **shown)
-        smooth = None
+    share = (fabric.global_rank, fabric.world_size)
+    supply = batches(windows, config.batch, step, config.steps, config.workers, share)
+    smooth = None
+    with _Stop() as stop, _memory(config), _Progress(config, step, console) as progress:
+        began = time.monotonic()
         for batch in supply:
             for group in optimizer.param_groups:
                 group["lr"] = config.rate(step)
             net.train()
             x, reference, targets, tracks = fabric.to_device(batch)
             loss = losses(net(x, reference), targets, tracks)
-            if not torch.isfinite(loss):
+            # What one process sees, all have to act on.
+            told = torch.stack([loss.detach(), torch.tensor(float(stop.code or 0), device=loss.device)])
+            value, stopping = cast(Tensor, fabric.all_reduce(told)).tolist()
+            if not math.isfinite(value):
+                first = step * config.batch + fabric.global_rank * len(x)
                 raise NoisewatchError(
-                    f"the loss is {loss.item()} at step {step}; the last good checkpoint is kept in {out}. "
-                    f"Go on with --resume and a lower --lr than {config.lr}."
+                    f"the loss is {value} at step {step}, by a window of {_suspects(bare, batch, windows, first)}. "
+                    f"The last good checkpoint is kept in {out}. Leave those files out, or go on with --resume and "
+                    f"a lower --lr than {config.lr}."
                 )
             optimizer.zero_grad()
             fabric.backward(loss)
             fabric.clip_gradients(net, optimizer, max_norm=5.0)
             optimizer.step()
             step += 1
-            smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
-            epoch = -(-step // config.steps_per_epoch)
-            shown = {"epoch": epoch, "loss": smooth, "rate": config.rate(step), "best": max(best, 0.0)}
-            progress.update(task, completed=step, **shown)
+            smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
+            progress.show(step, smooth, best)
             if step % config.steps_per_epoch == 0:
-                metrics = validate(net, validation)
+                speed = config.steps_per_epoch * config.batch / (time.monotonic() - began)
+                metrics = fabric.broadcast(validate(bare, validation) if fabric.is_global_zero else {})
+                waited = waited + 1
                 if merit(metrics) > best:
-                    best = merit(metrics)
+                    best, waited = merit(metrics), 0
                     save(out / "best.pt", metrics)
                 save(last, metrics)
-                _log(out / "log.csv", {"epoch": epoch, "step": step, "train_loss": smooth, **metrics})
-                progress.console.print(
+                epoch = step // config.steps_per_epoch
+                shown = {"epoch": epoch, "step": step, "rate": config.rate(step), "windows_per_s": speed}
+                if fabric.is_global_zero:
+                    _log(out / "log.csv", {**shown, "train_loss": smooth, **metrics})
+                console.print(
                     f"epoch {epoch}: loss {smooth:.3f}, on other voices and noises AUC {metrics['auc']:.4f}, "
-                    f"with speech {metrics['auc_speech']:.4f}, SNR within {metrics['snr_mae_db']:.1f} dB"
+                    f"with speech {metrics['auc_speech']:.4f}, SNR within {metrics['snr_mae_db']:.1f} dB, "
+                    f"{speed:.0f} windows a second"
                 )
-            if stop.code is not None:
+                if 0 < config.patience <= waited:
+                    console.print(f"no better for {waited} epochs: stopped")
+                    break
+                began = time.monotonic()
+            if stopping:
                 save(last, {})
                 progress.stop()
                 console.print(f"stopped at step {step} of {config.steps}; go on with: "
                               f"noisewatch train {data} -o {out} --resume", markup=False)  # fmt: skip
-                raise SystemExit(stop.code)
-    return out / "best.pt"
+                raise SystemExit(round(stopping))
+    return out / "best.pt" if fabric.is_global_zero else None
 
 
-def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
-    """The configuration of a run that goes on: what shaped it stays, length, rate and workers may change."""
-    for key, value in options.items():
-        if key not in ("epochs", "lr", "workers") and stored[key] != value:
-            raise UsageError(f"the run was begun with {key} {stored[key]}, not {value}: that stays. Leave it out.")
-    return replace(TrainConfig(**stored), **options)
+def _launched(config: TrainConfig, devices: int | None) -> Fabric:
+    """The processes and devices that share a batch; under torchrun as many as it started."""
+    devices = devices or int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    fabric = Fabric(accelerator="auto", devices=devices, precision=PRECISIONS[config.precision])  # type: ignore[arg-type]
+    fabric.launch()
+    if config.batch % fabric.world_size:
+        raise UsageError(
+            f"a batch of {config.batch} cannot be shared by {fabric.world_size} processes; "
+            f"allowed: multiples of {fabric.world_size}."
+        )
+    # The workers need cores too; with more threads than cores, the threads wait for each other.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size - config.workers))
+    return fabric
+
+
+def _loaded(rows: Sequence[Row], console: Console) -> tuple[Catalogue, Catalogue]:
+    """The recordings to learn from and to validate on; what was left out is said."""
+    catalogue, skipped = Catalogue.load(rows, "train")
+    held_out, more = Catalogue.load(rows, "val")
+    for sentence in (skipped + more)[:10]:
+        console.print(f"left out: {sentence}", markup=False)
+    if len(skipped + more) > 10:
+        console.print(f"left out: {len(skipped + more) - 10} more")
+    return catalogue, held_out
+
+
+def _suspects(bare: NoiseNet, batch: Batch, windows: Windows, first: int) -> str:
+    """The recordings of the first window that is no number, or of the first that the network makes none of."""
+    x, reference, *_ = batch
+    bare.eval()
+    with torch.no_grad():
+        device = next(bare.parameters()).device
+        outputs = torch.stack(bare(x.to(device), reference.to(device))[:3])
+    bad = ~torch.isfinite(outputs).all(dim=0).cpu() | ~torch.isfinite(x).flatten(1).all(dim=1).cpu()
+    place = int(bad.nonzero()[0]) if bad.any() else 0
+    return ", ".join(windows.recordings(first + place)) or "generated noise alone"
+
+
+@contextmanager
+def _memory(config: TrainConfig) -> Iterator[None]:
+    """Memory that runs out is a sentence."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        said = str(error).lower()
+        if isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said:
+            raise NoisewatchError(
+                f"the memory is too small for {config.net} with {config.batch} windows a step. "
+                f"Try --batch {max(2, config.batch // 2)}, or fewer --workers than {config.workers}."
+            ) from error
+        raise
+
+
+class _Progress(Progress):
+    """Epoch, loss, rate, time left."""
+
+    def __init__(self, config: TrainConfig, step: int, console: Console) -> None:
+        super().__init__(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}  rate {task.fields[rate]:.1e}  best {task.fields[best]:.4f}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=console.quiet,
+        )
+        self._config = config
+        start: dict[str, Any] = {"epoch": 1, "epochs": config.epochs, "loss": 0.0, "rate": 0.0, "best": 0.0}
+        self._task = self.add_task("", total=config.steps, completed=step, **start)
+
+    def show(self, step: int, loss: float, best: float) -> None:
+        """After a step."""
+        epoch = -(-step // self._config.steps_per_epoch)
+        rate = self._config.rate(step)
+        self.update(self._task, completed=step, epoch=epoch, loss=loss, rate=rate, best=max(best, 0.0))
 
 
 def merit(metrics: dict[str, float]) -> float:
     """What the best checkpoint is chosen by: verdicts with a voice and verdicts over everything count alike."""
     values = [metrics["auc"], metrics["auc_speech"]]
     return float(np.nanmean(values)) if not np.isnan(values).all() else -1.0
-
-
-def data_card(rows: list[Row]) -> dict[str, Any]:
-    """What the weights learned from: sources, minutes, licences, and whether all of it may be shipped."""
-    used = [r for r in rows if r.split == "train"]
-    sources = [
-        {
-            "kind": kind,
-            "source": source,
-            "minutes": round(sum(r.seconds for r in used if (r.kind, r.source) == (kind, source)) / 60, 1),
-            "licence": "; ".join(sorted({r.licence for r in used if (r.kind, r.source) == (kind, source)})),
-        }
-        for kind, source in sorted({(r.kind, r.source) for r in used})
-    ]
-    return {
-        "sources": sources,
-        "shippable": all(r.ship == "yes" for r in rows if r.split in ("train", "val")),
-    }
-
-
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Tensors and plain values only, complete or not at all."""
-    with atomic_write(path, "wb") as file:
-        torch.save(state, file)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint written by `train`. Runs no code from it. Raises InputError when it is none."""
-    if not path.is_file():
-        raise InputError(f"no checkpoint at {path}. `noisewatch train DATA -o {path.parent}` makes one.")
-    try:
-        state = dict(torch.load(path, map_location="cpu", weights_only=True))
-        frontend, _, _ = state["frontend"], TrainConfig(**state["config"]), state["net"]
-    except Exception as error:  # torch raises whatever the bytes make it
-        raise InputError(
-            f"{path} is no checkpoint of this version of noisewatch ({type(error).__name__})."
-        ) from error
-    if frontend != asdict(FrontendConfig()):
-        raise InputError(f"{path} was trained on another front end: {frontend}. Train again.")
-    return state
 
 
 def _log(path: Path, values: dict[str, Any]) -> None:
@@ -316,16 +319,3 @@ class _Stop:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-
-
-def newest_run(checkpoint: str, folder: Path = Path("runs")) -> Path:
-    """The run under `folder` with the newest `last.pt` or `best.pt`; raises InputError when there is none."""
-    found = sorted(folder.glob(f"*/{checkpoint}"), key=lambda p: p.stat().st_mtime)
-    if not found:
-        raise InputError(f"no run with a {checkpoint} under {folder}/. `noisewatch train` makes one, or name it.")
-    return found[-1].parent
-
-
-def new_run(folder: Path = Path("runs")) -> Path:
-    """A folder for a run that nobody named: its date and time."""
-    return folder / f"{datetime.now():%Y-%m-%d_%H%M%S}"

@@ -1,0 +1,124 @@
+"""What a training run depends on beside its data, and the recipes that give it for each network."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from noisewatch.errors import InputError, UsageError
+from noisewatch.model import DEFAULT
+
+from .nets import NETS
+
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}  # and what Fabric calls them
+_RANGES = (
+    ("epochs", 1, 100_000),
+    ("windows", 1, 1e9),
+    ("batch", 2, 1e6),
+    ("lr", 1e-9, 1),
+    ("weight_decay", 0, 10),
+    ("warmup", 0, 1),
+    ("patience", 0, 100_000),
+    ("seed", 0, 2**32 - 1),
+    ("workers", 0, 1024),
+)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a run depends on beside its data. Stored in the checkpoint."""
+
+    net: str = DEFAULT
+    epochs: int = 20
+    windows: int = 16_000  # per epoch
+    batch: int = 64
+    lr: float = 3e-3
+    weight_decay: float = 1e-2
+    warmup: float = 0.05  # share of the run
+    precision: str = "32"
+    patience: int = 0  # epochs without a better validation before it stops; 0: never
+    seed: int = 0
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+                raise UsageError(f"{name} is {value!r}; allowed: {low:g} to {high:g}.")
+        if self.net not in NETS:
+            raise UsageError(f"no network is called {self.net!r}; there are: {', '.join(NETS)}.")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision is {self.precision!r}; allowed: {', '.join(PRECISIONS)}.")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch, one at least."""
+        return max(1, self.windows // self.batch)
+
+    @property
+    def validation_batches(self) -> int:
+        """Batches of 128 windows that each epoch is judged on: an eighth of its windows, 2048 at most."""
+        return min(16, max(1, self.windows // 1024))
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in the run."""
+        return self.epochs * self.steps_per_epoch
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step: linear warm-up, then half a cosine down to 1 %."""
+        warm = max(1, int(self.warmup * self.steps))
+        if step < warm:
+            return self.lr * (step + 1) / warm
+        done = (step - warm) / max(1, self.steps - warm)
+        return self.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def configured(options: Mapping[str, Any], recipe: Path | None = None) -> TrainConfig:
+    """The configuration of a new run: options over the recipe, by default the network's own.
+
+    Raises UsageError for keys that do not exist and values out of range, InputError for what is no TOML.
+    """
+    if recipe is not None:
+        given = read_recipe(recipe.name, _text(recipe))
+    else:
+        net = str(options.get("net", DEFAULT))
+        shipped = resources.files("noisewatch.training").joinpath(f"recipes/{net}.toml")
+        given = read_recipe(f"{net}.toml", shipped.read_text()) if shipped.is_file() else {}
+    return TrainConfig(**{**given, **options})
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the recipe {path}: {error}.") from error
+
+
+def read_recipe(name: str, text: str) -> dict[str, Any]:
+    """The fields of TrainConfig that a TOML text sets. Raises UsageError for a key that is none of them."""
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name} is no TOML: {error}.") from error
+    known = [f.name for f in fields(TrainConfig)]
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise UsageError(f"{name} sets {key!r}, which does not exist; there are: {', '.join(known)}.{meant}")
+    return given
+
+
+def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
+    """The configuration of a run that goes on: what shaped it stays, length, rate and workers may change."""
+    for key, value in options.items():
+        if key not in ("epochs", "lr", "workers") and stored[key] != value:
+            raise UsageError(f"the run was begun with {key} {stored[key]}, not {value}: that stays. Leave it out.")
+    return replace(TrainConfig(**stored), **options)

@@ -1,0 +1,33 @@
+"""How large a network is, and how much one window costs it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from noisewatch.networks import Network
+
+from .nets import NETS
+
+
+def parameters(net: nn.Module) -> int:
+    """How many weights are trained."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def macs(net: nn.Module) -> int:
+    """Multiply-accumulates of convolutions and matrix products for one window of 298 frames."""
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        net.eval()(torch.zeros(1, 298, 40), torch.zeros(1))
+    return int(counter.get_total_flops() // 2)
+
+
+def trainable() -> list[Network]:
+    """The networks that `train --net` knows."""
+    made = {name: build() for name, build in NETS.items()}
+    return [
+        Network(name, False, False, parameters(net), macs(net), None, None, None, None)
+        for name, net in made.items()
+    ]
