@@ -391,6 +391,8 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Of the manifest: val to choose, test to report.")] = "test",
     count: Annotated[int, typer.Option(min=10, help="Clean windows; half as many at each SNR.")] = 600,
     seed: Annotated[int, typer.Option(min=0, help="Of the windows.")] = 7,
+    peers: Annotated[bool, typer.Option("--peers", help="Other estimators beside, where installed.")] = False,
+    dnsmos: Annotated[Path | None, typer.Option(help="sig_bak_ovr.onnx of DNSMOS, for --peers.")] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write NAME.json and NAME.md.", show_default="stdout")
     ] = None,
@@ -399,6 +401,11 @@ def evaluate(
     """Score models, and a level statistic beside them, on voices and noises kept apart."""
     module = _training("evaluate")
     scorers = [module.model_scorer(name) for name in model or [DEFAULT]] + [module.by_hand()]
+    if peers:
+        beside, missing = _training("peers").peers(dnsmos)
+        scorers += beside
+        for sentence in missing:
+            print(f"noisewatch: {sentence}", file=sys.stderr)
     if windows:
         if data is not None:
             raise UsageError("evaluate takes a manifest, or --windows, not both.")

