@@ -65,6 +65,24 @@ def data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def toy_set(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated set that `prepare --demo` makes."""
+    folder = tmp_path_factory.mktemp("toy") / "data"
+    done = run("prepare", "--demo", "-o", folder)
+    assert done.returncode == 0, done.stderr
+    assert "speech: 20 recordings" in done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalogue(toy_set: Path):
+    from noisewatch.training.manifest import read_manifest
+    from noisewatch.training.mixing import Catalogue
+
+    return Catalogue.load(read_manifest(toy_set), "train")[0]
+
+
 @dataclass
 class VirtualMicrophone:
     """A PulseAudio null sink: what is played into it comes out of PortAudio's device `pulse`."""

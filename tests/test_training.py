@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +17,20 @@ import soundfile as sf
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 from noisewatch.training import augment, export, mixing
+from noisewatch.training.checkpoint import save_checkpoint
+from noisewatch.training.config import configured
 from noisewatch.training.dataset import Windows, batches
 from noisewatch.training.manifest import COLUMNS, check_splits, read_manifest, write_manifest
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.bcresnet import BCResNet
-from noisewatch.training.scores import calibration, roc_auc
+from noisewatch.training.train import train
 
-from noisewatch import InputError, OutputError, ParityError
+from noisewatch import InputError, NoisewatchError, OutputError, ParityError, UsageError
+from noisewatch.frontend import FrontendConfig
 from noisewatch.levels import active_seconds, snr_db
 from noisewatch.model import Model
 
 TINY = ("--epochs", "2", "--windows", "256", "--batch", "16", "--workers", "1")
-
-
-@pytest.fixture(scope="module")
-def toy_set(run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("toy") / "data"
-    done = run("prepare", "--demo", "-o", folder)
-    assert done.returncode == 0, done.stderr
-    assert "speech: 20 recordings" in done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def catalogue(toy_set: Path) -> mixing.Catalogue:
-    return mixing.Catalogue.load(read_manifest(toy_set), "train")[0]
 
 
 @pytest.fixture(scope="module")
@@ -277,37 +266,6 @@ def test_no_network_hears_gain_beyond_its_reference(voice: np.ndarray, name: str
         torch.testing.assert_close(output[0], output[1], atol=2e-2, rtol=0)
 
 
-def test_auc_counts_ties_half():
-    assert roc_auc([0, 1], [2, 3]) == 1.0
-    assert roc_auc([2, 3], [0, 1]) == 0.0
-    assert roc_auc([1, 1], [1, 1]) == 0.5
-    assert roc_auc([0, 2], [1, 3]) == 0.75
-
-
-def test_calibrated_probabilities_mean_what_they_say():
-    rng = np.random.default_rng(0)
-    truth = rng.normal(0, 2, 20_000)
-    noisy = rng.random(20_000) < 1 / (1 + np.exp(-truth))
-    scale, offset = calibration(truth * 4 - 3, noisy)  # too sure of itself, and biased
-    assert scale == pytest.approx(0.25, abs=0.01)
-    assert offset == pytest.approx(0.75, abs=0.03)
-    assert calibration([-2.0, -1.0, 1.0, 2.0], [False, False, True, True])[0] < 100  # separable
-
-
-def test_evaluate_scores_windows(run, tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray):
-    x = np.stack([w[i : i + 48_000] for w in (voice, noisy_voice) for i in (0, 8_000, 16_000)])
-    pcm = np.round(x.clip(-1, 1) * 32767).astype(np.int16)
-    np.savez(tmp_path / "w.npz", x=pcm, y=np.repeat([0, 1], 3), snr=np.repeat([99.0, 5.0], 3))
-    done = run("evaluate", "--windows", tmp_path / "w.npz", "--json")
-    assert done.returncode == 0, done.stderr
-    by_hand, model = map(json.loads, done.stdout.splitlines())
-    assert by_hand["auc"]["5 dB"] == 1.0
-    assert model["scorer"] == "bcresnet1"
-    assert model["auc"] == {"5 dB": 1.0, "all": 1.0}
-    np.savez(tmp_path / "bad.npz", x=pcm)
-    assert run("evaluate", "--windows", tmp_path / "bad.npz").returncode == 6
-
-
 def test_atomic_writing_leaves_nothing_behind(tmp_path: Path):
     from noisewatch.sinks import atomic_write
 
@@ -317,3 +275,67 @@ def test_atomic_writing_leaves_nothing_behind(tmp_path: Path):
     assert list(path.parent.iterdir()) == []
     with pytest.raises(OutputError, match="is a folder"), atomic_write(tmp_path / "a"):
         pass
+
+
+def test_a_recipe_sets_what_is_not_given(tmp_path: Path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('net = "dense"\nlr = 0.01\n')
+    config = configured({"lr": 0.02, "epochs": 3}, recipe)
+    assert (config.net, config.lr, config.epochs) == ("dense", 0.02, 3)
+    recipe.write_text("epoch = 3\n")
+    with pytest.raises(UsageError, match=r"mine.toml sets 'epoch'.*Did you mean epochs"):
+        configured({}, recipe)
+    recipe.write_text("epochs = \n")
+    with pytest.raises(InputError, match="no TOML"):
+        configured({}, recipe)
+    for options in ({"lr": 2.0}, {"net": "alexnet"}, {"precision": "8"}, {"batch": "64"}):
+        with pytest.raises(UsageError, match=r"allowed|there are"):
+            configured(options)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_network_has_a_recipe_and_can_be_exported(name: str, tmp_path: Path):
+    config = configured({"net": name})
+    assert config.net == name
+    if name in ("bcresnet16", "vgg11"):  # the same code as their small relatives, and 40 MB to write
+        return
+    net = NETS[name]()
+    state = {"config": asdict(config), "frontend": asdict(FrontendConfig()), "step": 0, "best": 0.0,
+             "metrics": {"scale": 2.0, "offset": 0.5}, "data": json.dumps({"sources": [], "shippable": False}),
+             "net": net.state_dict(), "optimizer": {}}  # fmt: skip
+    save_checkpoint(tmp_path / "best.pt", state)
+    card = Model(export.export(tmp_path, tmp_path / "x.onnx")).card
+    assert card.parameters == sum(p.numel() for p in net.parameters())
+    assert card.macs > 100_000
+
+
+def test_two_processes_learn_what_one_does(run, toy_set: Path, tmp_path: Path):
+    args = [toy_set, "--net", "dense", "--epochs", 1, "--windows", 128, "--batch", 16, "--workers", 0]
+    assert run("train", *args, "-o", tmp_path / "one", timeout=120).returncode == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "noisewatch"]
+    command = [*torchrun, "train", *map(str, args), "-o", str(tmp_path / "two")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/tmp", timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / "two" / "best.pt")]
+    loss = []
+    for name in ("one", "two"):
+        with (tmp_path / name / "log.csv").open() as file:
+            (row,) = csv.DictReader(file)
+        loss.append(float(row["loss"]))
+    # Not equal: each process normalises its half of a batch with statistics of its own.
+    assert loss[1] == pytest.approx(loss[0], rel=0.03)
+
+
+def test_a_loss_that_is_no_number_names_the_recordings(
+    toy_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    draw = Windows.__getitem__
+
+    def broken(self: Windows, n: int):
+        x, *rest = draw(self, n)
+        return x * (float("nan") if n == 21 else 1.0), *rest
+
+    monkeypatch.setattr(Windows, "__getitem__", broken)
+    options = {"net": "dense", "epochs": 1, "windows": 64, "batch": 16, "workers": 0}
+    with pytest.raises(NoisewatchError, match=r"the loss is nan at step 1, by a window of .*\.flac"):
+        train(toy_set, tmp_path / "run", options)

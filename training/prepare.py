@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,45 +18,55 @@ from noisewatch.errors import InputError
 from noisewatch.sinks import atomic_write
 
 from .augment import coloured_noise
-from .manifest import SAMPLE_RATE, Row, assign_splits, load_audio, write_manifest
-
-SPLIT_FOLDERS = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
-AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".au"}
+from .layouts import AUDIO, Found, find, nameless
+from .manifest import SAMPLE_RATE, Row, assign_splits, check_splits, load_audio, write_manifest
 
 
 def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) -> Path:
-    """Write out/manifest.csv for folders by kind (speech, noise, rir); returns its path.
+    """Write out/manifest.csv for folders or csv files by kind (speech, noise, rir); returns its path.
 
-    A speaker is the highest folder that a recording of speech lies in (passing over folders named for a
-    split), or what its name begins with up to the first - or _; every noise is a recording of its own.
-    Files that cannot be read are listed and left out.
+    What a name or a folder says of speaker and original recording is kept (`layouts`); rows of a manifest
+    keep their split and licence. Files that cannot be read are listed and left out.
     """
     console = Console(stderr=True)
-    rows, skipped = [], []
+    rows: list[Row] = []
+    rates: dict[str, Counter[int]] = defaultdict(Counter)
+    skipped, unnamed = [], 0
     for kind, roots in folders.items():
         for root in roots:
-            if not root.is_dir():
-                raise InputError(f"no folder at {root}; --{kind} takes a folder of recordings.")
-            files = sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO and p.is_file())
+            files = list(find(root, kind))
             if not files:
-                raise InputError(f"{root} holds no recording ({', '.join(sorted(AUDIO))}).")
-            for path in track(files, f"{kind} {root}", console=console, transient=True):
+                raise InputError(f"{root} holds no recording of {kind} ({', '.join(sorted(AUDIO))}).")
+            for found in track(files, f"{kind} {root}", console=console, transient=True):
                 try:
-                    rows.append(_row(path, root, kind))
+                    row, rate = _row(found, kind)
                 except InputError as error:
                     skipped.append(str(error))
+                    continue
+                rows.append(row)
+                rates[kind][rate] += 1
+                unnamed += kind == "speech" and nameless(found)
     for kind in ("speech", "noise"):
         if not any(r.kind == kind for r in rows):
             first = f" The first reason: {skipped[0]}." if skipped else ""
             raise InputError(f"none of the {kind} recordings can be used ({len(skipped)} left out).{first}")
     rows = assign_splits(rows, seed)
+    check_splits(rows)
     manifest = out / "manifest.csv"
     write_manifest(manifest, rows)
-    _summarise(console, rows, skipped, manifest)
+    _summarise(console, rows, rates, skipped, manifest)
+    if unnamed:
+        console.print(
+            f"warning: nothing says who speaks in {unnamed} recordings of speech, so a voice may lie in two "
+            "splits, and validation flatters. Sort them into one folder a speaker.",
+            highlight=False,
+        )
     return manifest
 
 
-def _row(path: Path, root: Path, kind: str) -> Row:
+def _row(found: Found, kind: str) -> tuple[Row, int]:
+    """A recording's row, and its own sample rate."""
+    path = found.path
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
@@ -64,27 +74,27 @@ def _row(path: Path, root: Path, kind: str) -> Row:
     samples = load_audio(path)
     if not len(samples) or not np.abs(samples).max() > 0:
         raise InputError(f"cannot use {path}: {'digital silence' if len(samples) else 'no samples'}")
-    inside = path.relative_to(root)
-    if kind != "speech":
-        group = inside.with_suffix("").as_posix()
-    elif above := [part for part in inside.parts[:-1] if part.lower() not in SPLIT_FOLDERS]:
-        group = above[0]
-    else:
-        group = re.split(r"[-_]", path.stem, maxsplit=1)[0]
-    return Row(
+    row = Row(
         path=str(path.absolute()),
         kind=kind,
-        source=root.resolve().name,
-        group=group,
+        source=found.source,
+        group=found.group,
         seconds=len(samples) / SAMPLE_RATE,
         split="",
         ship="no",  # nobody but the owner knows; edit the column where the licence allows it
         floor_db=levels.floor_db(samples) if kind == "speech" else None,
         licence="",
     )
+    return found.row or row, sf.info(path).samplerate
 
 
-def _summarise(console: Console, rows: Sequence[Row], skipped: Sequence[str], manifest: Path) -> None:
+def _summarise(
+    console: Console,
+    rows: Sequence[Row],
+    rates: Mapping[str, Mapping[int, int]],
+    skipped: Sequence[str],
+    manifest: Path,
+) -> None:
     for kind in dict.fromkeys(r.kind for r in rows):
         mine = [r for r in rows if r.kind == kind]
         splits = ", ".join(f"{s} {sum(r.split == s for r in mine)}" for s in ("train", "val", "test"))
@@ -93,6 +103,18 @@ def _summarise(console: Console, rows: Sequence[Row], skipped: Sequence[str], ma
             f"{len({(r.source, r.group) for r in mine})} groups; recordings by split: {splits}",
             highlight=False,
         )
+        heard = ", ".join(f"{n} at {rate} Hz" for rate, n in sorted(rates[kind].items()))
+        console.print(f"  {heard}", highlight=False)
+        kinds = Counter(r.group.split(":")[0] for r in mine if kind == "noise" and ":" in r.group)
+        if kinds:
+            console.print(f"  kinds: {', '.join(f'{k} {n}' for k, n in kinds.most_common())}", highlight=False)
+        if kind != "rir" and len({r.source for r in mine}) == 1:
+            console.print(
+                f"  warning: all {kind} is from one source, {mine[0].source}: the network can learn its "
+                "microphone and rooms in place of the noise. Add another.",
+                highlight=False,
+                soft_wrap=True,
+            )
         if kind == "speech":
             clean = sum((r.floor_db or 0) >= 40 for r in mine)
             console.print(f"  {clean} have a floor of 40 dB or better and can teach what clean is", highlight=False)

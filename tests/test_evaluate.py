@@ -1,0 +1,101 @@
+"""The honest numbers: fixed windows, intervals, streams, and what ships."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the training extra is not installed")
+from noisewatch.training import mixing, testset
+from noisewatch.training.nets import NETS
+from noisewatch.training.scores import (
+    calibration,
+    clustered,
+    poisson_interval,
+    reliability,
+    roc_auc,
+    spearman,
+)
+from noisewatch.training.testset import CONDITIONS
+
+from noisewatch.model import DEFAULT
+
+
+def test_auc_counts_ties_half():
+    assert roc_auc([0, 1], [2, 3]) == 1.0
+    assert roc_auc([2, 3], [0, 1]) == 0.0
+    assert roc_auc([1, 1], [1, 1]) == 0.5
+    assert roc_auc([0, 2], [1, 3]) == 0.75
+
+
+def test_calibrated_probabilities_mean_what_they_say():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 2, 20_000)
+    noisy = rng.random(20_000) < 1 / (1 + np.exp(-truth))
+    scale, offset = calibration(truth * 4 - 3, noisy)  # too sure of itself, and biased
+    assert scale == pytest.approx(0.25, abs=0.01)
+    assert offset == pytest.approx(0.75, abs=0.03)
+    assert calibration([-2.0, -1.0, 1.0, 2.0], [False, False, True, True])[0] < 100  # separable
+
+
+def test_evaluate_scores_windows(run, tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray):
+    x = np.stack([w[i : i + 48_000] for w in (voice, noisy_voice) for i in (0, 8_000, 16_000)])
+    pcm = np.round(x.clip(-1, 1) * 32767).astype(np.int16)
+    np.savez(tmp_path / "w.npz", x=pcm, y=np.repeat([0, 1], 3), snr=np.repeat([99.0, 5.0], 3))
+    done = run("evaluate", "--windows", tmp_path / "w.npz", "--json")
+    assert done.returncode == 0, done.stderr
+    model, by_hand = map(json.loads, done.stdout.splitlines())
+    assert by_hand["auc"]["5 dB"] == 1.0
+    assert model["scorer"] == DEFAULT
+    assert model["auc"] == {"5 dB": 1.0, "all": 1.0}
+    np.savez(tmp_path / "bad.npz", x=pcm)
+    assert run("evaluate", "--windows", tmp_path / "bad.npz").returncode == 6
+
+
+def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path):
+    done = run("evaluate", toy_set, "--count", 20, "-o", tmp_path / "report", timeout=200)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "report.json").read_text())["scorers"][DEFAULT]
+    for value, low, high in figures["auc"].values():
+        assert 0 <= low <= value <= high <= 1
+    assert set(figures["conditions"]) == set(CONDITIONS)
+    assert figures["streams"]["clean_minutes"] > 0.3
+    assert figures["streams"]["noises"] > 0
+    text = (tmp_path / "report.md").read_text()
+    assert f"| {DEFAULT} |" in text
+    assert "nan" not in text
+    assert run("evaluate", toy_set, "--split", "exam").returncode == 2
+    assert run("evaluate", toy_set, "--windows", "x.npz").returncode == 2
+
+
+def test_the_same_item_has_the_same_samples(catalogue: mixing.Catalogue):
+    items = testset.draw(catalogue, 20, seed=1)
+    assert items == testset.draw(catalogue, 20, seed=1)
+    for item in items:
+        samples = testset.render(item, catalogue, 1)
+        np.testing.assert_array_equal(samples, testset.render(item, catalogue, 1))
+        assert np.abs(samples).max() <= 1
+    (first, *_) = testset.streams(catalogue, 1, noisy=True)
+    assert all(end - onset >= 1 for onset, end in first.noises)
+
+
+def test_figures_of_merit():
+    assert poisson_interval(0) == (0.0, pytest.approx(3.689, abs=1e-3))
+    assert poisson_interval(3) == (pytest.approx(0.619, abs=1e-3), pytest.approx(8.767, abs=1e-3))
+    assert spearman([1, 2, 3], [10, 20, 30]) == pytest.approx(1)
+    assert spearman([1, 2, 2], [3, 1, 1]) == pytest.approx(-1)
+    assert reliability([0.25, 0.25, 0.25, 0.25], [True, False, False, False])[0] == pytest.approx(0.25)
+    low, high = clustered(lambda chosen: float(len(set(chosen.tolist()))), ["a", "a", "b"])
+    assert (low, high) == (1, 3)
+
+
+def test_models_lists_what_ships_and_what_can_be_trained(run):
+    found = {n["name"]: n for n in map(json.loads, run("models", "--json").stdout.splitlines())}
+    assert set(found) >= set(NETS)
+    assert [n["name"] for n in found.values() if n["default"]] == [DEFAULT]
+    assert found[DEFAULT]["ms"] > 0
+    assert found["bcresnet16"]["parameters"] > found["bcresnet8"]["parameters"] > 320_000
+    assert DEFAULT in run("models").stdout

@@ -1,0 +1,82 @@
+"""Collections in the shapes in which they are handed around."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+pytest.importorskip("torch", reason="the training extra is not installed")
+
+from noisewatch.training.layouts import find, nameless
+from noisewatch.training.manifest import read_manifest
+
+
+def put(path: Path, rate: int = 16_000) -> Path:
+    """A second of something at path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(len(str(path)))
+    envelope = np.repeat(rng.random(10) > 0.5, rate // 10) + 1e-3
+    sf.write(path, rng.standard_normal(len(envelope)) * 0.1 * envelope, rate)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "group"),
+    [
+        ("speech", "train-clean-100/19/198/19-198-0001.flac", "19"),
+        ("speech", "anna/one.wav", "anna"),
+        ("speech", "train/anna/one.wav", "anna"),
+        ("speech", "p225_001.wav", "p225"),
+        ("speech", "clean_train/clnsp17.wav", "clnsp17"),
+        ("noise", "noise_train/AirConditioner_3.wav", "AirConditioner:AirConditioner_3"),
+        ("noise", "audio/1-100032-A-0.wav", "dog:100032"),
+        ("noise", "fold5/100032-3-0-0.wav", "dog_bark:100032"),
+        ("noise", "kitchen/fan.wav", "kitchen/fan"),
+    ],
+)
+def test_names_say_what_must_stay_together(tmp_path: Path, kind: str, file: str, group: str):
+    put(tmp_path / file)
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "esc50.csv").write_text("filename,fold,target,category\n1-100032-A-0.wav,1,0,dog\n")
+    (found,) = find(tmp_path, kind)
+    assert found.group == group
+    assert nameless(found) == ("clnsp" in file)
+
+
+def test_ms_snsd_is_one_folder_for_both(run, tmp_path: Path):
+    root = tmp_path / "MS-SNSD"
+    for n in range(5):
+        put(root / "clean_train" / f"clnsp{n}.wav")
+        put(root / "noise_train" / f"Typing_{n}.wav", 44_100)
+        put(root / "NoisySpeech_training" / f"noisy{n}.wav")
+    done = run("prepare", "--speech", root, "--noise", root, "-o", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert "5 at 44100 Hz" in done.stderr
+    assert "kinds: Typing 5" in done.stderr
+    assert "all speech is from one source" in done.stderr
+    assert "nothing says who speaks in 5 recordings" in done.stderr.replace("\n", " ")
+    rows = read_manifest(tmp_path / "data")
+    assert len(rows) == 10
+    assert not any("noisy" in Path(r.path).name for r in rows)
+
+
+def test_a_csv_of_filenames_and_a_manifest(run, tmp_path: Path):
+    for n in range(4):
+        put(tmp_path / "voices" / f"{n}.wav")
+        put(tmp_path / "noises" / f"{n}.wav")
+    listed = "filename,speaker\n" + "".join(f"voices/{n}.wav,speaker{n}\n" for n in range(4))
+    (tmp_path / "voices.csv").write_text(listed)
+    done = run("prepare", "--speech", tmp_path / "voices.csv", "--noise", tmp_path / "noises", "-o", tmp_path / "a")
+    assert done.returncode == 0, done.stderr
+    first = read_manifest(tmp_path / "a")
+    assert {r.group for r in first if r.kind == "speech"} == {f"speaker{n}" for n in range(4)}
+    done = run("prepare", "--speech", tmp_path / "a", "--noise", tmp_path / "a", "-o", tmp_path / "b")
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(tmp_path / "b") == first
+    (tmp_path / "odd.csv").write_text("name\nx.wav\n")
+    done = run("prepare", "--speech", tmp_path / "odd.csv", "--noise", tmp_path / "noises", "-o", tmp_path / "c")
+    assert done.returncode == 6
+    assert "neither a column `filename` nor" in done.stderr

@@ -1,0 +1,121 @@
+"""Collections as they are handed around: which files hold what, who speaks, which recording a noise is of.
+
+A group is what must not lie in two splits. For noises it reads kind:recording where the kind is known.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from noisewatch.errors import InputError
+
+from .manifest import Row, read_manifest
+
+AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".au"}
+SPLIT_FOLDERS = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
+
+# MS-SNSD keeps clean speech, noise and its own mixtures side by side.
+MS_SNSD = {
+    "speech": {"clean_train", "clean_test", "cleanspeech_training", "cleanspeech"},
+    "noise": {"noise_train", "noise_test", "noise_training", "noise"},
+    "rir": set(),
+}
+URBANSOUND = (
+    "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling",
+    "engine_idling", "gun_shot", "jackhammer", "siren", "street_music",
+)  # fmt: skip
+LIBRISPEECH_NAME = re.compile(r"(\d+)-\d+-\d{4}")  # speaker-chapter-utterance
+ESC50_NAME = re.compile(r"[1-5]-(\d+)-[A-Z]-(\d+)")  # fold-recording-take-class
+URBANSOUND_NAME = re.compile(r"(\d+)-(\d)-\d+-\d+")  # recording-class-occurrence-slice
+MS_SNSD_NOISE_NAME = re.compile(r"([A-Z][A-Za-z]+)_\d+")  # Kind_number
+NAMELESS = re.compile(r"clnsp\d+|[0-9a-f]{12,}")  # MS-SNSD's speech, SOVA's hashes: nothing says who speaks
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file of a collection, not read yet."""
+
+    path: Path
+    source: str
+    group: str
+    row: Row | None = None  # what a manifest says of it already
+
+
+def find(root: Path, kind: str) -> Iterator[Found]:
+    """The recordings of a kind (speech, noise, rir) in a folder or a csv.
+
+    A folder with a manifest.csv, or a csv in that form, keeps its rows; a csv with a column `filename` names
+    its files relative to itself. Raises InputError for what is neither a folder nor a csv.
+    """
+    if root.suffix.lower() == ".csv" and root.is_file():
+        yield from _listed(root, kind)
+    elif (root / "manifest.csv").is_file():
+        yield from _rows(root / "manifest.csv", kind)
+    elif root.is_dir():
+        folders = [f for f in root.iterdir() if f.is_dir() and f.name.lower() in MS_SNSD[kind]]
+        classes = _esc50_classes(root)
+        for folder in sorted(folders) or [root]:
+            for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO and p.is_file()):
+                yield Found(path, root.resolve().name, group(path, folder, kind, classes))
+    else:
+        raise InputError(f"no folder at {root}; --{kind} takes a folder of recordings, or a csv.")
+
+
+def group(path: Path, root: Path, kind: str, classes: dict[str, str] | None = None) -> str:
+    """What a recording must share a split with: its speaker, or the original that a noise was cut from."""
+    name, inside = path.stem, path.relative_to(root)
+    if kind == "speech":
+        if match := LIBRISPEECH_NAME.fullmatch(name):
+            return match[1]
+        if above := [part for part in inside.parts[:-1] if part.lower() not in SPLIT_FOLDERS]:
+            return above[0]
+        return name if NAMELESS.fullmatch(name) else re.split(r"[-_]", name, maxsplit=1)[0]
+    if match := URBANSOUND_NAME.fullmatch(name):
+        return f"{URBANSOUND[int(match[2])]}:{match[1]}"
+    if match := ESC50_NAME.fullmatch(name):
+        return f"{(classes or {}).get(match[2], 'class ' + match[2])}:{match[1]}"
+    if match := MS_SNSD_NOISE_NAME.fullmatch(name):
+        return f"{match[1]}:{name}"
+    return inside.with_suffix("").as_posix()
+
+
+def nameless(found: Found) -> bool:
+    """Whether nothing says who speaks, so that a voice may lie in two splits."""
+    return found.row is None and found.group == found.path.stem and bool(NAMELESS.fullmatch(found.path.stem))
+
+
+def _rows(manifest: Path, kind: str) -> Iterator[Found]:
+    for row in read_manifest(manifest):
+        if row.kind == kind:
+            yield Found(Path(row.path), row.source, row.group, row)
+
+
+def _listed(path: Path, kind: str) -> Iterator[Found]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read {path}: {error}.") from error
+    if rows and "path" in rows[0]:
+        yield from _rows(path, kind)
+        return
+    if not rows or "filename" not in rows[0]:
+        raise InputError(f"{path} has neither a column `filename` nor a column `path`, or no rows.")
+    classes = {r["target"]: r["category"] for r in rows if r.get("target") and r.get("category")}
+    for cells in rows:
+        where = path.parent / cells["filename"]
+        who = cells.get("speaker") or cells.get("group") or group(where, where.parent, kind, classes)
+        yield Found(where, cells.get("source") or path.stem, who)
+
+
+def _esc50_classes(root: Path) -> dict[str, str]:
+    """Names of ESC-50's classes by number, from the table that comes with it."""
+    for table in (root / "meta" / "esc50.csv", root.parent / "meta" / "esc50.csv"):
+        if table.is_file():
+            with table.open(newline="", encoding="utf-8") as file:
+                return {r["target"]: r["category"] for r in csv.DictReader(file) if "category" in r}
+    return {}
