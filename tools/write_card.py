@@ -1,10 +1,10 @@
 """Writes a model's card: what it is, how well it does on given windows, what it was trained on, its limits.
 
-    python tools/write_card.py models/bcresnet1.onnx --windows mix.npz --windows live.npz \\
-        --credits CREDITS.md -o models/bcresnet1.md
+    python tools/write_card.py card models/tcn.onnx --windows mix.npz --windows live.npz -o models/tcn.md
+    python tools/write_card.py credits models/tcn.onnx CREDITS.md -o models/CREDITS.md
 
-`--credits` names a Markdown file with tables of sources (first column); their rows are repeated in the card, as
-CC BY asks. Needs the training extra.
+The second repeats the rows about the model's sources (first column) of the tables in a Markdown file, as CC BY
+asks. Needs the training extra.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy
 import onnxruntime
 import typer
-from noisewatch.training.evaluate import evaluate
+from noisewatch.training.evaluate import by_hand, evaluate, model_scorer
 
 from noisewatch.model import Model
 from noisewatch.sinks import atomic_write
@@ -37,27 +37,32 @@ LIMITS = """\
 """
 
 
-def main(
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def card(
     model: Path,
     windows: Annotated[list[Path], typer.Option()],
     out: Annotated[Path, typer.Option("-o", "--out")],
-    credits: Annotated[Path | None, typer.Option()] = None,
     made_of: Annotated[str, typer.Option(help="What the windows were made of.")] = "",
 ) -> None:
     """Evaluate and write."""
     card = Model(model).card
-    results = list(evaluate(windows, [str(model)]))
+    results = list(evaluate(windows, [by_hand(), model_scorer(str(model))]))
     made = card.training
+    report = out.with_name(f"{model.stem}-report.md")
     size = model.stat().st_size / 1024
-    metrics = ", ".join(f"{k} {v:.3f}" for k, v in card.metrics.items())
+    metrics = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in card.metrics.items())
     lines = [
         f"# {card.name}",
         "",
-        f"Made by noisewatch {card.version} on {card.created} from the best of {made.get('epochs')} epochs, step",
-        f"{made.get('steps')} of a run with {made.get('batch')} windows a step (seed {made.get('seed')}); "
-        f"{size:.0f} KiB. Licence of the",
-        f"weights: {card.licence or 'none given'}. Every source allows to ship weights trained on it: "
-        f"{'yes' if card.shippable else 'no'}.",
+        f"Made by noisewatch {card.version} on {card.created} with `noisewatch train --net {made.get('net')}`: the best",
+        f"of {made.get('epochs')} epochs, step {made.get('steps')} with {made.get('batch')} windows each "
+        f"(seed {made.get('seed')}). {size:.0f} KiB, {card.parameters:,} parameters,",
+        f"{card.macs / 1e6:.1f} M multiply-accumulates a window. Licence of the weights: "
+        f"{card.licence or 'none given'}. Every source allows to",
+        f"ship weights trained on it: {'yes' if card.shippable else 'no'}.",
         "",
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
         "Outputs: noise logit, SNR in dB, voice logit.",
@@ -81,20 +86,35 @@ def main(
     lines += [
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}; {versions}, {platform.machine()}.",
         "",
+        *([f"More, with intervals: [{report.name}]({report.name})", ""] if report.is_file() else []),
         "## Limits",
         "",
         LIMITS,
         "## Trained on",
+        "",
+        "Credits: [CREDITS.md](CREDITS.md).",
         "",
         "| kind | source | minutes | licence |",
         "| --- | --- | --- | --- |",
         *(f"| {s['kind']} | {s['source']} | {s['minutes']} | {s['licence']} |" for s in card.trained_on),
         "",
     ]
-    if credits is not None:
-        lines += ["## Credits", "", *credited(credits.read_text(), {s["source"] for s in card.trained_on}), ""]
     with atomic_write(out) as written:
         written.write("\n".join(lines).rstrip() + "\n")
+
+
+@app.command()
+def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "--out")]) -> None:
+    """Repeat what is known of the sources that a model learned from."""
+    rows = credited(tables.read_text(), {s["source"] for s in Model(model).card.trained_on})
+    head = [
+        "# Credits",
+        "",
+        "Recordings that the shipped networks learned from. None of them is in this repository.",
+        "",
+    ]
+    with atomic_write(out) as written:
+        written.write("\n".join([*head, *rows]) + "\n")
 
 
 def table(results: list[dict[str, Any]], model: Path) -> list[str]:
@@ -126,4 +146,4 @@ def credited(text: str, sources: set[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()
