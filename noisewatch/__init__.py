@@ -6,18 +6,24 @@
 ...     print(reading.time, reading.state, reading.noise)
 """
 
-from .detector import DetectorConfig
-from .engine import NoiseDetector, Stream
-from .errors import (
-    DeviceError,
-    InputError,
-    ModelError,
-    NoisewatchError,
-    OutputError,
-    ParityError,
-    UsageError,
-)
-from .events import Event, Reading
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .detector import DetectorConfig
+    from .engine import NoiseDetector, Stream
+    from .errors import (
+        DeviceError,
+        InputError,
+        ModelError,
+        NoisewatchError,
+        OutputError,
+        ParityError,
+        UsageError,
+    )
+    from .events import Event, Reading
 
 __version__ = "0.1.0"
 
@@ -36,3 +42,16 @@ __all__ = [
     "UsageError",
     "__version__",
 ]
+
+_ROOMS = ("errors", "events", "detector", "engine")
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        # Late, so that the command can answer Ctrl-C before NumPy and the rest are there.
+        if name in __all__:
+            for room in _ROOMS:
+                module = importlib.import_module(f".{room}", __name__)
+                if hasattr(module, name):
+                    return getattr(module, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

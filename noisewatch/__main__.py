@@ -1,5 +1,23 @@
-"""python -m noisewatch"""
+"""python -m noisewatch, and the `noisewatch` command."""
 
-from .cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it quietly, even while it is still loading."""
+    try:
+        from .cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # a library of compiled code that was interrupted while it loaded
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            sys.exit(130)
+        raise
+
+
+if __name__ == "__main__":
+    main()

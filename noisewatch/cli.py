@@ -89,10 +89,7 @@ def main() -> None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     if sys.stdout is None:
         _fail("stdout is closed, so there is nowhere to write. Open it, or send it to /dev/null.", 7)
-    try:
-        app()
-    except KeyboardInterrupt:  # outside a command
-        sys.exit(130)
+    app()
 
 
 def _terminate(number: int, _: object) -> NoReturn:

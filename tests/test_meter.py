@@ -23,6 +23,7 @@ from conftest import DEMO
 
 from noisewatch.events import Reading
 from noisewatch.meter import advice
+from noisewatch.model import DEFAULT
 
 
 class Terminal:
@@ -124,7 +125,7 @@ def test_the_meter_shows_what_it_promises_and_fits(terminal, columns: int, rows:
     assert "dBFS" in screen
     assert "30 s" in screen
     assert "8 kHz" in screen
-    assert "demo · bcresnet1 · hop 0.1 s" in screen
+    assert f"demo · {DEFAULT} · hop 0.1 s" in screen
     assert re.search(r"drops 0 · late 0\.\d\d s · reference -\d+ dBFS (heard|assumed)", screen)
     assert one.screen.display[0].strip().startswith("noisewatch")  # nothing scrolled away
     assert one.end(b"\x03") == 130

@@ -8,7 +8,7 @@ import pytest
 
 from noisewatch import ModelError, NoiseDetector
 from noisewatch.frontend import FrontendConfig
-from noisewatch.model import METADATA_KEY, Card, Model, shipped_models
+from noisewatch.model import DEFAULT, METADATA_KEY, Card, Model, shipped_models
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper  # noqa: E402
@@ -46,11 +46,11 @@ def toy(
     return path
 
 
-def test_the_shipped_model_loads_by_name_and_its_card_is_whole():
-    model = Model("bcresnet1")
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_shipped_model_loads_by_name_and_its_card_is_whole(name: str):
+    model = Model(name)
     card = model.card
-    assert "bcresnet1" in shipped_models()
-    assert card.name == "bcresnet1"
+    assert card.name == name
     assert card.frontend == FrontendConfig()
     assert card.shippable, "weights that ship are trained on sources that allow it"
     assert {"source", "licence", "minutes", "kind"} <= set(card.trained_on[0])
@@ -101,7 +101,7 @@ def test_a_missing_model_is_named(run):
         done = run("listen", "demo", "--fast", "--json", "--model", name)
         assert done.returncode == 5
         assert "nothing" in done.stderr
-        assert "bcresnet1" in done.stderr
+        assert DEFAULT in done.stderr
         assert "Traceback" not in done.stderr
 
 

@@ -57,7 +57,7 @@ def card(
     lines = [
         f"# {card.name}",
         "",
-        f"Made by noisewatch {card.version} on {card.created} with `noisewatch train --net {made.get('net')}`: the best",
+        f"Made by noisewatch {card.version} on {card.created} by `noisewatch train --net {made.get('net')}`, best",
         f"of {made.get('epochs')} epochs, step {made.get('steps')} with {made.get('batch')} windows each "
         f"(seed {made.get('seed')}). {size:.0f} KiB, {card.parameters:,} parameters,",
         f"{card.macs / 1e6:.1f} M multiply-accumulates a window. Licence of the weights: "
