@@ -329,13 +329,13 @@ def train(
         Path | None, typer.Option(help="TOML with these options.", show_default="the network's own")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Each ends with a validation.", show_default="20")
+        int | None, typer.Option(min=1, help="Each ends with a validation.", show_default="the recipe's")
     ] = None,
     windows: Annotated[
         int | None, typer.Option(min=1, help="Windows drawn per epoch.", show_default="16000")
     ] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="Windows per step.", show_default="64")] = None,
-    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="0.003")] = None,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="the recipe's")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replays a run.", show_default="0")] = None,
     precision: Annotated[str | None, typer.Option(help="32, bf16 or 16.", show_default="32")] = None,
     patience: Annotated[
@@ -396,20 +396,23 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Score models, and a level statistic beside them, on voices and noises kept apart."""
-    module = _training("evaluate")
-    scorers = [module.model_scorer(name) for name in model or [DEFAULT]] + [module.by_hand()]
+    module, report = _training("evaluate"), _training("report")
+    if windows and (data is not None or out is not None):
+        raise UsageError("evaluate takes a manifest (and -o), or --windows, not both.")
+    if dnsmos is not None and not peers:
+        raise UsageError("--dnsmos is for --peers: give both.")
+    if out is not None:
+        report.places(out)  # before minutes of work
+    scorers = [module.model_scorer(name) for name in dict.fromkeys(model or [DEFAULT])] + [module.by_hand()]
     if peers:
         beside, missing = _training("peers").peers(dnsmos)
         scorers += beside
         for sentence in missing:
             print(f"noisewatch: {sentence}", file=sys.stderr)
     if windows:
-        if data is not None:
-            raise UsageError("evaluate takes a manifest, or --windows, not both.")
         for result in module.evaluate(windows, scorers):
             print(json.dumps(result) if as_json else module.table(result), flush=True)
         return
-    report = _training("report")
     result = report.report_on(data or Path("data"), split, scorers, count=count, seed=seed)
     if out is not None:
         print(*report.write(result, out), sep="\n")

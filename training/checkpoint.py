@@ -16,6 +16,7 @@ from noisewatch.sinks import atomic_write
 
 from .config import TrainConfig
 from .manifest import Row
+from .nets import NETS
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -30,7 +31,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"no checkpoint at {path}. `noisewatch train DATA -o {path.parent}` makes one.")
     try:
         state = dict(torch.load(path, map_location="cpu", weights_only=True))
-        frontend, _, _ = state["frontend"], TrainConfig(**state["config"]), state["net"]
+        frontend, config = state["frontend"], TrainConfig(**state["config"])
+        NETS[config.net]().load_state_dict(state["net"])
+        state.setdefault("waited", 0)
     except Exception as error:  # torch raises whatever the bytes make it
         raise InputError(
             f"{path} is no checkpoint of this version of noisewatch ({type(error).__name__})."
@@ -56,6 +59,12 @@ def data_card(rows: Sequence[Row]) -> dict[str, Any]:
         "sources": sources,
         "shippable": all(r.ship == "yes" for r in rows if r.split in ("train", "val")),
     }
+
+
+def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The card of data of a run that went on with other data: it learned from both."""
+    known = [s for s in before["sources"] if s not in now["sources"]]
+    return {"sources": known + now["sources"], "shippable": before["shippable"] and now["shippable"]}
 
 
 def newest_run(checkpoint: str, folder: Path = Path("runs")) -> Path:

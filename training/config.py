@@ -9,24 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from noisewatch.errors import InputError, UsageError
 from noisewatch.model import DEFAULT
 
 from .nets import NETS
 
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}  # and what Fabric calls them
-_RANGES = (
-    ("epochs", 1, 100_000),
-    ("windows", 1, 1e9),
-    ("batch", 2, 1e6),
-    ("lr", 1e-9, 1),
-    ("weight_decay", 0, 10),
-    ("warmup", 0, 1),
-    ("patience", 0, 100_000),
-    ("seed", 0, 2**32 - 1),
-    ("workers", 0, 1024),
+PRECISIONS: dict[str, Literal["bf16-mixed", "16-mixed"] | None] = {  # and what Fabric calls them
+    "32": None,
+    "bf16": "bf16-mixed",
+    "16": "16-mixed",
+}
+_RANGES: tuple[tuple[str, type, float, float], ...] = (
+    ("epochs", int, 1, 100_000),
+    ("windows", int, 1, 10**9),
+    ("batch", int, 2, 10**6),
+    ("lr", float, 1e-9, 1),
+    ("weight_decay", float, 0, 10),
+    ("warmup", float, 0, 1),
+    ("patience", int, 0, 100_000),
+    ("seed", int, 0, 2**32 - 1),
+    ("workers", int, 0, 1024),
 )
 
 
@@ -47,14 +51,16 @@ class TrainConfig:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        for name, low, high in _RANGES:
+        for name, kind, low, high in _RANGES:
             value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-                raise UsageError(f"{name} is {value!r}; allowed: {low:g} to {high:g}.")
+            fits = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+            if not fits or not low <= value <= high:
+                whole = "whole numbers from " if kind is int else ""
+                raise UsageError(f"{name} is {value!r}; allowed: {whole}{low:g} to {high:g}.")
         if self.net not in NETS:
             raise UsageError(f"no network is called {self.net!r}; there are: {', '.join(NETS)}.")
         if self.precision not in PRECISIONS:
-            raise UsageError(f"precision is {self.precision!r}; allowed: {', '.join(PRECISIONS)}.")
+            raise UsageError(f"precision is {self.precision!r}; allowed: {', '.join(map(repr, PRECISIONS))}.")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -119,6 +125,8 @@ def read_recipe(name: str, text: str) -> dict[str, Any]:
 def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
     """The configuration of a run that goes on: what shaped it stays, length, rate and workers may change."""
     for key, value in options.items():
-        if key not in ("epochs", "lr", "workers") and stored[key] != value:
-            raise UsageError(f"the run was begun with {key} {stored[key]}, not {value}: that stays. Leave it out.")
+        if key not in ("epochs", "lr", "workers") and stored.get(key) != value:
+            raise UsageError(
+                f"the run was begun with {key} {stored.get(key)}, not {value}: that stays. Leave it out."
+            )
     return replace(TrainConfig(**stored), **options)

@@ -22,6 +22,7 @@ from .augment import Samples
 from .scores import balanced_accuracy, roc_auc
 
 SITUATIONS = {10.0: "speech + noise", 11.0: "dense speech + noise", -10.0: "noise alone", 12.0: "gated noise"}
+CLEAN = 99.0  # in place of an SNR
 BY_HAND = "95th - 10th percentile of 20 ms levels"
 REPORTED = ("0 dB", "5 dB", "10 dB", "15 dB", "20 dB")  # their mean is the figure to compare
 
@@ -69,7 +70,7 @@ def by_hand() -> Scorer:
 
 def spread_db(window: Samples) -> float:
     """95th minus 10th percentile of the 20 ms levels of samples (n,), dB."""
-    low, high = np.percentile(10 * np.log10(levels.frame_power(window) + 1e-10), [10, 95])
+    low, high = np.percentile(10 * np.log10(levels.frame_power(window) + 1e-14), [10, 95])
     return float(high - low)
 
 
@@ -131,8 +132,8 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _tagged(snr: NDArray[np.floating]) -> bool:
-    """Whether the column holds situations; other files have decibels there."""
-    return bool({-10.0, 12.0} & set(snr.tolist()))
+    """Whether the noisy windows carry nothing but situations; other files have decibels there."""
+    return set(snr.tolist()) - {CLEAN} <= set(SITUATIONS)
 
 
 def _load(file: Path) -> tuple[NDArray[np.int16], NDArray[np.int_], NDArray[np.floating]]:

@@ -49,6 +49,10 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
     out = checkpoint.with_name(f"{net_name}.onnx") if out is None else out
     if out.suffix != ".onnx":
         raise UsageError(f"{out} does not end in .onnx; name the file that way, so that `listen --model` takes it.")
+    if "scale" not in state["metrics"]:
+        raise InputError(
+            f"{checkpoint} has not seen a validation yet, so it is not calibrated. Go on with --resume."
+        )
     metrics = {k: round(v, 4) for k, v in state["metrics"].items()}
     net = Judge(trained(state), metrics["scale"], metrics["offset"]).eval()
     data = json.loads(state["data"])

@@ -20,8 +20,8 @@ SPLIT_FOLDERS = {"train", "training", "dev", "val", "valid", "validation", "test
 
 # MS-SNSD keeps clean speech, noise and its own mixtures side by side.
 MS_SNSD = {
-    "speech": {"clean_train", "clean_test", "cleanspeech_training", "cleanspeech"},
-    "noise": {"noise_train", "noise_test", "noise_training", "noise"},
+    "speech": {"clean_train", "clean_test", "cleanspeech_training"},
+    "noise": {"noise_train", "noise_test", "noise_training"},
     "rir": set(),
 }
 URBANSOUND = (
@@ -56,7 +56,8 @@ def find(root: Path, kind: str) -> Iterator[Found]:
     elif (root / "manifest.csv").is_file():
         yield from _rows(root / "manifest.csv", kind)
     elif root.is_dir():
-        folders = [f for f in root.iterdir() if f.is_dir() and f.name.lower() in MS_SNSD[kind]]
+        below = [f for f in root.iterdir() if f.is_dir()]
+        folders = [f for f in below if f.name.lower() in MS_SNSD[kind]]
         classes = _esc50_classes(root)
         for folder in sorted(folders) or [root]:
             for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO and p.is_file()):
@@ -106,7 +107,9 @@ def _listed(path: Path, kind: str) -> Iterator[Found]:
     if not rows or "filename" not in rows[0]:
         raise InputError(f"{path} has neither a column `filename` nor a column `path`, or no rows.")
     classes = {r["target"]: r["category"] for r in rows if r.get("target") and r.get("category")}
-    for cells in rows:
+    for number, cells in enumerate(rows, start=2):
+        if not cells.get("filename"):
+            raise InputError(f"{path}, line {number}: the column `filename` is empty.")
         where = path.parent / cells["filename"]
         who = cells.get("speaker") or cells.get("group") or group(where, where.parent, kind, classes)
         yield Found(where, cells.get("source") or path.stem, who)
@@ -116,6 +119,7 @@ def _esc50_classes(root: Path) -> dict[str, str]:
     """Names of ESC-50's classes by number, from the table that comes with it."""
     for table in (root / "meta" / "esc50.csv", root.parent / "meta" / "esc50.csv"):
         if table.is_file():
-            with table.open(newline="", encoding="utf-8") as file:
-                return {r["target"]: r["category"] for r in csv.DictReader(file) if "category" in r}
+            with table.open(newline="", encoding="utf-8", errors="replace") as file:
+                rows = list(csv.DictReader(file))
+            return {r["target"]: r["category"] for r in rows if r.get("target") and r.get("category")}
     return {}

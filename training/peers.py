@@ -55,7 +55,7 @@ def _by_snr(estimate: Callable[[Samples], float]) -> Callable[[Samples], Judgeme
 
 def _quietest() -> Scorer:
     def judge(samples: Samples) -> Judgement:
-        return Judgement(float(10 * np.log10(np.percentile(levels.frame_power(samples), 10) + 1e-12)))
+        return Judgement(float(10 * np.log10(np.percentile(levels.frame_power(samples), 10) + 1e-14)))
 
     return Scorer("level of the quietest tenth", judge)
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 import noisewatch
-from noisewatch.errors import UsageError
+from noisewatch.errors import OutputError, UsageError
 from noisewatch.events import Event, Reading
 from noisewatch.sinks import atomic_write
 
@@ -76,17 +76,40 @@ def report_on(manifest: Path, split: str, scorers: Sequence[Scorer], *, count: i
     """The report on a split of a manifest. Raises InputError where it holds no clean speech or no noise."""
     if split not in SPLITS:
         raise UsageError(f"no split is called {split!r}; there are: {', '.join(SPLITS)}.")
-    catalogue, _ = Catalogue.load(read_manifest(manifest), split)
-    return {"split": split} | report(catalogue, scorers, count=count, seed=seed)
+    catalogue, skipped = Catalogue.load(read_manifest(manifest), split)
+    for sentence in skipped:
+        Console(stderr=True, soft_wrap=True).print(f"left out: {sentence}", markup=False, highlight=False)
+    return {"split": split, "left_out": len(skipped)} | report(catalogue, scorers, count=count, seed=seed)
 
 
-def write(result: dict[str, Any], out: Path) -> list[Path]:
+def places(out: Path) -> tuple[Path, Path]:
+    """Where the JSON and the Markdown of a report go; raises OutputError where nothing can be written."""
+    if not out.name or out.is_dir():
+        raise OutputError(f"{out} is a folder; -o takes the beginning of two names, such as reports/mine.")
+    paths = out.with_name(f"{out.name}.json"), out.with_name(f"{out.name}.md")
+    for path in paths:
+        with atomic_write(path.with_name(f"{path.name}.try")) as file:
+            file.write("")
+        path.with_name(f"{path.name}.try").unlink()
+    return paths
+
+
+def write(result: dict[str, Any], out: Path) -> tuple[Path, Path]:
     """Write out.json and out.md; returns their paths."""
-    paths = [out.with_name(f"{out.name}.json"), out.with_name(f"{out.name}.md")]
-    for path, text in zip(paths, (json.dumps(result, indent=1), markdown(result)), strict=True):
+    paths = places(out)
+    for path, text in zip(paths, (json.dumps(_plain(result), indent=1), markdown(result)), strict=True):
         with atomic_write(path) as file:
             file.write(text)
     return paths
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows no NaN: null stands where a number would be a lie."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 class _Windows:
@@ -124,6 +147,12 @@ def _auc(clean: Numbers, noisy: Numbers) -> float:
     return roc_auc(clean[~np.isnan(clean)], noisy[~np.isnan(noisy)])
 
 
+def _share(noise: Numbers, threshold: float) -> float:
+    """Of the judged windows, how many are called noisy."""
+    judged = noise[~np.isnan(noise)]
+    return float((judged >= threshold).mean()) if len(judged) else float("nan")
+
+
 def _figures(w: _Windows, noise: Numbers, snr: Numbers, threshold: float | None) -> dict[str, Any]:
     everything = np.arange(len(noise))
     clean = noise[w.clean_speech]
@@ -134,7 +163,7 @@ def _figures(w: _Windows, noise: Numbers, snr: Numbers, threshold: float | None)
             noisy = here & (w.snr[chosen] == value)
             return _auc(noise[chosen[here & ~w.noisy[chosen]]], noise[chosen[noisy]])
 
-        return [figure(everything), *clustered(figure, w.speaker)]
+        return [figure(everything), *clustered(figure, w.speaker, of=w.mixed)]
 
     figures: dict[str, Any] = {
         "unjudged": int(np.isnan(noise).sum()),
@@ -142,7 +171,7 @@ def _figures(w: _Windows, noise: Numbers, snr: Numbers, threshold: float | None)
     }
     figures["auc"]["0-20 dB"] = [
         w.mean_auc(noise, everything),
-        *clustered(lambda chosen: w.mean_auc(noise, chosen), w.speaker),
+        *clustered(lambda chosen: w.mean_auc(noise, chosen), w.speaker, of=w.mixed),
     ]
     live_clean = noise[~w.noisy]
     live = {s: w.scored & (w.situation == s) for s in ("noise alone", "speech", "dense speech", "gated noise")}
@@ -166,8 +195,8 @@ def _figures(w: _Windows, noise: Numbers, snr: Numbers, threshold: float | None)
             k: balanced_accuracy(clean[~np.isnan(clean)], v, threshold) for k, v in hit.items()
         }
         figures["clean_called_noisy"] = {
-            "speech": float((clean >= threshold).mean()),
-            "all": float((live_clean >= threshold).mean()),
+            "speech": _share(clean, threshold),
+            "all": _share(live_clean, threshold),
         }
         sure = known & (~w.noisy | w.scored)
         error, bins = reliability(noise[sure], w.scored[sure])
@@ -196,7 +225,7 @@ def _paired(w: _Windows, ours: Numbers, theirs: Numbers) -> list[float]:
     def figure(chosen: NDArray[np.int_]) -> float:
         return w.mean_auc(ours, chosen) - w.mean_auc(theirs, chosen)
 
-    return [figure(np.arange(len(ours))), *clustered(figure, w.speaker)]
+    return [figure(np.arange(len(ours))), *clustered(figure, w.speaker, of=w.mixed)]
 
 
 def _conditions(
@@ -210,6 +239,8 @@ def _conditions(
     table = _Windows(chosen, catalogue)
     result: dict[str, dict[str, float]] = defaultdict(dict)
     for condition in CONDITIONS:
+        if condition == "room" and not catalogue.rooms:
+            continue
         noises: dict[str, list[float | None]] = {s.name: [] for s in scorers}
         for item in track(chosen, condition, console=console, transient=True):
             samples = render(item, catalogue, seed, condition)
@@ -222,29 +253,37 @@ def _conditions(
 
 def _streams(scorer: Scorer, catalogue: Catalogue, seed: int, console: Console) -> dict[str, Any]:
     """False alarms on clean streams, misses and delays on noisy ones, at the default settings."""
-    alarms, seconds = 0, 0.0
+    alarms, alarmed, seconds = 0, 0.0, 0.0
     for stream in track(
         list(streams(catalogue, seed, noisy=False)), "clean streams", console=console, transient=True
     ):
-        starts = [e for e in _listened(scorer, stream.samples) if e.event == "noise_start"]
-        alarms, seconds = alarms + len(starts), seconds + len(stream.samples) / SAMPLE_RATE
-    noises, missed, delays = 0, 0, []
+        spans = _spans(_listened(scorer, stream.samples))
+        alarms, seconds = alarms + len(spans), seconds + len(stream.samples) / SAMPLE_RATE
+        alarmed += sum(end - start for start, end in spans)
+    noises, missed, on_already, delays = 0, 0, 0, []
     for stream in track(
         list(streams(catalogue, seed, noisy=True)), "noisy streams", console=console, transient=True
     ):
-        spans = list(_spans(_listened(scorer, stream.samples)))
+        spans = _spans(_listened(scorer, stream.samples))
         for onset, end in stream.noises:
-            found = [decided for decided, until in spans if decided <= end + LATE_S and until >= onset]
-            noises, missed = noises + 1, missed + (not found)
-            delays += [max(0.0, found[0] - onset)] if found else []
+            noises += 1
+            began = [start for start, _ in spans if onset <= start <= end + LATE_S]
+            if began:
+                delays.append(began[0] - onset)
+            elif any(start < onset and until > end for start, until in spans):
+                on_already += 1  # called noisy before there was noise: neither found nor missed
+            else:
+                missed += 1
     low, high = poisson_interval(alarms)
     hours = max(seconds / 3600, 1e-9)
     return {
         "clean_minutes": seconds / 60,
         "false_alarms": alarms,
         "false_alarms_per_hour": [alarms / hours, low / hours, high / hours],
+        "clean_time_called_noisy": alarmed / max(seconds, 1e-9),
         "noises": noises,
         "missed": missed,
+        "on_already": on_already,
         "median_delay_s": float(np.median(delays)) if delays else None,
     }
 
@@ -259,15 +298,16 @@ def _listened(scorer: Scorer, samples: NDArray[np.float32]) -> list[Event]:
     return [m for m in made if isinstance(m, Event)]
 
 
-def _spans(events: Sequence[Event]) -> Iterator[tuple[float, float]]:
-    """When each noise was decided to be there, and until when."""
-    start = None
+def _spans(events: Sequence[Event]) -> list[tuple[float, float]]:
+    """When each noise was decided to be there, and when to be over."""
+    spans, start = [], None
     for event in events:
         if event.event == "noise_start":
             start = event.time
         elif event.event == "noise_end" and start is not None:
-            yield start, event.time
+            spans.append((start, event.time))
             start = None
+    return spans
 
 
 def markdown(result: dict[str, Any]) -> str:
@@ -319,15 +359,18 @@ def _said(f: dict[str, Any]) -> Iterator[str]:
         rate, low, high = s["false_alarms_per_hour"]
         yield (
             f"{s['false_alarms']} false alarms in {s['clean_minutes']:.1f} minutes of clean speech "
-            f"({rate:.0f} an hour, 95 % interval {low:.0f} to {high:.0f})"
+            f"({rate:.0f} an hour, 95 % interval {low:.0f} to {high:.0f}); "
+            f"{s['clean_time_called_noisy']:.1%} of the time called noisy"
         )
-        yield f"{s['missed']} of {s['noises']} noises of 1-4 s at 0-10 dB missed{delay}"
+        already = f", {s['on_already']} called before they began" if s["on_already"] else ""
+        yield f"{s['missed']} of {s['noises']} noises of 1-4 s at 0-10 dB missed{already}{delay}"
     if f["unjudged"]:
         yield f"{f['unjudged']} windows could not be judged and are left out"
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f"{values[0]:.3f} ({values[1]:.3f}-{values[2]:.3f})"
+    value, low, high = values
+    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}-{high:.3f})"
 
 
 def _both(key: str, scorers: dict[str, Any]) -> list[str]:

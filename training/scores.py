@@ -55,14 +55,23 @@ def calibration(logits: ArrayLike, noisy: ArrayLike) -> tuple[float, float]:
 
 
 def clustered(
-    figure: Callable[[NDArray[np.int_]], float], clusters: ArrayLike, *, rounds: int = 300, seed: int = 0
+    figure: Callable[[NDArray[np.int_]], float],
+    clusters: ArrayLike,
+    *,
+    of: ArrayLike | None = None,
+    rounds: int = 300,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """95 % bootstrap interval of a figure of windows, whole clusters (speakers) drawn with replacement.
 
-    figure: takes indices of windows, gives a number; clusters (n,): what each window belongs to.
+    figure: takes indices of windows, gives a number; clusters (n,): what each window belongs to; of (n,)
+    bool: the windows that the figure looks at, all unless given. nan with fewer than two clusters.
     """
-    labels, members = np.unique(np.asarray(clusters), return_inverse=True)
-    windows = [np.flatnonzero(members == i) for i in range(len(labels))]
+    used = np.arange(len(np.asarray(clusters))) if of is None else np.flatnonzero(of)
+    labels, members = np.unique(np.asarray(clusters)[used], return_inverse=True)
+    if len(labels) < 2:
+        return float("nan"), float("nan")
+    windows = [used[members == i] for i in range(len(labels))]
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(rounds):

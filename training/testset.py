@@ -19,7 +19,7 @@ from .augment import SAMPLE_RATE, WINDOW, Rng, Samples
 from .mixing import Catalogue, Noise, Take
 
 SNRS = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)  # dB; noisy up to 20
-CONDITIONS = ("plain", "gain -30 dB", "gain +20 dB", "telephone", "room", "mu-law", "MP3")
+CONDITIONS = ("plain", "at -70 dBFS", "at -20 dBFS", "telephone", "room", "mu-law", "MP3")
 STREAM_DBFS = -26.0
 EVENT_S, EVENT_SNR_DB = (1.0, 4.0), (0.0, 10.0)  # of the noises laid into streams
 GAP_S = 8.0  # between them: longer than a window and the detector's patience
@@ -64,7 +64,7 @@ def draw(catalogue: Catalogue, count: int, seed: int) -> list[Item]:
 
 
 def render(item: Item, catalogue: Catalogue, seed: int, condition: str = "plain") -> Samples:
-    """The samples of an item (48000,), float32. Conditions are for items with a voice."""
+    """The samples of an item (48000,), float32. Conditions are for items with a voice; rooms have to be there."""
     rng = np.random.default_rng([seed, item.number])
     if item.voice is None:
         if item.noise is None:
@@ -78,7 +78,7 @@ def render(item: Item, catalogue: Catalogue, seed: int, condition: str = "plain"
     floor = augment.coloured_noise(rng, rng.uniform(-1, 0.3))
     level, floor_db = rng.uniform(-36, -18), rng.uniform(42, 62)
     flat = np.ones(WINDOW // 2 + 1, np.float32)
-    if condition == "room" and catalogue.rooms:
+    if condition == "room":
         voice, noise = (augment.filtered(track, flat, _response(catalogue, rng)) for track in (voice, noise))
     voice = augment.at_level(voice, level)
     if item.snr_db is not None:
@@ -86,8 +86,8 @@ def render(item: Item, catalogue: Catalogue, seed: int, condition: str = "plain"
     mixed = voice + noise + floor * np.float32(10 ** ((level - floor_db) / 20))
     if condition == "telephone":
         mixed = augment.filtered(mixed, augment.telephone_curve(), None)
-    elif condition.startswith("gain"):
-        mixed = augment.at_level(mixed, -40 + float(condition.split()[1]))
+    elif condition.startswith("at"):
+        mixed = augment.at_level(mixed, float(condition.split()[1]))
     elif condition in ("mu-law", "MP3"):
         mixed = augment.coded(np.clip(mixed, -1, 1), condition.lower().replace("-", ""))
     return np.clip(mixed, -1, 1)

@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
@@ -27,13 +28,13 @@ from noisewatch.errors import NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
 from noisewatch.sinks import atomic_write
 
-from .checkpoint import data_card, load_checkpoint, save_checkpoint
+from .checkpoint import data_card, load_checkpoint, merged, save_checkpoint
 from .config import PRECISIONS, TrainConfig, configured, resumed
 from .dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE, Batch, Windows, batches
 from .manifest import Row, read_manifest
 from .mixing import Catalogue
 from .nets import NETS
-from .nets.head import LEAST_DB, NoiseNet, Verdict
+from .nets.head import LEAST_DB, Verdict
 from .scores import calibration, roc_auc
 
 VALIDATION_SEED = 1_000_003  # added to the run's seed: validation windows are nobody's training windows
@@ -51,7 +52,9 @@ def losses(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
     noisy = F.binary_cross_entropy_with_logits(verdict.noise, targets[:, NOISY], reduction="none")
     error = F.smooth_l1_loss(verdict.snr_db / 5, targets[:, SNR].clamp(-10, 45) / 5, reduction="none")
     spoken = F.binary_cross_entropy_with_logits(verdict.voice, targets[:, VOICE])
-    tracks = F.adaptive_avg_pool1d(tracks.clamp(min=LEAST_DB), verdict.tracks.shape[2])
+    times = verdict.tracks.shape[2]
+    tracks = F.avg_pool1d(tracks.clamp(min=LEAST_DB), max(1, tracks.shape[2] // times))
+    tracks = F.interpolate(tracks, size=times, mode="linear")
     return (
         (noisy * weight).sum() / weight.sum().clamp(min=1)
         + 0.4 * (error * snr_weight).sum() / snr_weight.sum().clamp(min=1)
@@ -108,6 +111,8 @@ def train(
     NoisewatchError when the loss is no longer a number or the memory is too small.
     """
     last = out / "last.pt"
+    if resume and recipe is not None:
+        raise UsageError("a run that goes on keeps the recipe that it was begun with: leave out --recipe.")
     state = load_checkpoint(last) if resume else None
     config = resumed(state["config"], options) if state else configured(options, recipe)
     fabric = _launched(config, devices)
@@ -130,17 +135,18 @@ def train(
     torch.manual_seed(config.seed)
     bare = NETS[config.net]()
     optimizer = torch.optim.AdamW(bare.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    step, best, waited = 0, -math.inf, 0
+    step, best, waited, metrics = 0, -math.inf, 0, dict[str, float]()
     if state is not None:
         bare.load_state_dict(state["net"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, best = state["step"], state["best"]
+        step, best, waited, metrics = state["step"], state["best"], state["waited"], state["metrics"]
     net, optimizer = fabric.setup(bare, optimizer)
-    credits = json.dumps(data_card(rows))
+    if state is not None:
+        optimizer.load_state_dict(state["optimizer"])  # after the weights have moved to their device
+    credits = data_card(rows) if state is None else merged(json.loads(state["data"]), data_card(rows))
 
-    def save(path: Path, metrics: dict[str, float]) -> None:
+    def save(path: Path) -> None:
         values = {"config": asdict(config), "frontend": asdict(FrontendConfig()), "step": step, "best": best,
-                  "metrics": metrics, "data": credits}  # fmt: skip
+                  "waited": waited, "metrics": metrics, "data": json.dumps(credits)}  # fmt: skip
         tensors = {"net": bare.state_dict(), "optimizer": optimizer.state_dict()}
         if fabric.is_global_zero:
             save_checkpoint(path, values | tensors)
@@ -153,38 +159,43 @@ def train(
     supply = batches(windows, config.batch, step, config.steps, config.workers, share)
     smooth = None
     with _Stop() as stop, _memory(config), _Progress(config, step, console) as progress:
-        began = time.monotonic()
+        began, begun = time.monotonic(), step
         for batch in supply:
+            if 0 < config.patience <= waited:
+                console.print(f"no better for {waited} epochs: stopped")
+                break
             for group in optimizer.param_groups:
                 group["lr"] = config.rate(step)
             net.train()
             x, reference, targets, tracks = fabric.to_device(batch)
             loss = losses(net(x, reference), targets, tracks)
             # What one process sees, all have to act on.
-            told = torch.stack([loss.detach(), torch.tensor(float(stop.code or 0), device=loss.device)])
-            value, stopping = cast(Tensor, fabric.all_reduce(told)).tolist()
+            value = float(cast(Tensor, fabric.all_reduce(loss.detach())))
+            code = torch.tensor(float(stop.code or 0), device=loss.device)
+            stopping = int(cast(Tensor, fabric.all_reduce(code, reduce_op="max")))
             if not math.isfinite(value):
                 first = step * config.batch + fabric.global_rank * len(x)
+                kept = f"The last good checkpoint is kept in {out}: " if last.exists() else ""
                 raise NoisewatchError(
-                    f"the loss is {value} at step {step}, by a window of {_suspects(bare, batch, windows, first)}. "
-                    f"The last good checkpoint is kept in {out}. Leave those files out, or go on with --resume and "
-                    f"a lower --lr than {config.lr}."
+                    f"the loss is {value} at step {step}, {_suspects(batch, windows, first)}. {kept}"
+                    f"{'go on with --resume' if kept else 'Begin again'}, and try a lower --lr than {config.lr}."
                 )
             optimizer.zero_grad()
             fabric.backward(loss)
-            fabric.clip_gradients(net, optimizer, max_norm=5.0)
+            # In half precision the scaler expects to meet infinite gradients, and skips their step.
+            fabric.clip_gradients(net, optimizer, max_norm=5.0, error_if_nonfinite=False)
             optimizer.step()
             step += 1
             smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
             progress.show(step, smooth, best)
             if step % config.steps_per_epoch == 0:
-                speed = config.steps_per_epoch * config.batch / (time.monotonic() - began)
+                speed = (step - begun) * config.batch / (time.monotonic() - began)
                 metrics = fabric.broadcast(validate(bare, validation) if fabric.is_global_zero else {})
                 waited = waited + 1
                 if merit(metrics) > best:
                     best, waited = merit(metrics), 0
-                    save(out / "best.pt", metrics)
-                save(last, metrics)
+                    save(out / "best.pt")
+                save(last)
                 epoch = step // config.steps_per_epoch
                 shown = {"epoch": epoch, "step": step, "rate": config.rate(step), "windows_per_s": speed}
                 if fabric.is_global_zero:
@@ -194,31 +205,42 @@ def train(
                     f"with speech {metrics['auc_speech']:.4f}, SNR within {metrics['snr_mae_db']:.1f} dB, "
                     f"{speed:.0f} windows a second"
                 )
-                if 0 < config.patience <= waited:
-                    console.print(f"no better for {waited} epochs: stopped")
-                    break
-                began = time.monotonic()
+                began, begun = time.monotonic(), step
             if stopping:
-                save(last, {})
+                save(last)
                 progress.stop()
                 console.print(f"stopped at step {step} of {config.steps}; go on with: "
                               f"noisewatch train {data} -o {out} --resume", markup=False)  # fmt: skip
-                raise SystemExit(round(stopping))
+                raise SystemExit(stopping)
     return out / "best.pt" if fabric.is_global_zero else None
+
+
+class _FloatInput(MixedPrecision):
+    """Half precision inside the network, but not for what it is given: the normaliser needs the decibels."""
+
+    def convert_input(self, data: Any) -> Any:
+        return data
 
 
 def _launched(config: TrainConfig, devices: int | None) -> Fabric:
     """The processes and devices that share a batch; under torchrun as many as it started."""
-    devices = devices or int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    fabric = Fabric(accelerator="auto", devices=devices, precision=PRECISIONS[config.precision])  # type: ignore[arg-type]
-    fabric.launch()
-    if config.batch % fabric.world_size:
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    nodes = max(1, int(os.environ.get("WORLD_SIZE", "1")) // local)
+    plugins: list[Any] = []
+    if (precision := PRECISIONS[config.precision]) is not None:
+        plugins = [_FloatInput(precision, "cuda" if torch.cuda.is_available() else "cpu")]
+    try:
+        fabric = Fabric(accelerator="auto", devices=devices or local, num_nodes=nodes, plugins=plugins)
+        fabric.launch()
+    except (RuntimeError, ValueError) as error:  # Fabric's MisconfigurationException among them
+        raise UsageError(f"{devices or local} devices cannot be used here: {error}") from error
+    if config.batch % fabric.world_size or config.batch // fabric.world_size < 2:
         raise UsageError(
             f"a batch of {config.batch} cannot be shared by {fabric.world_size} processes; "
-            f"allowed: multiples of {fabric.world_size}."
+            f"allowed: multiples of {fabric.world_size}, from {2 * fabric.world_size}."
         )
     # The workers need cores too; with more threads than cores, the threads wait for each other.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size - config.workers))
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // local - config.workers))
     return fabric
 
 
@@ -233,16 +255,13 @@ def _loaded(rows: Sequence[Row], console: Console) -> tuple[Catalogue, Catalogue
     return catalogue, held_out
 
 
-def _suspects(bare: NoiseNet, batch: Batch, windows: Windows, first: int) -> str:
-    """The recordings of the first window that is no number, or of the first that the network makes none of."""
-    x, reference, *_ = batch
-    bare.eval()
-    with torch.no_grad():
-        device = next(bare.parameters()).device
-        outputs = torch.stack(bare(x.to(device), reference.to(device))[:3])
-    bad = ~torch.isfinite(outputs).all(dim=0).cpu() | ~torch.isfinite(x).flatten(1).all(dim=1).cpu()
-    place = int(bad.nonzero()[0]) if bad.any() else 0
-    return ", ".join(windows.recordings(first + place)) or "generated noise alone"
+def _suspects(batch: Batch, windows: Windows, first: int) -> str:
+    """What is wrong with a batch whose first window has that number: its recordings, or not the data."""
+    for place, parts in enumerate(zip(*batch, strict=True)):
+        if not all(torch.isfinite(part).all() for part in parts):
+            used = ", ".join(windows.recordings(first + place)) or "generated noise alone"
+            return f"by a window of {used}: leave those files out"
+    return "though every window of the batch is made of numbers"
 
 
 @contextmanager
