@@ -173,7 +173,7 @@ def listen(
         float | None, typer.Option(help="Seconds between readings.", show_default="the model's, 0.1")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Noise from this probability on.", show_default="the model's, 0.5")
+        float | None, typer.Option(help="Noise from this probability on.", show_default="the model's")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after this much audio.")] = None,
     fast: Annotated[
@@ -368,10 +368,11 @@ def export_onnx(
         Path | None, typer.Argument(help="A run's folder or a checkpoint.", show_default="the newest")
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The file.", show_default="RUN/NET.onnx")] = None,
+    threshold: Annotated[float, typer.Option(help="Noise from this probability on, chosen on validation.")] = 0.5,
     licence: Annotated[str, typer.Option(help="Of the weights, for the card.")] = "",
 ) -> None:
     """Write a trained network as one ONNX file, once ONNX Runtime and torch agree on it."""
-    print(_training("export").export(run, out, licence=licence))
+    print(_training("export").export(run, out, threshold=threshold, licence=licence))
 
 
 @app.command()

@@ -46,6 +46,8 @@ def advice(reading: Reading) -> str:
         return "The input clips: turn its gain down. Clipping itself is heard as noise."
     if reading.state == "noisy" and reading.noise is not None and reading.noise < GONE:
         return "The noise has stopped, it seems. A moment to be sure."
+    if reading.state == "clean" and reading.noise is not None and reading.noise >= 0.5:
+        return "Something may be beginning behind your voice. A moment to be sure."
     spoken = reading.voice is not None and reading.voice >= VOICE
     if reading.state == "clean":
         return "Nothing but your voice." if spoken else "Quiet. Nothing would be heard behind your voice."

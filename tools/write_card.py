@@ -28,12 +28,12 @@ LIMITS = """\
 - Between 20 and 40 dB of SNR nobody is wrong: the probability climbs through that range, the state flips in it.
 - A recording with a floor less than 40 dB under the voice (an old laptop, a phone across the room) reads noisy,
   and that is meant: the floor would be heard.
-- Sustained chords of pure tones behind a voice have been called clean, even when louder than the voice.
+- Of sustained sounds, chords of steady tones in the pitch range of voices are told least surely.
 - A single far voice behind a near one is noise; a single voice alone never is.
 - A room where nobody speaks is judged against the voice heard last. Before any voice was heard, -26 dBFS is
   assumed, and a microphone whose gain is far from ordinary makes that guess wrong.
-- The figures above are from mixtures. Few minutes of clean test speech stand behind them; no rate of false
-  alarms per hour is claimed.
+- The figures above are from mixtures. Few minutes of clean test speech stand behind them: the interval of the
+  false alarms per hour in the report is as wide as they make it.
 """
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import noisewatch
+from noisewatch.detector import DetectorConfig
 from noisewatch.errors import InputError, ParityError, UsageError
 from noisewatch.frontend import LogMel
 from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
@@ -34,7 +35,7 @@ TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
 
 
-def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
+def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licence: str = "") -> Path:
     """Write the best weights of a run (a folder, a checkpoint, or the newest run) as ONNX; returns the path.
 
     Raises ParityError, and writes nothing, when ONNX Runtime and torch differ by more than 1e-4 on log-Mel
@@ -61,7 +62,7 @@ def export(run: Path | None, out: Path | None, *, licence: str = "") -> Path:
         version=noisewatch.__version__,
         window_s=3.0,
         hop_s=0.1,
-        threshold=0.5,
+        threshold=DetectorConfig(threshold).threshold,
         licence=licence,
         trained_on=data["sources"],
         shippable=data["shippable"],

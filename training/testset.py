@@ -19,7 +19,7 @@ from .augment import SAMPLE_RATE, WINDOW, Rng, Samples
 from .mixing import Catalogue, Noise, Take
 
 SNRS = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)  # dB; noisy up to 20
-CONDITIONS = ("plain", "at -70 dBFS", "at -20 dBFS", "telephone", "room", "mu-law", "MP3")
+CONDITIONS = ("plain", "gain -30 dB", "peak at -1 dBFS", "telephone", "room", "mu-law", "MP3")
 STREAM_DBFS = -26.0
 EVENT_S, EVENT_SNR_DB = (1.0, 4.0), (0.0, 10.0)  # of the noises laid into streams
 GAP_S = 8.0  # between them: longer than a window and the detector's patience
@@ -86,8 +86,10 @@ def render(item: Item, catalogue: Catalogue, seed: int, condition: str = "plain"
     mixed = voice + noise + floor * np.float32(10 ** ((level - floor_db) / 20))
     if condition == "telephone":
         mixed = augment.filtered(mixed, augment.telephone_curve(), None)
-    elif condition.startswith("at"):
-        mixed = augment.at_level(mixed, float(condition.split()[1]))
+    elif condition == "gain -30 dB":
+        mixed = mixed * np.float32(10 ** (-30 / 20))
+    elif condition == "peak at -1 dBFS":
+        mixed = mixed * np.float32(10 ** (-1 / 20) / np.abs(mixed).max())
     elif condition in ("mu-law", "MP3"):
         mixed = augment.coded(np.clip(mixed, -1, 1), condition.lower().replace("-", ""))
     return np.clip(mixed, -1, 1)
