@@ -98,7 +98,7 @@ def _rnnoise(module: Any) -> Callable[[Samples], Judgement]:
             frames = [core.process_mono_frame(state, pcm[i : i + size])[0] for i in range(0, len(pcm), size)]
         finally:
             core.destroy(state)
-        kept = np.concatenate(frames).astype(float)[size:]  # it answers one frame late
+        kept = np.concatenate(frames).astype(float)[2 * size :]  # it answers two frames late
         gone = pcm[: len(kept)] - kept
         return float(10 * np.log10(((kept**2).mean() + 1e-3) / ((gone**2).mean() + 1e-3)))
 
