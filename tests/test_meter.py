@@ -209,6 +209,8 @@ def test_every_situation_gets_its_own_sentence():
     situations = [
         reading(),
         reading(voice=0.9, snr_db=40),
+        reading(noise=0.6),
+        reading(state="noisy", noise=0.1),
         reading(state="noisy", noise=0.9),
         *(reading(state="noisy", noise=0.9, voice=0.9, snr_db=snr) for snr in (18, 10, 0)),
         *(

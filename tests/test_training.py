@@ -309,11 +309,14 @@ def test_every_network_has_a_recipe_and_can_be_exported(name: str, tmp_path: Pat
     assert card.macs > 100_000
 
 
-def test_two_processes_learn_what_one_does(run, toy_set: Path, tmp_path: Path):
+@pytest.mark.parametrize("by", ["torchrun", "--devices"])
+def test_two_processes_learn_what_one_does(run, toy_set: Path, tmp_path: Path, by: str):
     args = [toy_set, "--net", "dense", "--epochs", 1, "--windows", 128, "--batch", 16, "--workers", 0]
     assert run("train", *args, "-o", tmp_path / "one", timeout=120).returncode == 0
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "noisewatch"]
-    command = [*torchrun, "train", *map(str, args), "-o", str(tmp_path / "two")]
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2"] if by == "torchrun" else []
+    devices = [] if by == "torchrun" else ["--devices", "2"]
+    command = [sys.executable, *torchrun, "-m", "noisewatch", "train", *map(str, args), *devices]
+    command += ["-o", str(tmp_path / "two")]
     done = subprocess.run(command, capture_output=True, text=True, cwd="/tmp", timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(tmp_path / "two" / "best.pt")]

@@ -103,7 +103,9 @@ def configured(options: Mapping[str, Any], recipe: Path | None = None) -> TrainC
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read the recipe {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
         raise InputError(f"cannot read the recipe {path}: {error}.") from error
 
 

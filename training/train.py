@@ -224,8 +224,10 @@ class _FloatInput(MixedPrecision):
 
 def _launched(config: TrainConfig, devices: int | None) -> Fabric:
     """The processes and devices that share a batch; under torchrun as many as it started."""
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    nodes = max(1, int(os.environ.get("WORLD_SIZE", "1")) // local)
+    local, nodes = 1, 1
+    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun's; processes that Fabric starts itself know WORLD_SIZE alone
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = max(1, int(os.environ.get("WORLD_SIZE", local)) // local)
     plugins: list[Any] = []
     if (precision := PRECISIONS[config.precision]) is not None:
         plugins = [_FloatInput(precision, "cuda" if torch.cuda.is_available() else "cpu")]
@@ -240,7 +242,7 @@ def _launched(config: TrainConfig, devices: int | None) -> Fabric:
             f"allowed: multiples of {fabric.world_size}, from {2 * fabric.world_size}."
         )
     # The workers need cores too; with more threads than cores, the threads wait for each other.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // local - config.workers))
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // (devices or local) - config.workers))
     return fabric
 
 
