@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the training extra is not installed")
-from noisewatch.training import mixing, testset
+from noisewatch.training import mixing, report, testset
+from noisewatch.training.evaluate import Judgement, Scorer
 from noisewatch.training.nets import NETS
 from noisewatch.training.scores import (
     calibration,
@@ -58,7 +59,8 @@ def test_evaluate_scores_windows(run, tmp_path: Path, voice: np.ndarray, noisy_v
 def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path):
     done = run("evaluate", toy_set, "--count", 20, "-o", tmp_path / "report", timeout=200)
     assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "report.json").read_text())["scorers"][DEFAULT]
+    result = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    figures = result["scorers"][DEFAULT]
     for value, low, high in figures["auc"].values():
         assert 0 <= low <= value <= high <= 1
     assert set(figures["conditions"]) == set(CONDITIONS) - {"room"}  # the toy set has none
@@ -69,6 +71,15 @@ def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path
     assert "nan" not in text
     assert run("evaluate", toy_set, "--split", "exam").returncode == 2
     assert run("evaluate", toy_set, "--windows", "x.npz").returncode == 2
+
+
+def test_what_is_not_known_is_null_and_a_dash(catalogue: mixing.Catalogue):
+    scorers = [Scorer("mute", lambda samples: Judgement(None), threshold=0.5)]
+    result = report.report(catalogue, scorers, count=10, seed=0)
+    json.loads(json.dumps(result), parse_constant=pytest.fail)
+    text = report.markdown({"split": "train", **result})
+    assert "| mute | - |" in text
+    assert "nan" not in text
 
 
 def test_the_same_item_has_the_same_samples(catalogue: mixing.Catalogue):

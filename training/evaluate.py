@@ -65,7 +65,12 @@ def model_scorer(name: str) -> Scorer:
 
 def by_hand() -> Scorer:
     """The strongest statistic by hand: how far the level swings. A voice over a silent room swings most."""
-    return Scorer(BY_HAND, lambda samples: Judgement(-spread_db(samples), spread_db(samples)))
+
+    def judge(samples: Samples) -> Judgement:
+        spread = spread_db(samples)
+        return Judgement(-spread, spread)
+
+    return Scorer(BY_HAND, judge)
 
 
 def spread_db(window: Samples) -> float:

@@ -69,7 +69,8 @@ def report(catalogue: Catalogue, scorers: Sequence[Scorer], *, count: int, seed:
     result["differences"] = {
         s.name: _paired(table, noises[first], noises[s.name]) for s in scorers[1:]
     }  # of the first scorer's mean AUC and this one's, on the same windows
-    return result
+    plain: dict[str, Any] = _plain(result)
+    return plain
 
 
 def report_on(manifest: Path, split: str, scorers: Sequence[Scorer], *, count: int, seed: int) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def places(out: Path) -> tuple[Path, Path]:
 def write(result: dict[str, Any], out: Path) -> tuple[Path, Path]:
     """Write out.json and out.md; returns their paths."""
     paths = places(out)
-    for path, text in zip(paths, (json.dumps(_plain(result), indent=1), markdown(result)), strict=True):
+    for path, text in zip(paths, (json.dumps(result, indent=1), markdown(result)), strict=True):
         with atomic_write(path) as file:
             file.write(text)
     return paths
@@ -343,15 +344,16 @@ def markdown(result: dict[str, Any]) -> str:
 def _said(f: dict[str, Any]) -> Iterator[str]:
     if "threshold" in f:
         called = f["clean_called_noisy"]
-        accuracy = ", ".join(f"{v:.3f} at {k}" for k, v in f["balanced_accuracy"].items())
+        accuracy = ", ".join(f"{_figure(v)} at {k}" for k, v in f["balanced_accuracy"].items())
         yield f"at the threshold of {f['threshold']:g}: balanced accuracy {accuracy}"
-        yield f"clean windows called noisy: {called['speech']:.1%} of speech, {called['all']:.1%} of all"
+        shares = [f"{_figure(called[k], '.1%')} of {k}" for k in ("speech", "all")]
+        yield f"clean windows called noisy: {', '.join(shares)}"
         yield f"expected calibration error {f['calibration']['expected_error']:.3f}"
     if "snr" in f:
         snr = f["snr"]
         yield (
             f"SNR over 0-30 dB: mean absolute error {snr['mae_db']:.1f} dB, bias {snr['bias_db']:+.1f} dB, "
-            f"Spearman {snr['spearman']:.2f}, told for {snr['told']:.0%} of the windows"
+            f"Spearman {_figure(snr['spearman'], '.2f')}, told for {snr['told']:.0%} of the windows"
         )
     if "streams" in f:
         s = f["streams"]
@@ -368,21 +370,25 @@ def _said(f: dict[str, Any]) -> Iterator[str]:
         yield f"{f['unjudged']} windows could not be judged and are left out"
 
 
-def _spread(values: Sequence[float]) -> str:
+def _spread(values: Sequence[float | None]) -> str:
     value, low, high = values
-    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}-{high:.3f})"
+    return _figure(value) if low is None else f"{_figure(value)} ({_figure(low)}-{_figure(high)})"
+
+
+def _figure(value: float | None, form: str = ".3f") -> str:
+    return "-" if value is None else f"{value:{form}}"
 
 
 def _both(key: str, scorers: dict[str, Any]) -> list[str]:
     """A table of a flat figure: one row a scorer."""
     columns = list(next(iter(scorers.values()))[key])
-    return _table(["scorer", *columns], [[n, *(f"{f[key][c]:.3f}" for c in columns)] for n, f in scorers.items()])
+    return _table(["scorer", *columns], [[n, *(_figure(f[key][c]) for c in columns)] for n, f in scorers.items()])
 
 
 def _turned(key: str, scorers: dict[str, Any]) -> list[str]:
     """The same with one column a scorer, for long lists."""
     rows = list(next(iter(scorers.values()))[key])
-    return _table(["", *scorers], [[r, *(f"{f[key][r]:.3f}" for f in scorers.values())] for r in rows])
+    return _table(["", *scorers], [[r, *(_figure(f[key][r]) for f in scorers.values())] for r in rows])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
