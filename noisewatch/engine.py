@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -199,11 +200,11 @@ class Stream:
             state, events = self.detector.update(time, None, reason)
             return [Reading(time, None, None, None, level, state, reason, warnings, self._reference), *events]
         output, reference = self._run(), self._reference
-        state, events = self.detector.update(time, output.noise)
         spoken = output.voice >= VOICE
+        snr_db = output.snr_db if spoken else None
+        state, events = self.detector.update(time, output.noise, snr_db=snr_db, level_dbfs=level)
         if spoken and output.snr_db >= REFERENCE_SNR_DB:
             self._hear(health.active_dbfs())
-        snr_db = output.snr_db if spoken else None
         warnings = (*health.warnings(), *warnings)
         return [Reading(time, output.noise, snr_db, output.voice, level, state, None, warnings, reference), *events]
 
@@ -221,31 +222,67 @@ class Stream:
         self._reference_dbfs += share * (dbfs - self._reference_dbfs)
 
 
-def listen(source: Source, stream: Stream, *, seconds: float | None = None) -> Iterator[Reading | Event]:
-    """Everything that a source gives, or its first `seconds`, judged as it comes."""
-    left = math.inf if seconds is None else round(seconds * source.sample_rate)
-    waited = 0
-    with contextlib.closing(source.blocks()) as blocks:
-        try:
-            for block in blocks:
-                if block is None:
-                    waited += 1
-                    if waited >= STALL_S:
-                        left -= source.sample_rate  # --seconds ends a dead input, too
-                        yield from stream.lose("stalled")
-                else:
-                    waited = 0
-                    block = block[: int(min(left, len(block)))]
-                    left -= len(block)
-                    behind = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
-                    yield from stream.process(block, sample_rate=source.sample_rate, behind=behind)
-                if left <= 0:
-                    break
-        except NoisewatchError:
-            # What was heard until then still counts, and what was going on ends here.
-            yield from stream.lose("stalled") if source.live else stream.finish()
-            raise
-    yield from stream.finish()
+class Session:
+    """Everything that a source gives, or its first `seconds`, judged as it comes: iterate over it once.
+
+    heard: is given the samples, at the source's rate, before they are judged.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        stream: Stream,
+        *,
+        seconds: float | None = None,
+        heard: Callable[[Samples], None] = lambda block: None,
+    ) -> None:
+        self.source, self.stream = source, stream
+        self._seconds, self._heard = seconds, heard
+        self._drops = 0  # when the present noise began
+
+    def __iter__(self) -> Iterator[Reading | Event]:
+        source, stream = self.source, self.stream
+        left = math.inf if self._seconds is None else round(self._seconds * source.sample_rate)
+        waited = 0
+        with contextlib.closing(source.blocks()) as blocks:
+            try:
+                for block in blocks:
+                    if block is None:
+                        waited += 1
+                        if waited >= STALL_S:
+                            left -= source.sample_rate  # --seconds ends a dead input, too
+                            yield from self._named(stream.lose("stalled"))
+                    else:
+                        waited = 0
+                        block = block[: int(min(left, len(block)))]
+                        left -= len(block)
+                        self._heard(block)
+                        behind = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
+                        made = stream.process(block, sample_rate=source.sample_rate, behind=behind)
+                        yield from self._named(made)
+                    if left <= 0:
+                        break
+            except NoisewatchError:
+                # What was heard until then still counts, and what was going on ends here.
+                yield from self._named(stream.lose("stalled") if source.live else stream.finish())
+                raise
+        yield from self._named(stream.finish())
+
+    def interrupted(self) -> list[Reading | Event]:
+        """Whoever iterates stops here: the end of what was going on."""
+        return self._named(self.stream.detector.finish(self.stream.time))
+
+    def _named(self, items: Sequence[Reading | Event]) -> list[Reading | Event]:
+        """Events with what the stream does not know: the device, the model, audio lost meanwhile."""
+        named: list[Reading | Event] = []
+        for item in items:
+            if isinstance(item, Event):
+                if item.event == "noise_start":
+                    self._drops = self.source.drops
+                drops = None if item.id is None else self.source.drops - self._drops
+                item = replace(item, device=self.source.name, model=self.stream.model.card.name, drops=drops)
+            named.append(item)
+        return named
 
 
 def _checked(samples: ArrayLike, time: float, rate: int) -> Samples:

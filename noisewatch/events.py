@@ -45,20 +45,34 @@ class Event:
     event: Literal["noise_start", "noise_end", "input_lost", "input_back"]
     time: float  # s of stream time: when it was decided
     onset: float  # s: when it is thought to have begun
-    end: float | None = None  # s; this and the rest: of the whole noise, with noise_end
-    duration: float | None = None  # s
-    peak: float | None = None  # noise probability
+    id: int | None = None  # of the noise: 1 for the first of a stream
+    end: float | None = None  # s, with noise_end: when the noise is thought to have ended
+    duration: float | None = None  # s, with noise_end
+    peak: float | None = None  # noise probability, so far or, with noise_end, of the whole noise; like the rest
     mean: float | None = None
+    snr_db: float | None = None  # mean over the readings with a voice
+    level_dbfs: float | None = None  # of all that was heard
     reason: Reason | None = None  # of input_lost
+    device: str | None = None  # or recording
+    model: str | None = None
+    drops: int | None = None  # audio lost during the noise, times
 
     def json(self) -> str:
         """One JSON line, without the newline; fields that do not belong to this event are left out."""
         return _line({"type": "event", **{k: v for k, v in vars(self).items() if v is not None}})
 
 
-_DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4, "snr_db": 1, "level_dbfs": 1}
+_DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4}
+
+
+def rounded(fields: dict[str, Any]) -> dict[str, Any]:
+    """Numbers with no more digits than they deserve, by the name of the field."""
+
+    def digits(name: str) -> int:
+        return 1 if name.endswith(("_db", "_dbfs")) else _DIGITS.get(name, 3)
+
+    return {k: round(v, digits(k)) if isinstance(v, float) else v for k, v in fields.items()}
 
 
 def _line(fields: dict[str, Any]) -> str:
-    rounded = {k: round(v, _DIGITS.get(k, 3)) if isinstance(v, float) else v for k, v in fields.items()}
-    return json.dumps(rounded, allow_nan=False)
+    return json.dumps(rounded(fields), allow_nan=False)

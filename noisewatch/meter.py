@@ -84,6 +84,7 @@ class Meter:
     model_name: str
     stream: Stream | None = None  # None until the model is loaded
     source: Source | None = None
+    notes: list[str] = field(default_factory=list)  # what went wrong beside the meter
     _picture: list[Line] = field(default_factory=list)
     _picture_key: tuple[float, int] = (-1.0, 0)
 
@@ -181,6 +182,9 @@ class Meter:
         ]  # fmt: skip
         if reading and reading.warnings:
             lines.append([Segment("warns  ", DIM), Segment(", ".join(reading.warnings), COLOURS["unknown"])])
+        for note in self.notes:
+            for number, line in enumerate(textwrap.wrap(printable(note), width - 7)):
+                lines.append([Segment("       " if number else "note   ", DIM), Segment(line, COLOURS["unknown"])])
         return lines
 
     def _last_30_s(self, width: int) -> list[Line]:

@@ -23,9 +23,9 @@ def atomic_write(path: Path, mode: str = "w", newline: str | None = None) -> Ite
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder")
-        encoding = None if "b" in mode else "utf-8"
+        text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}  # names need not be text
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, mode, newline=newline, encoding=encoding) as file:
+        with os.fdopen(handle, mode, newline=newline, **({} if "b" in mode else text)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

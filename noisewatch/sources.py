@@ -117,11 +117,10 @@ class Recording:
         self._file = file
         self._channel = channel
         self._paced = paced
-        self._promised = self._promise(file)
+        self.promised_s = self._promise(file)  # by the header; 0 where it does not know
 
     @staticmethod
     def _promise(file: SoundFile) -> float:
-        """Seconds that the header promises; 0 where it does not know."""
         promised = file.frames / file.samplerate
         if file.seekable():
             # libsndfile believes the size of the file; in its notes is what a WAV header had said.
@@ -130,7 +129,7 @@ class Recording:
         return promised if promised < ENDLESS_S else 0.0
 
     def blocks(self) -> Generator[Samples, None, None]:
-        """Mono float32 blocks of 0.1 s. Raises InputError for damage, no audio, or an early end."""
+        """Mono float32 blocks, of 0.1 s when paced. Raises InputError for damage, no audio, or an early end."""
         import soundfile
 
         size = max(1, round(BLOCK_S * self.sample_rate))
@@ -153,17 +152,20 @@ class Recording:
                     mono = samples[:, self._channel - 1].copy()
                 else:
                     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+                if not self._paced:
+                    frames += len(mono)
+                    yield mono
+                    continue
                 for start in range(0, len(mono), size):
                     block = mono[start : start + size]
                     frames += len(block)
-                    if self._paced:
-                        time.sleep(max(0.0, began + frames / self.sample_rate - time.monotonic()))
+                    time.sleep(max(0.0, began + frames / self.sample_rate - time.monotonic()))
                     yield block
         if not frames:
             raise InputError(f"{self.name} holds no audio: it has 0 samples. Check what made it.")
         heard = frames / self.sample_rate
-        if heard < self._promised - 0.1:
+        if heard < self.promised_s - 0.1:
             raise InputError(
-                f"{self.name} ended early: its header promises {self._promised:.1f} s, and {heard:.1f} s were "
+                f"{self.name} ended early: its header promises {self.promised_s:.1f} s, and {heard:.1f} s were "
                 "there. That much was judged."
             )

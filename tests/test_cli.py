@@ -49,7 +49,8 @@ def test_the_demo_is_clean_then_noisy_then_clean(run):
 
 
 def test_the_same_file_gives_the_same_lines(run):
-    assert run("listen", DEMO, *FAST).stdout == run("listen", "demo", *FAST).stdout
+    first, again = run("listen", DEMO, *FAST).stdout, run("listen", "demo", *FAST).stdout
+    assert first.replace('"demo.flac"', '"demo"') == again
 
 
 def test_seconds_hop_and_threshold(run):

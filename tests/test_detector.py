@@ -66,16 +66,37 @@ def test_a_single_reading_is_no_event():
 
 
 def test_events_carry_the_whole_noise():
-    _, events, _ = play("....nnnmn...............")
+    _, events, _ = play("...." + "nnnmn" * 7 + "...............")
     assert [e.event for e in events] == ["noise_start", "noise_end"]
     start, end = events
     assert start.time == pytest.approx(3.6)  # decided at its third reading
-    assert start.onset == pytest.approx(3.4)  # begun with its first
-    assert end.onset == pytest.approx(3.4)
-    assert end.end == pytest.approx(3.9)
-    assert end.duration == pytest.approx(0.5)
+    assert start.onset == pytest.approx(3.15)  # it sounds for 0.2 s before a reading shows it
+    assert (start.id, start.peak, start.mean) == (1, 0.9, pytest.approx(0.9))
+    assert end.onset == start.onset
+    assert end.id == 1
+    assert end.end == pytest.approx(6.9 - 2.75)  # a window shows it for 2.7 s after its end
+    assert end.duration == pytest.approx(1.0)
     assert end.peak == 0.9
-    assert end.mean == pytest.approx((4 * 0.9 + 0.4) / 5)
+    assert end.mean == pytest.approx(0.8)
+
+
+def test_a_noise_is_never_shorter_than_what_is_called_one():
+    _, events, _ = play("....nnnmn...............")
+    assert events[1].duration == pytest.approx(0.3)
+
+
+def test_what_sounds_from_the_first_reading_on_may_have_begun_with_the_window():
+    assert play("nnnnn")[1][0].onset == 0.0
+    assert play("nnn" + "u" * 20 + "n" * 10)[1][-1].onset == pytest.approx(5.2)  # but not before it was judged
+
+
+def test_events_carry_the_means_of_snr_and_level():
+    detector = Detector()
+    for i, (snr, level) in enumerate([(10.0, -20.0), (None, -40.0), (14.0, -20.0)]):
+        _, events = detector.update(3 + 0.1 * i, 0.9, snr_db=snr, level_dbfs=level)
+    assert events[0].snr_db == 12
+    assert events[0].level_dbfs == pytest.approx(-21.73, abs=0.01)
+    assert detector.finish(3.3)[0].snr_db == 12
 
 
 def test_a_lost_input_ends_the_noise_and_is_reported_once():
@@ -90,7 +111,7 @@ def test_a_lost_input_ends_the_noise_and_is_reported_once():
 def test_the_end_of_the_stream_ends_the_noise_once():
     *_, detector = play("nnnnn")
     (end,) = detector.finish(3.5)
-    assert (end.event, end.onset, end.end) == ("noise_end", 3.0, 3.5)
+    assert (end.event, end.onset, end.end) == ("noise_end", 0.0, 3.5)
     assert detector.finish(3.5) == []
 
 

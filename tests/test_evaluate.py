@@ -15,13 +15,13 @@ from noisewatch.training.nets import NETS
 from noisewatch.training.scores import (
     calibration,
     clustered,
-    poisson_interval,
     reliability,
     roc_auc,
     spearman,
 )
 from noisewatch.training.testset import CONDITIONS
 
+from noisewatch.calibration import poisson_interval
 from noisewatch.model import DEFAULT
 
 

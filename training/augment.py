@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import soundfile as sf
+import soxr
 from numpy.typing import NDArray
 
 from noisewatch.levels import active_rms
@@ -17,6 +18,7 @@ Samples = NDArray[np.float32]
 Rng = np.random.Generator
 
 CODECS = {"mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
+RATES = {"8k": 8_000, "11k": 11_025}
 _HZ = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE)
 _OCTAVES = np.log2(np.maximum(_HZ, 20.0) / 20.0).astype(np.float32)  # above 20 Hz: 0..8.6
 
@@ -43,7 +45,7 @@ class Microphone:
     floor_limited: bool  # the band limit comes after the noise, as on a telephone
     clip_db: float  # peaks cut by this much; 0: none
     agc_db: float  # the most by which an automatic gain lifts what is quiet; 0: none
-    coding: str  # "float" | "int16" | "8bit" | "mulaw" | "mp3" | "vorbis" | "opus"
+    coding: str  # "float" | "int16" | "8bit" | "mulaw" | "8k" | "11k" | "mp3" | "vorbis" | "opus"
 
 
 def draw_room(rng: Rng, rooms: int) -> Room | None:
@@ -66,8 +68,8 @@ def draw_microphone(rng: Rng) -> Microphone:
     elif band < 0.45:  # rumble filter
         low, order = rng.uniform(40, 200), int(rng.integers(1, 5))
     coding = rng.choice(
-        ["int16", "float", "8bit", "mulaw", "mp3", "vorbis", "opus"],
-        p=[0.81, 0.08, 0.01, 0.04, 0.02, 0.02, 0.02],
+        ["int16", "float", "8bit", "mulaw", "8k", "11k", "mp3", "vorbis", "opus"],
+        p=[0.78, 0.08, 0.01, 0.04, 0.015, 0.015, 0.02, 0.02, 0.02],
     )
     return Microphone(
         colour_db=tuple(colour.tolist()),
@@ -154,7 +156,7 @@ def filtered(samples: Samples, curve: NDArray[np.float32], response: Samples | N
 
 
 def coded(samples: Samples, coding: str) -> Samples:
-    """samples (n,) as they come back from a sample format or a lossy codec."""
+    """samples (n,) as they come back from a sample format, a lower sample rate or a lossy codec."""
     if coding == "int16":
         return np.asarray(np.round(samples * 32767) / 32767, np.float32)
     if coding == "8bit":
@@ -162,6 +164,9 @@ def coded(samples: Samples, coding: str) -> Samples:
     if coding == "mulaw":  # ITU-T G.711, continuous form
         y = np.round(np.sign(samples) * np.log1p(255 * np.abs(samples)) / np.log(256) * 127) / 127
         return np.asarray(np.sign(y) * np.expm1(np.abs(y) * np.log(256)) / 255, np.float32)
+    if coding in RATES:
+        lower = soxr.resample(samples, SAMPLE_RATE, RATES[coding], quality="MQ")
+        return np.resize(soxr.resample(lower, RATES[coding], SAMPLE_RATE, quality="MQ"), len(samples))
     if coding in CODECS:
         kind, subtype = CODECS[coding]
         file = io.BytesIO()

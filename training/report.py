@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 import noisewatch
+from noisewatch.calibration import poisson_interval
 from noisewatch.errors import OutputError, UsageError
 from noisewatch.events import Event, Reading
 from noisewatch.sinks import atomic_write
@@ -25,7 +26,7 @@ from .augment import SAMPLE_RATE
 from .evaluate import Judgement, Scorer
 from .manifest import SPLITS, read_manifest
 from .mixing import NOISY_DB, Catalogue
-from .scores import balanced_accuracy, clustered, poisson_interval, reliability, roc_auc, spearman
+from .scores import balanced_accuracy, clustered, reliability, roc_auc, spearman
 from .testset import CONDITIONS, SNRS, Item, draw, render, streams
 
 MEAN_OF = tuple(s for s in SNRS if s <= NOISY_DB)  # the SNRs whose mean AUC is the figure to compare

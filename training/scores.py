@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -110,19 +109,3 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
 def _ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
     _, place, count = np.unique(x, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(count) - (count - 1) / 2)[place], np.float64)
-
-
-def poisson_interval(count: int) -> tuple[float, float]:
-    """Exact 95 % interval of the mean of which `count` were seen (Garwood 1936), by bisection."""
-
-    def below(mean: float, k: int) -> float:  # P(N <= k)
-        return sum(math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(k + 1))
-
-    def solve(k: int, target: float) -> float:
-        low, high = 1e-9, 10.0 * (k + 5)
-        for _ in range(100):
-            middle = (low + high) / 2
-            low, high = (middle, high) if below(middle, k) > target else (low, middle)
-        return low
-
-    return (solve(count - 1, 0.975) if count else 0.0), solve(count, 0.025)

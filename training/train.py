@@ -101,12 +101,14 @@ def train(
     recipe: Path | None = None,
     resume: bool = False,
     devices: int | None = None,
+    cache: Path | None = None,
 ) -> Path | None:
     """Train a network on a manifest; returns the best checkpoint's path. `options`: fields of TrainConfig.
 
     Writes `last.pt`, `best.pt` and `log.csv` into the folder `out`. A run stopped by Ctrl-C goes on from
     its last step with resume=True; its length, rate and workers may then be given anew. Several processes
-    (devices, or torchrun) share each batch; all but the first return None. Raises InputError for data that
+    (devices, or torchrun) share each batch; all but the first return None. Windows that were drawn are kept
+    in the folder `cache`, for the next run on the same data. Raises InputError for data that
     cannot teach, OutputError for a folder that cannot be written, UsageError for options out of range,
     NoisewatchError when the loss is no longer a number or the memory is too small.
     """
@@ -151,10 +153,10 @@ def train(
         if fabric.is_global_zero:
             save_checkpoint(path, values | tensors)
 
-    judged = Windows(held_out, config.seed + VALIDATION_SEED, config.validation_batches * VALIDATION_BATCH)
+    judged = Windows(held_out, config.seed + VALIDATION_SEED, config.validation_batches * VALIDATION_BATCH, cache)
     fixed = batches(judged, VALIDATION_BATCH, 0, config.validation_batches, config.workers)
     validation = [fabric.to_device(b) for b in fixed]
-    windows = Windows(catalogue, config.seed, config.steps * config.batch)
+    windows = Windows(catalogue, config.seed, config.steps * config.batch, cache)
     share = (fabric.global_rank, fabric.world_size)
     supply = batches(windows, config.batch, step, config.steps, config.workers, share)
     smooth = None

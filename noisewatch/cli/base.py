@@ -1,0 +1,138 @@
+"""What all commands share: the application, errors as sentences and exit codes, the training extra."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from ..errors import NoisewatchError, UsageError, printable
+
+WELCOME = """\
+noisewatch {version} tells whether there is noise behind the voice.
+
+  noisewatch listen demo    the meter on a clip that comes with it
+  noisewatch listen         the meter on your microphone
+  noisewatch devices        which microphones there are
+
+More: noisewatch --help"""
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Errors end as a sentence and an exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except NoisewatchError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        _abandon_stdout()  # whoever read our output has enough
+        raise SystemExit(0) from None
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Rich found out first
+            raise SystemExit(0) from None
+        raise
+    except OSError as error:
+        _abandon_stdout()
+        _fail(f"cannot write {error.filename or 'the output'}: {error.strerror or error}.", 7)
+
+
+class _Group(TyperGroup):
+    """Both halves of a command: reading its arguments (where --help is answered), and running it."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _exit_codes():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _exit_codes():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="noisewatch",
+    help="Is there noise behind the voice?",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """The `noisewatch` command."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, _terminate)
+    if sys.stderr is None:  # closed by the caller; print would fall back to stdout
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    if sys.stdout is None:
+        _fail("stdout is closed, so there is nowhere to write. Open it, or send it to /dev/null.", 7)
+    app()
+
+
+def _terminate(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _abandon_stdout() -> None:
+    """What is left in the buffer has nowhere to go, and Python would complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    with suppress(OSError):
+        print("\n".join(map(printable, f"noisewatch: {message}".split("\n"))), file=sys.stderr)
+    raise SystemExit(code)
+
+
+def answer_no(message: str) -> NoReturn:
+    """The command did what it was asked, and the answer is no."""
+    _fail(message, 3)
+
+
+def training(module: str) -> ModuleType:
+    """A module of the training package, or the sentence that brings it."""
+    try:
+        return importlib.import_module(f"noisewatch.training.{module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("noisewatch"):
+            raise
+        raise UsageError(
+            f"this needs the training extra ({error.name} is missing). Install it: pip install 'noisewatch[train]' "
+            "or, in a clone, pip install -e '.[train]'"
+        ) from error
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        print(f"noisewatch {__version__}", flush=True)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        from .. import __version__
+
+        print(WELCOME.format(version=__version__))
+    elif ctx.invoked_subcommand in ("listen", "check", "calibrate", "config"):
+        from .config import defaults
+
+        ctx.default_map = defaults(ctx)

@@ -1,0 +1,121 @@
+"""`check`: one line and an exit code, before a recording or in a pipeline."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import UsageError
+from ..model import DEFAULT
+from .base import app
+
+if TYPE_CHECKING:
+    from ..events import Reading
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What `check` found."""
+
+    answer: Literal["ok", "noisy", "unknown"]
+    why: str
+    advice: str
+    seconds: float
+    noisy: float | None  # share of the judged windows
+    snr_db: float | None  # median over windows in which someone speaks
+    reference: Literal["heard", "assumed"]
+
+
+@app.command()
+def check(
+    source: Annotated[
+        str | None, typer.Argument(help="A recording, - for stdin, or demo. Without it: the microphone.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long to listen.", show_default="5; files: all")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(envvar="NOISEWATCH_DEVICE", help="Microphone: index, or a unique part of its name."),
+    ] = None,
+    channel: Annotated[
+        int | None, typer.Option(envvar="NOISEWATCH_CHANNEL", help="Channel, counted from 1.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(envvar="NOISEWATCH_MODEL", help="Shipped model or an .onnx file.")
+    ] = DEFAULT,
+    threshold: Annotated[
+        float | None, typer.Option(help="Noise from this probability on.", show_default="as in listen")
+    ] = None,
+    max_noisy: Annotated[float, typer.Option(help="Share of windows that may be noisy.")] = 0.2,
+    min_snr: Annotated[float | None, typer.Option(help="Least SNR in dB where someone speaks.")] = None,
+    raw_rate: Annotated[
+        int | None, typer.Option(help="stdin is raw s16le mono at this rate (Hz), not WAV.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as one JSON object.")] = False,
+) -> None:
+    """Is it quiet enough to record? OK (exit 0), NOISY (3) or UNKNOWN (4 a live input, 6 a recording)."""
+    if seconds is not None and not 3 <= seconds <= 3600:
+        raise UsageError(f"--seconds is {seconds:g}; allowed: 3 (one window) to 3600.")
+    if not 0 <= max_noisy <= 1:
+        raise UsageError(f"--max-noisy is {max_noisy:g}; allowed: 0 to 1, a share of the windows.")
+    from ..engine import NoiseDetector, Session
+    from ..events import Reading
+    from ..sources import open_source
+    from .listen import calibrated
+
+    detector = NoiseDetector(model)
+    input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=False)
+    kept = None if threshold is not None else calibrated(input, detector, None)
+    stream = detector.stream(threshold=kept.threshold if kept else threshold)
+    if seconds is None and (input.live or source == "-"):
+        seconds = 5.0
+    readings = [item for item in Session(input, stream, seconds=seconds) if isinstance(item, Reading)]
+    found = answer(readings, stream.time, max_noisy, min_snr)
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        print(f"{found.answer.upper()}: {found.why}. {found.advice}")
+    if found.answer != "ok":
+        raise SystemExit(3 if found.answer == "noisy" else 4 if input.live else 6)
+
+
+def answer(readings: Sequence[Reading], seconds: float, max_noisy: float, min_snr: float | None) -> Answer:
+    """What readings say of an input. Unknown when its end, or more than half of it, could not be judged."""
+    from ..events import REASONS
+    from ..meter import advice
+
+    judged = [r for r in readings if r.noise is not None]
+    snr = [r.snr_db for r in judged if r.snr_db is not None]
+    noisy = sum(r.state == "noisy" for r in judged) / len(judged) if judged else None
+    typical = round(median(snr), 1) if snr else None
+    reference = readings[-1].reference if readings else "assumed"
+
+    def made(what: Literal["ok", "noisy", "unknown"], why: str, then: str) -> Answer:
+        return Answer(
+            what, why, then, round(seconds, 1), None if noisy is None else round(noisy, 3), typical, reference
+        )
+
+    if not readings:
+        return made("unknown", f"{seconds:.1f} s of sound are too little", "Three seconds make a window.")
+    lost = [r for r in readings if r.noise is None]
+    if noisy is None or readings[-1].noise is None or 2 * len(lost) > len(readings):
+        reason = Counter(r.reason for r in lost).most_common(1)[0][0]
+        why = f"{len(lost) / len(readings):.0%} of the input could not be judged"
+        return made("unknown", why, REASONS.get(reason or "", "Try again."))
+    level = "nobody spoke" if typical is None else f"SNR {typical:.0f} dB"
+    if noisy > max_noisy:
+        worst = max(judged, key=lambda r: (r.state == "noisy", r.noise or 0.0))
+        return made("noisy", f"{noisy:.0%} of {seconds:.0f} s are noisy, {level}", advice(worst))
+    if min_snr is not None and typical is not None and typical < min_snr:
+        return made("noisy", f"SNR {typical:.0f} dB, and {min_snr:g} are asked for", "Go closer to the microphone.")
+    if min_snr is not None and typical is None:
+        return made("unknown", "nobody spoke, so there is no SNR", "Speak as you will in the recording.")
+    then = "Nothing but your voice."
+    if typical is None:
+        then = "Speak meanwhile for a surer answer." if reference == "assumed" else "Quiet."
+    return made("ok", f"{noisy:.0%} of {seconds:.0f} s are noisy, {level}", then)

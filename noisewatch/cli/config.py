@@ -1,0 +1,89 @@
+"""`config`, and where options of `listen` come from: command line, environment, file, default."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Annotated, Any
+
+import typer
+
+from .. import settings
+from ..errors import UsageError
+from .base import app
+
+PREFIX = "NOISEWATCH_"
+SHARED = ("device", "channel", "model")  # `check` and `calibrate` begin with these, too
+_FROM = {"ENVIRONMENT": "environment", "DEFAULT_MAP": "file", "DEFAULT": "default"}
+
+
+def options(command: Any) -> dict[str, Any]:
+    """The options of a command by their long names without the dashes."""
+    named = {max(p.opts, key=len).lstrip("-"): p for p in command.params if p.opts[0].startswith("-")}
+    return {name: p for name, p in named.items() if name != "help"}
+
+
+def defaults(ctx: typer.Context) -> dict[str, Any]:
+    """What the file sets, by command and parameter; raises UsageError for values that cannot be."""
+    command = _listen(ctx)
+    known = options(command)
+    found = {}
+    for key, value in settings.read(known).items():
+        try:
+            found[known[key].name] = known[key].type_cast_value(typer.Context(command), value)
+        except typer.BadParameter as error:
+            raise UsageError(f"{settings.place()} sets {key} to {value!r}: {error.message}") from error
+    shared = {name: value for name, value in found.items() if name in SHARED}
+    return {"listen": found, "check": shared, "calibrate": shared}
+
+
+def _listen(ctx: typer.Context) -> Any:
+    return ctx.find_root().command.commands["listen"]  # type: ignore[attr-defined]
+
+
+@app.command()
+def config(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show what `listen` begins with, and where each value comes from."""
+    command = _listen(ctx)
+    known = options(command)
+    with command.make_context("listen", [], parent=ctx.find_root()) as session:
+        rows = [
+            {
+                "option": name,
+                "value": session.params[param.name],
+                "from": _FROM[session.get_parameter_source(param.name).name],
+                "variable": PREFIX + name.upper().replace("-", "_"),
+            }
+            for name, param in known.items()
+        ]
+    strange = _strange({row["variable"] for row in rows})
+    if as_json:
+        for row in rows:
+            print(json.dumps(row, default=str))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("option", "value", "from", "variable", box=None, header_style="bold")
+        for row in rows:
+            shown = {None: "-", True: "yes", False: "no"}.get(row["value"], str(row["value"]))
+            table.add_row(row["option"], shown, row["from"], row["variable"])
+        console = Console()
+        console.print(table, markup=False)
+        exists = "" if settings.place().exists() else " (not there)"
+        console.print(f"\nfile: {settings.place()}{exists}", markup=False, soft_wrap=True)
+    for sentence in strange:
+        typer.echo(f"noisewatch: {sentence}", err=True)
+
+
+def _strange(known: set[str]) -> list[str]:
+    """Variables that look like ours and are not."""
+    ours = sorted(name for name in os.environ if name.startswith(PREFIX))
+    return [
+        f"{name} is set, and no option is called so. {settings.nearest(name, known)}"
+        for name in ours
+        if name not in known | {settings.VARIABLE}
+    ]

@@ -1,0 +1,265 @@
+"""`listen` and `devices`: live inputs, and recordings as if they were."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import DeviceError, InputError, UsageError, printable
+from ..model import DEFAULT
+from .base import app
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..calibration import Calibration
+    from ..engine import NoiseDetector, Session, Source
+    from ..events import Event, Reading
+    from ..reactions import Reactions, Sink
+
+
+@app.command()
+def devices(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List the inputs: index, name, channels, native rate, the default, and what they are calibrated to."""
+    from .. import calibration
+    from ..microphone import list_devices
+
+    found, known = list_devices(), calibration.stored()
+    if as_json:
+        for device in found:
+            kept = known.get(device.name)
+            print(json.dumps(asdict(device) | {"calibration": asdict(kept) if kept else None}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("index", "name", "system", "channels", "rate (Hz)", "default", box=None, header_style="bold")
+    if known:
+        table.add_column("calibrated")
+    for d in found:
+        mark, kept = "default" if d.default else "", known.get(d.name)
+        cells = [str(d.index), d.name, d.api, str(d.channels), str(d.sample_rate), mark]
+        if known:
+            cells.append(f"threshold {kept.threshold:.2f}; {kept.sentence()}" if kept else "")
+        table.add_row(*cells)
+    Console().print(table, markup=False)
+
+
+@app.command(context_settings={"auto_envvar_prefix": "NOISEWATCH"})
+def listen(
+    source: Annotated[
+        str | None, typer.Argument(help="A recording, - for stdin, or demo. Without it: the microphone.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Microphone: index, or a unique part of its name.")] = None,
+    channel: Annotated[int | None, typer.Option(help="Channel, counted from 1.")] = None,
+    model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = DEFAULT,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds between readings.", show_default="the model's, 0.1")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Noise from this probability on.", show_default="the calibration's, or the model's"),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this much audio.")] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="A recording as fast as it goes, not paced as if live.")
+    ] = False,
+    raw_rate: Annotated[
+        int | None, typer.Option(help="stdin is raw s16le mono at this rate (Hz), not WAV.")
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", envvar="NOISEWATCH_JSON", help="Readings and events as JSON lines, no meter."),
+    ] = False,
+    log: Annotated[Path | None, typer.Option(help="Append every event to a file, as JSON lines.")] = None,
+    table: Annotated[
+        Path | None, typer.Option("--csv", envvar="NOISEWATCH_CSV", help="Append every noise to a csv.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Append every noise to an Audacity label track.")] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            "--exec", envvar="NOISEWATCH_EXEC", help="Run at every event, e.g. 'notify-send {event} {noise:.0%}'."
+        ),
+    ] = None,
+    keep_clips: Annotated[
+        Path | None, typer.Option(help="Keep each noise as a FLAC in this folder.", show_default="nothing is kept")
+    ] = None,
+    pre_roll: Annotated[float, typer.Option(help="Seconds before the noise in a clip.")] = 2.0,
+    no_calibration: Annotated[
+        bool, typer.Option("--no-calibration", help="Ignore what `calibrate` found for the device.")
+    ] = False,
+) -> None:
+    """Watch for noise behind the voice, live."""
+    from ..reactions import Clips, Command, Labels, Log, Reactions, Table
+
+    if seconds is not None and not 1 <= seconds < float("inf"):
+        raise UsageError(f"--seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
+    sinks: list[Sink] = []
+    sinks += [Log(log)] if log else []
+    sinks += [Table(table)] if table else []
+    sinks += [Labels(labels)] if labels else []
+    sinks += [Command(command)] if command is not None else []
+    clips = Clips(keep_clips, pre_roll) if keep_clips else None
+    sinks += [clips] if clips else []
+
+    def opened(say: Callable[[str], None]) -> _Heard:
+        from ..engine import NoiseDetector, Session
+        from ..sources import open_source
+
+        detector = NoiseDetector(model)
+        input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
+        kept = None if no_calibration or threshold is not None else calibrated(input, detector, hop)
+        stream = detector.stream(hop=hop, threshold=kept.threshold if kept else threshold)
+        if clips:
+            clips.sample_rate = input.sample_rate
+        reactions = Reactions(sinks, say, live=input.live)
+        session = Session(input, stream, seconds=seconds, heard=reactions.audio)
+        return _Heard(session, reactions, kept)
+
+    if as_json:
+        _listen_lines(opened, lambda item: print(item.json(), flush=True))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if console.is_terminal and not console.is_dumb_terminal:
+        _listen_meter(console, opened, model)
+    else:
+        _listen_lines(opened, _plain_printer())
+
+
+def calibrated(source: Source, detector: NoiseDetector, hop: float | None) -> Calibration | None:
+    """What `calibrate` found for a microphone with this model and hop."""
+    if not source.live:
+        return None
+    from .. import calibration
+
+    card = detector.model.card
+    kept = calibration.stored().get(source.name)
+    return kept if kept and (kept.model, kept.hop_s) == (card.name, hop or card.hop_s) else None
+
+
+class _Heard:
+    """A session with all that it sets off, and what there is to say when it ends."""
+
+    def __init__(self, session: Session, reactions: Reactions, calibration: Calibration | None) -> None:
+        from ..history import History
+
+        self.session, self.reactions, self.calibration = session, reactions, calibration
+        self.history = History(session.stream.hop_s)
+
+    def run(self, show: Callable[[Reading | Event], None]) -> None:
+        """To the end, or until Ctrl-C."""
+
+        def handle(item: Reading | Event) -> None:
+            from ..events import Event
+
+            self.history.add(item)
+            if isinstance(item, Event):
+                self.reactions.event(item)
+            show(item)
+
+        try:
+            for item in self.session:
+                handle(item)
+        except (KeyboardInterrupt, SystemExit):
+            for item in self.session.interrupted():
+                handle(item)
+            raise
+
+    def end(self) -> Iterator[str]:
+        """Closes what is open. Plain sentences: the summary, events that were lost, the rate of alarms."""
+        lost = self.reactions.close()
+        stream, source = self.session.stream, self.session.source
+        yield self.history.summary(stream.time, source.drops, stream.skipped)
+        yield from lost
+        if self.calibration is not None:
+            from .. import calibration
+
+            known = calibration.stored()  # another session may have ended meanwhile
+            judged = stream.time * (1 - self.history.unknown / max(1, self.history.readings))
+            kept = known.get(self.calibration.device, self.calibration).after(judged, self.history.events)
+            calibration.store({**known, kept.device: kept})
+            yield f"threshold {kept.threshold:.2f}, calibrated {kept.made}: {kept.sentence()}"
+
+
+def _plain_printer() -> Callable[[Reading | Event], None]:
+    """Prints a reading a second, every change of state and every event."""
+    from ..events import Event
+    from ..meter import clock, plain_line
+
+    due, before = 0.0, None
+
+    def show(item: Reading | Event) -> None:
+        nonlocal due, before
+        if isinstance(item, Event):
+            what = f"{clock(item.time)}  {item.event.replace('_', ' ')}, since {clock(item.onset)}"
+            if item.end is not None and item.duration is not None:
+                what += f" until {clock(item.end)}, {item.duration:.1f} s"
+            print(what, flush=True)
+        elif item.time >= due - 1e-6 or (item.state, item.reason) != before or item.reason == "stalled":
+            due, before = item.time + 1, (item.state, item.reason)
+            print(plain_line(item), flush=True)
+
+    return show
+
+
+def _listen_lines(
+    opened: Callable[[Callable[[str], None]], _Heard], show: Callable[[Reading | Event], None]
+) -> None:
+    def say(sentence: str) -> None:
+        print(f"noisewatch: {printable(sentence)}", file=sys.stderr)
+
+    heard = opened(say)
+    try:
+        heard.run(show)
+    except BrokenPipeError:  # `| head -1`: nobody wants to know
+        list(heard.end())
+        raise
+    except BaseException:
+        print(*heard.end(), sep="\n", file=sys.stderr)
+        raise
+    print(*heard.end(), sep="\n", file=sys.stderr)
+    _judge_session(heard)
+
+
+def _listen_meter(console: Console, opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:
+    from ..history import History
+    from ..meter import Meter, live
+
+    meter = Meter(History(0.1), Path(model).stem)
+    heard = None
+    try:
+        with live(meter, console):  # first, so that there is a picture while the rest loads
+            heard = opened(meter.notes.append)
+            meter.history = heard.history
+            meter.stream, meter.source = heard.session.stream, heard.session.source
+            heard.run(lambda item: None)
+    finally:
+        if heard is not None:
+            ending = list(heard.end())
+            for sentence in [*ending, *meter.notes]:
+                console.print(printable(sentence), markup=False, soft_wrap=True)
+    _judge_session(heard)
+
+
+def _judge_session(heard: _Heard) -> None:
+    """An input of which nothing could be judged is a failure, and its exit code says so."""
+    history, source = heard.history, heard.session.source
+    if history.last is None or history.unknown < history.readings:
+        return
+    from ..events import REASONS
+
+    why = REASONS.get(history.last.reason or "", "")
+    if source.live:
+        raise DeviceError(f"nothing of {source.name} could be judged. {why} Other inputs: noisewatch devices")
+    raise InputError(f"nothing of {source.name} could be judged. {why} Give a recording with sound in it.")

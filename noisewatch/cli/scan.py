@@ -1,0 +1,256 @@
+"""`scan`: folders of recordings, sorted by noise."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError, UsageError, printable
+from ..model import DEFAULT
+from .base import answer_no, app
+
+if TYPE_CHECKING:
+    from ..scan import FileReport, Settings
+
+RESULTS = "noisewatch"  # name of the result files in a folder
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+    audacity = "audacity"
+    rttm = "rttm"
+    textgrid = "textgrid"
+
+
+class Engine(StrEnum):
+    """Where files are read."""
+
+    local = "local"
+    ray = "ray"
+
+
+@app.command()
+def scan(
+    paths: Annotated[list[str], typer.Argument(help="Recordings, folders, or quoted patterns.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="Result; the last three: labels for each recording.")
+    ] = Format.table,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for results; labels: else beside the recordings.")
+    ] = None,
+    max_noisy: Annotated[
+        float | None, typer.Option(help="Exit with 3 when more than this share of any file is noisy.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = DEFAULT,
+    hop: Annotated[float, typer.Option(help="Seconds between readings.")] = 0.5,
+    threshold: Annotated[
+        float | None, typer.Option(help="Noise from this probability on.", show_default="the model's")
+    ] = None,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel, counted from 1.", show_default="mean of all")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    engine: Annotated[Engine, typer.Option(help="This machine, or a running Ray cluster.")] = Engine.local,
+    address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Remember what is done, and skip it.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 6 when any file cannot be judged.")] = False,
+) -> None:
+    """Judge recordings from beginning to end, the noisiest first."""
+    from ..labels import Journal
+    from ..scan import Judge, Settings, find
+
+    if max_noisy is not None and not 0 <= max_noisy <= 1:
+        raise UsageError(f"--max-noisy is {max_noisy}; allowed: 0 to 1, a share of the windows.")
+    if engine is Engine.ray and jobs != 1:
+        raise UsageError("--jobs is for this machine; a Ray cluster uses the cores that it has. Leave one out.")
+    settings = Settings(model, hop, threshold, channel)
+    found = find(paths)
+    files = [f for f in found if isinstance(f, Path)]
+    judge = Judge(settings)
+    journal = None
+    if out is not None or resume:
+        journal = Journal(_journal(out), keep=resume, absolute=out is None)
+    known = journal.known() if journal and resume else {}
+    reports = {f.path: f for f in found if not isinstance(f, Path)}
+    for file in files:
+        before = known.get(os.path.abspath(file))  # noqa: PTH100 - keeps links, as the journal does
+        if before is not None and judge.fits(before) and _unchanged(file, before):
+            reports[str(file)] = replace(before, path=str(file))
+    waiting = [f for f in files if str(f) not in reports]
+    sink = _Results(form, out, files)
+    for report in reports.values():
+        sink.add(report)
+    try:
+        for report in _scanned(waiting, settings, engine, jobs, address, quiet=not files):
+            reports[report.path] = report
+            if journal is not None:
+                journal.add(report)
+            sink.add(report)
+    except (KeyboardInterrupt, SystemExit):
+        if journal is not None:
+            journal.close()
+        made = len(reports) - (len(found) - len(files))
+        how = "go on with --resume" if journal else "with --resume it would go on from there"
+        print(f"noisewatch: stopped after {made} of {len(files)} recordings; {how}.", file=sys.stderr)
+        sink.finish(list(reports.values()))
+        raise
+    in_order = [reports[str(f) if isinstance(f, Path) else f.path] for f in found]
+    if journal is not None:
+        others = {} if out is not None else journal.known()  # what other scans will ask for
+        journal.finish([*others.values(), *in_order])
+    sink.finish(in_order)
+    _judge(in_order, max_noisy, strict)
+
+
+def _journal(out: Path | None) -> Path:
+    if out is not None:
+        return out / f"{RESULTS}.jsonl"
+    import platformdirs
+
+    return platformdirs.user_cache_path("noisewatch") / "scan.jsonl"
+
+
+def _unchanged(path: Path, report: FileReport) -> bool:
+    try:
+        now = path.stat()
+    except OSError:
+        return False
+    return (report.size, report.mtime_ns) == (now.st_size, now.st_mtime_ns)
+
+
+def _scanned(
+    files: Sequence[Path], settings: Settings, engine: Engine, jobs: int, address: str, *, quiet: bool
+) -> Iterator[FileReport]:
+    """Reports as they are made, under a progress bar on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from .. import workers
+
+    console = Console(stderr=True)
+    size = sum(f.stat().st_size for f in files if f.is_file())
+    columns = [TextColumn("scanning"), BarColumn(), TextColumn("{task.percentage:3.0f}%"), MofNCompleteColumn(),
+               TextColumn("files  {task.fields[audio]}"), TimeRemainingColumn()]  # fmt: skip
+    with Progress(*columns[:3], TextColumn("{task.fields[files]}"), *columns[4:], console=console, transient=True,
+                  disable=quiet or not console.is_terminal) as progress:  # fmt: skip
+        task = progress.add_task("", total=max(1, size), files=f"0/{len(files)}", audio="")
+
+        def advance(done: float) -> None:
+            progress.update(task, completed=done)
+
+        if engine is Engine.ray:
+            made = workers.ray_cluster(files, settings, advance, address)
+        elif jobs > 1 and len(files) > 1:
+            made = workers.processes(files, settings, advance, min(jobs, len(files)))
+        else:
+            made = workers.here(files, settings, advance)
+        seconds = 0.0
+        for number, report in enumerate(made, 1):
+            seconds += report.seconds
+            elapsed = progress.tasks[0].elapsed or 0.0
+            speed = f"  {seconds / elapsed:.0f} times real time" if elapsed > 1 else ""
+            progress.update(task, files=f"{number}/{len(files)}", audio=f"{seconds / 3600:.1f} h{speed}")
+            yield report
+
+
+class _Results:
+    """Writes what is asked for, where it is asked for."""
+
+    def __init__(self, form: Format, out: Path | None, files: Sequence[Path]) -> None:
+        self._form, self._out = form, out
+        self._base = Path(os.path.commonpath([f.absolute().parent for f in files])) if files else Path()
+
+    def add(self, report: FileReport) -> None:
+        """A report is there."""
+        if self._form is Format.jsonl and self._out is None:
+            print(report.json(), flush=True)
+        elif self._form in (Format.audacity, Format.rttm, Format.textgrid) and report.judged:
+            from ..labels import SUFFIXES, write_labels
+
+            path = Path(report.path)
+            if self._out is not None:
+                path = self._out / path.absolute().relative_to(self._base)
+            write_labels(self._form, report, path.with_name(path.name + SUFFIXES[self._form]))
+
+    def finish(self, reports: Sequence[FileReport]) -> None:
+        """All reports are there, or as many as there will be."""
+        if self._form is Format.csv:
+            from ..labels import write_csv
+            from ..sinks import atomic_write
+
+            if self._out is None:
+                if hasattr(sys.stdout, "reconfigure"):
+                    sys.stdout.reconfigure(errors="surrogateescape")  # a name need not be text
+                write_csv(reports, sys.stdout)
+            else:
+                with atomic_write(self._out / f"{RESULTS}.csv", newline="") as file:
+                    write_csv(reports, file)
+        elif self._form is not Format.jsonl:
+            _print_table(reports)
+        for report in reports:
+            if report.error is not None:
+                print(f"noisewatch: {printable(report.error)}", file=sys.stderr)
+            elif not report.judged or report.unknown == 1:
+                print(f"noisewatch: {printable(report.path)}: nothing of it could be judged.", file=sys.stderr)
+
+
+def _print_table(reports: Sequence[FileReport]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..history import duration
+    from ..meter import clock
+
+    table = Table("recording", box=None, header_style="bold")
+    for column in ("length", "noisy", "SNR", "noises", "worst at", "not judged"):
+        table.add_column(column, justify="right", no_wrap=True)
+    shown = [r for r in reports if r.judged]
+    for r in sorted(shown, key=lambda r: (-(r.noisy or 0), -(r.worst_noise or 0))):
+        table.add_row(
+            printable(r.path),
+            duration(r.seconds),
+            f"{r.noisy:.0%}",
+            "-" if r.snr_median_db is None else f"{r.snr_median_db:.0f} dB",
+            str(len(r.segments)),
+            "-" if r.worst_start is None or not r.segments else clock(r.worst_start),
+            f"{r.unknown:.0%}" if r.unknown else "",
+        )
+    if len(shown) > 1:
+        seconds = sum(r.seconds for r in shown)
+        noisy = sum((r.noisy or 0) * r.seconds * (1 - (r.unknown or 0)) for r in shown)
+        judged = sum(r.seconds * (1 - (r.unknown or 0)) for r in shown)
+        noises = sum(len(r.segments) for r in shown)
+        table.add_section()
+        table.add_row(f"{len(shown)} recordings", duration(seconds), f"{noisy / judged:.0%}", "", str(noises), "",
+                      f"{1 - judged / seconds:.0%}" if judged < seconds else "", style="bold")  # fmt: skip
+    if shown:
+        console = Console()
+        if not console.is_terminal:
+            console.width = 200
+        console.print(table, markup=False)
+
+
+def _judge(reports: Sequence[FileReport], max_noisy: float | None, strict: bool) -> None:
+    """The exit code: 3 when the answer is no, 6 when there is no answer."""
+    failed = [r for r in reports if r.error is not None or not r.judged]
+    if max_noisy is not None:
+        over = [r for r in reports if (r.noisy or 0) > max_noisy]
+        if over:
+            worst = max(over, key=lambda r: r.noisy or 0)
+            answer_no(
+                f"{len(over)} of {len(reports)} recordings {'is' if len(over) == 1 else 'are'} noisy for more than "
+                f"{max_noisy:.0%} of the time; most: {worst.path}, {worst.noisy:.0%}."
+            )
+    if failed and (strict or len(failed) == len(reports)):
+        raise InputError(f"{len(failed)} of {len(reports)} recordings could not be judged, or not to the end.")

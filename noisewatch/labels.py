@@ -1,0 +1,148 @@
+"""Noises as other programs read them: Audacity labels, RTTM, Praat TextGrids, CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import IO
+
+from .errors import OutputError
+from .scan import FileReport, Segment
+from .sinks import atomic_write
+
+SUFFIXES = {"audacity": ".txt", "rttm": ".rttm", "textgrid": ".TextGrid"}  # after the recording's own name
+
+
+def label(mean: float, snr_db: float | None) -> str:
+    """What a label says of a noise."""
+    return f"noise {mean:.0%}" + ("" if snr_db is None else f", SNR {snr_db:.0f} dB")
+
+
+def audacity(segments: Iterable[Segment]) -> str:
+    """A label track: start, end and text, with tabs between."""
+    return "".join(f"{s.start:.3f}\t{s.end:.3f}\t{label(s.mean, s.snr_db)}\n" for s in segments)
+
+
+def rttm(name: str, segments: Iterable[Segment]) -> str:
+    """NIST RTTM, a "speaker" called noise: what the tools for diarisation read. Names have no spaces there."""
+    file = re.sub(r"\s", "_", name) or "_"
+    return "".join(
+        f"SPEAKER {file} 1 {s.start:.3f} {s.end - s.start:.3f} <NA> <NA> noise {s.mean:.3f} <NA>\n"
+        for s in segments
+    )
+
+
+def textgrid(seconds: float, segments: Sequence[Segment]) -> str:
+    """A Praat TextGrid: one tier from 0 to the end, empty between the noises."""
+    intervals: list[tuple[float, float, str]] = []
+    at = 0.0
+    for s in segments:
+        start, end = max(at, s.start), min(s.end, seconds)
+        if end <= start:
+            continue
+        if start > at:
+            intervals.append((at, start, ""))
+        intervals.append((start, end, label(s.mean, s.snr_db)))
+        at = end
+    if at < seconds or not intervals:
+        intervals.append((at, seconds, ""))
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {seconds:.3f}",
+             "tiers? <exists>", "size = 1", "item []:", "    item [1]:", '        class = "IntervalTier"',
+             '        name = "noise"', "        xmin = 0", f"        xmax = {seconds:.3f}",
+             f"        intervals: size = {len(intervals)}"]  # fmt: skip
+    for number, (start, end, text) in enumerate(intervals, 1):
+        lines += [
+            f"        intervals [{number}]:",
+            f"            xmin = {start:.3f}",
+            f"            xmax = {end:.3f}",
+            f'            text = "{text}"',
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def write_labels(kind: str, report: FileReport, path: Path) -> None:
+    """The labels of a recording as a file. Raises OutputError."""
+    if kind == "audacity":
+        text = audacity(report.segments)
+    elif kind == "rttm":
+        text = rttm(Path(report.path).name, report.segments)
+    else:
+        text = textgrid(report.seconds, report.segments)
+    with atomic_write(path) as file:
+        file.write(text)
+
+
+def write_csv(reports: Iterable[FileReport], file: IO[str]) -> None:
+    """A row for each recording, names quoted where they need it."""
+    names = [f.name for f in fields(FileReport)]
+    names[names.index("warnings") : names.index("warnings")] = ["loudest_start", "loudest_dbfs"]
+    writer = csv.DictWriter(file, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(r.row() for r in reports)
+
+
+class Journal:
+    """The reports of a scan as JSON lines: each is there as soon as it is made, and found by the next scan.
+
+    Lines go into PATH.part, `finish` writes all of them to PATH. A line that was cut off is not read.
+    keep: what is there belongs to it; absolute: paths are written so that they hold from any folder.
+    """
+
+    def __init__(self, path: Path, *, keep: bool, absolute: bool) -> None:
+        self.path, self._part = path, path.with_name(f"{path.name}.part")
+        self._keep, self._absolute = keep, absolute
+        self._file: IO[str] | None = None
+
+    def known(self) -> dict[str, FileReport]:
+        """Reports of before that have no error, by absolute path."""
+        found = {}
+        for path in (self.path, self._part):
+            try:
+                lines = path.read_text(encoding="utf-8").splitlines()
+            except FileNotFoundError:
+                continue
+            except (OSError, UnicodeDecodeError) as error:
+                raise OutputError(f"cannot read {path}, to go on from it: {error}. Leave out --resume.") from error
+            for line in lines:
+                try:
+                    report = FileReport.from_json(line)
+                except (ValueError, TypeError, KeyError):
+                    continue
+                if report.error is None:
+                    found[os.path.abspath(report.path)] = report  # noqa: PTH100 - keeps links
+        return found
+
+    def add(self, report: FileReport) -> None:
+        """Append a line. Raises OutputError."""
+        try:
+            if self._file is None:
+                self._part.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._part.open("a" if self._keep else "w", encoding="utf-8")
+            self._file.write(self._line(report))
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {self._part}: {error.strerror}. Name another place with -o."
+            ) from error
+
+    def finish(self, reports: Iterable[FileReport]) -> None:
+        """The whole result, in order, under its name."""
+        self.close()
+        with atomic_write(self.path) as file:
+            file.writelines(map(self._line, reports))
+        self._part.unlink(missing_ok=True)
+
+    def _line(self, report: FileReport) -> str:
+        if self._absolute:
+            report = replace(report, path=os.path.abspath(report.path))  # noqa: PTH100
+        return report.json() + "\n"
+
+    def close(self) -> None:
+        """What was made stays in PATH.part."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

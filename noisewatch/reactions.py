@@ -1,0 +1,339 @@
+"""What a noise sets off beside the meter: log, table, labels, a command, a clip. None of them can hold it up."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+import os
+import queue
+import shlex
+import string
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UsageError
+from .events import Event, rounded
+from .labels import label
+
+QUEUE = 256  # events and blocks of audio that may wait for a sink
+COMMAND_S = 10.0  # that a command may take
+CLOSE_S = 3.0  # that a sink may take to finish when the session ends
+LOOK_BACK_S = 6.0  # audio kept for a clip: a noise is called over some 4 s after it ended
+TAIL_S = 0.5  # of a clip, after the noise
+
+Samples = NDArray[np.float32]
+
+
+class Sink(Protocol):
+    """Where events go. Runs on a thread of its own, may block and may fail."""
+
+    name: str
+
+    def event(self, event: Event) -> None:
+        """Take an event. Raises OSError, ValueError or subprocess.SubprocessError."""
+
+    def close(self) -> None:
+        """The session is over. Raises like `event`."""
+
+
+class Outlet:
+    """A sink behind a bounded queue: slow, dead or broken, it loses its own events and nothing else."""
+
+    def __init__(self, sink: Sink, say: Callable[[str], None], patience_s: float) -> None:
+        self.sink, self._say, self._patience_s = sink, say, patience_s
+        self.lost = 0  # events that the sink did not take
+        self._told = False
+        self._queue: queue.Queue[Any] = queue.Queue(QUEUE)
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def put(self, item: Any) -> None:
+        """Hand on an event, or samples to a sink that takes them; blocks for patience_s at most."""
+        try:
+            self._queue.put(item, block=self._patience_s > 0, timeout=self._patience_s)
+        except queue.Full:
+            self._failed(isinstance(item, Event), "it is too slow")
+
+    def close(self) -> None:
+        """Let it finish what it has, for a moment."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=CLOSE_S)
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            waiting = sum(isinstance(item, Event) for item in list(self._queue.queue)) + 1
+            self.lost += waiting - 1
+            self._failed(True, "it does not end")
+
+    def _work(self) -> None:
+        while True:
+            item = self._queue.get()
+            try:
+                if item is None:
+                    self.sink.close()
+                    return
+                if isinstance(item, Event):
+                    self.sink.event(item)
+                else:
+                    self.sink.audio(item)  # type: ignore[attr-defined]
+            except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
+                self._failed(isinstance(item, Event), _reason(error))
+                if item is None:
+                    return
+
+    def _failed(self, event: bool, why: str) -> None:
+        self.lost += event
+        if not self._told:
+            self._told = True
+            self._say(f"{self.sink.name} failed ({why}). It goes on without; failures are counted.")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+class Log:
+    """Every event as a JSON line, appended; each is on its way to the disk before the next."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"the log {path}"
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def event(self, event: Event) -> None:
+        if self._file is None:
+            self._file = _appended(self._path)
+        stamped = json.loads(event.json()) | {"utc": _utc()}
+        self._file.write(json.dumps(stamped) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class Table:
+    """Every noise that ended as a row of csv, appended; a new file gets a header."""
+
+    FIELDS = (
+        "utc",
+        "device",
+        "model",
+        "id",
+        "onset",
+        "end",
+        "duration",
+        "peak",
+        "mean",
+        "snr_db",
+        "level_dbfs",
+        "drops",
+    )
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"the table {path}"
+        self._path = path
+
+    def event(self, event: Event) -> None:
+        if event.event != "noise_end":
+            return
+        with _appended(self._path) as file:
+            writer = csv.DictWriter(file, self.FIELDS, extrasaction="ignore", lineterminator="\n")
+            if not file.tell():
+                writer.writeheader()
+            writer.writerow(json.loads(event.json()) | {"utc": _utc()})
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Labels:
+    """Every noise that ended as a line of an Audacity label track; seconds since the session began."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"the labels {path}"
+        self._path = path
+
+    def event(self, event: Event) -> None:
+        if event.event == "noise_end":
+            with _appended(self._path) as file:
+                file.write(f"{event.onset:.3f}\t{event.end:.3f}\t{label(event.mean or 0.0, event.snr_db)}\n")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Command:
+    """A program for every event, one at a time, without a shell; its arguments are filled from the event."""
+
+    FIELDS = ("noise", *(f.name for f in fields(Event)))
+
+    def __init__(self, template: str) -> None:
+        """Raises UsageError for what is no command, or asks for fields that events do not have."""
+        self.name = f"--exec {template!r}"
+        try:
+            self._words = shlex.split(template)
+        except ValueError as error:
+            raise UsageError(
+                f"--exec cannot be split into words ({error}): {template!r}. Close its quotes."
+            ) from error
+        if not self._words:
+            raise UsageError("--exec is empty; name a program and its arguments.")
+        for word in self._words:
+            try:
+                asked = [name for _, name, _, _ in string.Formatter().parse(word) if name is not None]
+                unknown = [n for n in asked if n not in self.FIELDS]
+                if not unknown:
+                    self._filled(
+                        word, Event("noise_end", 0.0, 0.0, 1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, "", "", 0)
+                    )
+            except ValueError as error:
+                raise UsageError(f"--exec has a field that cannot be filled ({error}): {word!r}.") from error
+            if unknown:
+                raise UsageError(f"--exec asks for {{{unknown[0]}}}; there are: {', '.join(self.FIELDS)}.")
+
+    @staticmethod
+    def _filled(word: str, event: Event) -> str:
+        values = rounded(vars(event) | {"noise": event.peak})
+        return word.format(**{k: _Unknown() if v is None else v for k, v in values.items()})
+
+    def event(self, event: Event) -> None:
+        words = [self._filled(word, event) for word in self._words]
+        # Its own session, so that Ctrl-C and a time limit end all that it started.
+        with subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as running:
+            try:
+                code = running.wait(COMMAND_S)
+            except subprocess.TimeoutExpired:
+                _kill(running)
+                raise ValueError(f"it was still running after {COMMAND_S:.0f} s and was stopped") from None
+        if code:
+            raise ValueError(f"it ended with {code}")
+
+    def close(self) -> None:
+        """Nothing is left running."""
+
+
+class _Unknown:
+    """Stands in an argument for a number that an event does not have."""
+
+    def __format__(self, spec: str) -> str:
+        return "-"
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    import signal
+
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
+class Clips:
+    """Each noise as a FLAC of its own, from `pre_roll` seconds before it to half a second after."""
+
+    def __init__(self, folder: Path, pre_roll: float) -> None:
+        """pre_roll: s; raises UsageError out of range. sample_rate has to be set before there is audio."""
+        if not 0 <= pre_roll <= 60:
+            raise UsageError(f"--pre-roll is {pre_roll} s; allowed: 0 to 60.")
+        self.name = f"the clips in {folder}"
+        self.sample_rate = 0
+        self._folder, self._pre_roll = folder, pre_roll
+        self._blocks: deque[tuple[int, Samples]] = deque()  # first sample of each, and its samples
+        self._heard = 0  # samples of the session
+        self._file: Any = None
+        self._written = 0  # samples of the session up to here are in the file, or never will be
+        self._path = folder
+
+    def audio(self, block: Samples) -> None:
+        self._blocks.append((self._heard, block))
+        self._heard += len(block)
+        kept = self._heard - round(LOOK_BACK_S * self.sample_rate)
+        if self._file is not None:
+            self._write(kept)
+        kept -= round(self._pre_roll * self.sample_rate)
+        while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) < kept:
+            self._blocks.popleft()
+
+    def event(self, event: Event) -> None:
+        import soundfile
+
+        if event.event == "noise_start" and self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._path = self._folder / f"{datetime.now():%Y-%m-%d_%H%M%S}_noise{event.id}.flac"
+            self._written = max(0, round((event.onset - self._pre_roll) * self.sample_rate))
+            part = self._path.with_name(f".{self._path.name}.part")
+            try:
+                self._file = soundfile.SoundFile(part, "w", self.sample_rate, 1, "PCM_16", format="FLAC")
+            except soundfile.SoundFileError as error:
+                raise OSError(None, f"cannot write {part}: {error}") from error
+        elif event.event == "noise_end" and self._file is not None:
+            self._write(math.ceil(((event.end or event.time) + TAIL_S) * self.sample_rate))
+            self.close()
+
+    def _write(self, until: int) -> None:
+        for start, block in self._blocks:
+            a, b = max(self._written - start, 0), min(until - start, len(block))
+            if a < b:
+                self._file.write(block[a:b].clip(-1, 1))
+                self._written = start + b
+
+    def close(self) -> None:
+        if self._file is not None:
+            part = Path(self._file.name)
+            self._file.close()
+            self._file = None
+            part.replace(self._path)
+
+
+class Reactions:
+    """The outlets of a session."""
+
+    def __init__(self, sinks: Sequence[Sink], say: Callable[[str], None], *, live: bool) -> None:
+        """say: is told of each sink that fails, once. A recording waits for slow sinks, a live input never does."""
+        self._outlets = [Outlet(sink, say, 0.0 if live else 2 * COMMAND_S) for sink in sinks]
+
+    def event(self, event: Event) -> None:
+        """To every sink."""
+        for outlet in self._outlets:
+            outlet.put(event)
+
+    def audio(self, block: Samples) -> None:
+        """Mono samples at the source's rate, to those who keep them."""
+        for outlet in self._outlets:
+            if isinstance(outlet.sink, Clips):
+                outlet.put(block)
+
+    def close(self) -> list[str]:
+        """End all of them; returns a sentence for each that lost events."""
+        for outlet in self._outlets:
+            outlet.close()
+        return [f"{o.sink.name}: {o.lost} event{'' if o.lost == 1 else 's'} lost" for o in self._outlets if o.lost]
+
+
+def _appended(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("a", encoding="utf-8", newline="", errors="surrogateescape")
+
+
+def _utc() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"

@@ -1,0 +1,171 @@
+"""One function for each file, on more than one core or machine."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from .errors import NoisewatchError, UsageError
+from .scan import FileReport, Judge, Settings
+
+POLL_S = 0.1  # between two looks at the progress
+Progress = Callable[[float], None]  # told the bytes that are done
+
+_judge: Judge
+_done: Any  # multiprocessing.Value: bytes
+_stop: Any  # multiprocessing.Event
+
+
+class _Stopped(Exception):
+    """The scan ends; nobody wants this report."""
+
+
+def here(paths: Sequence[Path], settings: Settings, progress: Progress) -> Iterator[FileReport]:
+    """Reports in order, made by this process."""
+    judge, total = Judge(settings), 0.0
+    for path in paths:
+        size = _size(path)
+        yield judge(path, lambda share, before=total, size=size: progress(before + size * min(share, 1.0)))  # type: ignore[misc]
+        total += size
+        progress(total)
+
+
+def processes(paths: Sequence[Path], settings: Settings, progress: Progress, jobs: int) -> Iterator[FileReport]:
+    """Reports as they are finished, made by `jobs` processes. One that dies takes only its own file along."""
+    Judge(settings)  # what is wrong with the settings is said once, and here
+    context = multiprocessing.get_context("spawn")  # a fork would copy threads that hold locks
+    done, stop = context.Value("d", 0.0), context.Event()
+    waiting, alone = deque(paths), deque[Path]()
+
+    def pool(size: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(size, context, _begin, (settings, done, stop))
+
+    executor, running = pool(jobs), dict[Future[FileReport], Path]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs and not alone:
+                path = waiting.popleft()
+                running[executor.submit(_in_worker, path)] = path
+            for future in wait(running, POLL_S, FIRST_COMPLETED).done:
+                path = running.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    alone.append(path)  # this one or a neighbour: to be seen
+            progress(done.value)
+            if alone and not running:
+                executor.shutdown()
+                for path in alone:
+                    with pool(1) as single:
+                        try:
+                            yield single.submit(_in_worker, path).result()
+                        except BrokenProcessPool:
+                            yield _died(path)
+                alone.clear()
+                executor = pool(jobs)
+    finally:
+        stop.set()
+        executor.shutdown(cancel_futures=True)
+
+
+def ray_cluster(
+    paths: Sequence[Path], settings: Settings, progress: Progress, address: str
+) -> Iterator[FileReport]:
+    """Reports as they are finished, made by tasks on a running Ray cluster that sees the same files."""
+    Judge(settings)
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise UsageError("--engine ray needs Ray. Install it: pip install 'noisewatch[ray]'") from error
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            f"no Ray cluster answers at {address!r} ({reason}). Start one with `ray start --head`, or name it "
+            "with --address."
+        ) from error
+    try:
+        task = ray.remote(num_cpus=1, max_retries=1)(judged)
+        waiting, running, done = deque(paths), dict[Any, Path](), 0
+        most = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+        while waiting or running:
+            while waiting and len(running) < most:
+                path = waiting.popleft()
+                running[task.remote(str(path.absolute()), str(path), settings)] = path
+            finished, _ = ray.wait(list(running), timeout=1.0)
+            for reference in finished:
+                path = running.pop(reference)
+                try:
+                    report = ray.get(reference)
+                except ray.exceptions.RayTaskError as error:
+                    cause = error.cause
+                    if isinstance(cause, NoisewatchError):
+                        raise cause from None
+                    report = FileReport(str(path), error=f"the cluster failed on {path}: {cause!r}.")
+                except ray.exceptions.RayError:
+                    report = _died(path)
+                done += _size(path)
+                progress(done)
+                yield report
+    finally:
+        ray.shutdown()
+
+
+def judged(absolute: str, name: str, settings: Settings) -> FileReport:
+    """The report of a file, on any machine: what a task of a cluster runs."""
+    from dataclasses import replace
+
+    return replace(_loaded(settings)(Path(absolute)), path=name)
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(settings: Settings) -> Judge:
+    return Judge(settings)
+
+
+def _begin(settings: Settings, done: Any, stop: Any) -> None:
+    global _judge, _done, _stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # reaches the whole group; the parent decides
+    _judge, _done, _stop = Judge(settings), done, stop
+
+
+def _in_worker(path: Path) -> FileReport:
+    size, told = _size(path), 0.0
+
+    def heard(share: float) -> None:
+        nonlocal told
+        if _stop.is_set():
+            raise _Stopped
+        now = min(share, 1.0) * size
+        if now - told >= size / 100:
+            _advance(now - told)
+            told = now
+
+    report = _judge(path, heard)
+    _advance(size - told)
+    return report
+
+
+def _advance(size: float) -> None:
+    with _done.get_lock():
+        _done.value += size
+
+
+def _died(path: Path) -> FileReport:
+    return FileReport(str(path), error=f"the process that read {path} died: out of memory, or a damaged file.")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
