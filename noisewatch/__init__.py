@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .events import Event, Reading
+    from .recordings import FileReport, Segment, scan
 
 __version__ = "0.1.0"
 
@@ -31,6 +32,7 @@ __all__ = [
     "DetectorConfig",
     "DeviceError",
     "Event",
+    "FileReport",
     "InputError",
     "ModelError",
     "NoiseDetector",
@@ -38,12 +40,14 @@ __all__ = [
     "OutputError",
     "ParityError",
     "Reading",
+    "Segment",
     "Stream",
     "UsageError",
     "__version__",
+    "scan",
 ]
 
-_ROOMS = ("errors", "events", "detector", "engine")
+_ROOMS = ("errors", "events", "detector", "engine", "recordings")
 
 if not TYPE_CHECKING:
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import OutputError
-from .scan import FileReport, Segment
+from .recordings import FileReport, Segment
 from .sinks import atomic_write
 
 SUFFIXES = {"audacity": ".txt", "rttm": ".rttm", "textgrid": ".TextGrid"}  # after the recording's own name

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import re
-import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DeviceError, UsageError
+from .quiet import quiet_stderr
 
 LATENCY_S = 0.1  # asked of PortAudio; with blocks of 50 ms it runs steadily even over PulseAudio
 BLOCK_S = 0.05
@@ -99,7 +98,7 @@ class Microphone:
         self._queue: queue.Queue[tuple[float, Samples]] = queue.Queue(round(QUEUE_S / BLOCK_S))
         sd = _portaudio()
         try:
-            with _quiet_stderr():
+            with quiet_stderr():
                 self._stream = sd.InputStream(
                     device=self.device.index,
                     channels=channel,
@@ -142,7 +141,7 @@ class Microphone:
                         blocks.append(self._queue.get_nowait()[1])
                 yield np.concatenate(blocks)
         finally:
-            with _quiet_stderr():
+            with quiet_stderr():
                 self._stream.abort()
                 self._stream.close()
 
@@ -161,7 +160,7 @@ def _listed(devices: list[Device]) -> str:
 
 def _portaudio() -> ModuleType:
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             import sounddevice
     except OSError as error:
         raise DeviceError(
@@ -175,22 +174,3 @@ def _portaudio() -> ModuleType:
 def _portaudio_reason(error: Exception) -> str:
     text = str(error.args[0]) if error.args else str(error)
     return text.rpartition(":")[2].strip(" .") or text
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """ALSA and JACK write their own search for devices to file descriptor 2, past any logging."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # stderr is closed
-        yield
-        return
-    sys.stderr.flush()
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)

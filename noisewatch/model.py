@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -88,8 +89,12 @@ class Model:
     def __init__(self, source: str | Path = DEFAULT) -> None:
         """Load an ONNX file, or a shipped model by its name. Raises ModelError when it does not fit."""
         path = find_model(source)
+        # Its packages report to their maker unless told otherwise before they load, and keep an identifier.
+        for name in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):
+            os.environ.setdefault(name, "1")
         import onnxruntime as ort  # late: 0.1 s that --help and the first frame of the meter do not need
 
+        ort.disable_telemetry_events()  # on Windows
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .engine import Source
 from .errors import InputError, UsageError
+from .quiet import quiet_stderr
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -67,8 +68,9 @@ def open_sound_file(path: Path) -> SoundFile:
         raise InputError(f"{str(path)!r} is a folder; name one recording in it.")
     try:
         size = path.stat().st_size
-        # On Unix a name is bytes, and need not be text.
-        return soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
+        with quiet_stderr():
+            # On Unix a name is bytes, and need not be text.
+            return soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
     except FileNotFoundError as error:
         raise InputError(f"no file at {path}. `noisewatch listen demo` needs none.") from error
     except (soundfile.SoundFileError, OSError) as error:

@@ -6,6 +6,7 @@ import functools
 import logging
 import multiprocessing
 import signal
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import NoisewatchError, UsageError
-from .scan import FileReport, Judge, Settings
+from .recordings import FileReport, Judge, Settings
 
+CONNECT_S = 5.0  # that a Ray cluster may take to answer
 POLL_S = 0.1  # between two looks at the progress
 Progress = Callable[[float], None]  # told the bytes that are done
 
@@ -86,8 +88,11 @@ def ray_cluster(
     except ModuleNotFoundError as error:
         raise UsageError("--engine ray needs Ray. Install it: pip install 'noisewatch[ray]'") from error
     try:
+        host, _, port = address.rpartition(":")
+        if port.isdigit() and "/" not in host:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UsageError(
             f"no Ray cluster answers at {address!r} ({reason}). Start one with `ray start --head`, or name it "

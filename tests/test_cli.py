@@ -294,3 +294,11 @@ def test_without_the_training_extra_it_says_which_line_brings_it(run, tmp_path: 
     assert done.returncode == 2
     assert "pip install 'noisewatch[train]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_stored(run, tmp_path: Path):
+    """Not by us, and not by the libraries either."""
+    home = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+    assert run("listen", "demo", "--fast", env=home, cwd=tmp_path).returncode == 0
+    assert run("scan", DEMO, env=home, cwd=tmp_path).returncode == 0
+    assert list(tmp_path.rglob("*")) == []

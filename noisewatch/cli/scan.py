@@ -17,7 +17,7 @@ from ..model import DEFAULT
 from .base import answer_no, app
 
 if TYPE_CHECKING:
-    from ..scan import FileReport, Settings
+    from ..recordings import FileReport, Settings
 
 RESULTS = "noisewatch"  # name of the result files in a folder
 
@@ -68,7 +68,7 @@ def scan(
 ) -> None:
     """Judge recordings from beginning to end, the noisiest first."""
     from ..labels import Journal
-    from ..scan import Judge, Settings, find
+    from ..recordings import Judge, Settings, find
 
     if max_noisy is not None and not 0 <= max_noisy <= 1:
         raise UsageError(f"--max-noisy is {max_noisy}; allowed: 0 to 1, a share of the windows.")

@@ -1,0 +1,293 @@
+"""Folders of recordings, as people have them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from conftest import DEMO, lines
+
+import noisewatch
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings with names and contents that a scan has to live with."""
+    root = tmp_path_factory.mktemp("takes")
+    samples, rate = sf.read(DEMO, dtype="float32")
+    (root / "sub").mkdir()
+    sf.write(root / 'a "quoted", comma.wav', samples, rate)
+    sf.write(root / "two\nlines.flac", samples[: 6 * rate], rate)
+    sf.write(root / "sub" / "stereo.ogg", np.stack([samples, samples], 1)[: 8 * rate], rate)
+    sf.write(root / "silent.wav", np.zeros(5 * rate), rate)
+    (root / "empty.wav").touch()
+    (root / "text.mp3").write_text("no music " * 50)
+    (root / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
+    (root / "notes.txt").write_text("not asked for")
+    (root / "cut.wav").write_bytes((root / 'a "quoted", comma.wav').read_bytes()[:300_000])
+    if os.name == "posix":
+        sf.write(os.fsencode(root / "caf") + b"\xe9.wav", samples[: 5 * rate], rate)
+        (root / "sub" / "loop").symlink_to("..")
+        (root / "gone.wav").symlink_to("nowhere")
+        os.mkfifo(root / "pipe.wav")
+    return root
+
+
+def reports(text: str) -> dict[str, dict]:
+    return {Path(r["path"]).name: r for r in lines(text, "file")}
+
+
+def test_a_folder_with_everything_in_it(run, folder: Path):
+    done = run("scan", folder, "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    found = reports(done.stdout)
+    whole = found['a "quoted", comma.wav']
+    assert whole["seconds"] == pytest.approx(27.245)
+    assert 0.4 < whole["noisy"] < 0.7
+    assert whole["unknown"] == 0
+    assert whole["snr_min_db"] < whole["snr_median_db"] < 42
+    assert whole["worst_noise"] > 0.99
+    (noise,) = whole["segments"]
+    assert noise["end"] == pytest.approx(21.0, abs=0.6)  # where the demo's noise ends
+    assert 6.8 < noise["start"] < 12  # it rises from nothing at 6.8 s
+    assert found["two\nlines.flac"]["noisy"] == 0
+    assert found["stereo.ogg"]["segments"] == []
+    assert found["silent.wav"]["noisy"] is None
+    assert found["silent.wav"]["unknown"] == 1
+    for name, why in {"empty.wav": "0 bytes", "text.mp3": "no audio", "film.mp4": "ffmpeg", "cut.wav": "early",
+                      "gone.wav": "No such file", "pipe.wav": "no file"}.items():  # fmt: skip
+        assert why in found[name]["error"], name
+        assert name in done.stderr
+    assert found["cut.wav"]["noisy"] == 0  # what was there was judged
+    assert "notes.txt" not in found
+    assert "\\udce9" in done.stdout
+
+
+def test_a_scan_gives_the_readings_of_listen(run, folder: Path):
+    readings = lines(run("listen", DEMO, "--fast", "--json", "--hop", "0.5").stdout)
+    (report,) = noisewatch.scan(DEMO)
+    assert report.noisy == sum(r["state"] == "noisy" for r in readings) / len(readings)
+    assert report.worst_noise == pytest.approx(max(r["noise"] for r in readings), abs=1e-4)
+    assert report.snr_min_db == pytest.approx(min(r["snr_db"] for r in readings if r["snr_db"]), abs=0.06)
+
+
+def test_the_table_shows_the_worst_first_and_the_sum(run, folder: Path):
+    done = run("scan", folder)
+    rows = done.stdout.splitlines()
+    assert 'a "quoted", comma.wav' in rows[1]
+    assert "5 recordings" in rows[-1]
+    assert "two?lines.flac" in done.stdout
+    assert "\n" not in rows[1]
+
+
+def test_csv_quotes_names(run, folder: Path):
+    done = run("scan", folder, "--format", "csv", text=False)
+    text = done.stdout.decode(errors="surrogateescape")
+    found = {Path(r["path"]).name: r for r in csv.DictReader(io.StringIO(text))}
+    assert found['a "quoted", comma.wav']["segments"] == "1"
+    assert found["two\nlines.flac"]["noisy"] == "0.0"
+    if os.name == "posix":
+        assert "caf\udce9.wav" in found
+
+
+def test_labels_for_other_programs(run, folder: Path, tmp_path: Path):
+    for form in ("audacity", "rttm", "textgrid"):
+        assert run("scan", folder, "--format", form, "-o", tmp_path).returncode == 0
+    name = 'a "quoted", comma.wav'
+    start, end, text = (tmp_path / f"{name}.txt").read_text().rstrip("\n").split("\t")
+    assert float(start) < float(end)
+    assert text.startswith("noise 9")
+    fields = (tmp_path / f"{name}.rttm").read_text().split()
+    assert len(fields) == 10
+    assert fields[:3] == ["SPEAKER", 'a_"quoted",_comma.wav', "1"]
+    assert float(fields[3]) == float(start)
+    assert float(fields[4]) == pytest.approx(float(end) - float(start))
+    grid = (tmp_path / f"{name}.TextGrid").read_text()
+    assert "intervals: size = 3" in grid
+    assert f"xmin = {float(start):.3f}" in grid
+    assert "xmax = 27.245" in grid
+    assert (tmp_path / "sub" / "stereo.ogg.txt").read_text() == ""  # the folders of the recordings, below -o
+    assert "intervals: size = 1" in (tmp_path / "sub" / "stereo.ogg.TextGrid").read_text()
+
+
+def test_labels_beside_the_recordings(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32")
+    sf.write(tmp_path / "take.flac", samples, rate)
+    run("scan", tmp_path / "take.flac", "--format", "audacity")
+    assert "noise" in (tmp_path / "take.flac.txt").read_text()
+
+
+def test_a_gate_with_exit_codes(run, folder: Path):
+    assert run("scan", DEMO, "--max-noisy", "0.6").returncode == 0
+    done = run("scan", folder, "--max-noisy", "0.2")
+    assert done.returncode == 3
+    assert "1 of " in done.stderr
+    assert run("scan", folder, "--strict").returncode == 6
+    assert run("scan", folder / "silent.wav").returncode == 6
+    done = run("scan", "nothing*.wav", folder / "nowhere.wav", folder.parent / "no folder")
+    assert done.returncode == 6
+    assert "nothing is called 'nothing*.wav'" in done.stderr
+    assert run("scan", DEMO, "--max-noisy", "20").returncode == 2
+    assert run("scan", DEMO, "--hop", "0.123").returncode == 2
+
+
+def test_an_empty_folder_is_said(run, tmp_path: Path):
+    done = run("scan", tmp_path)
+    assert done.returncode == 6
+    assert "no recordings in the folder" in done.stderr
+
+
+def test_patterns_and_names_that_look_like_them(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("a/b/x.wav", "a/y.wav", "take [1].wav"):
+        sf.write(tmp_path / name, samples, rate)
+    done = run("scan", "**/*.wav", "take [1].wav", "a", "--format", "jsonl", cwd=tmp_path)
+    assert sorted(r["path"] for r in lines(done.stdout, "file")) == ["a/b/x.wav", "a/y.wav", "take [1].wav"]
+
+
+def test_two_processes_say_the_same(run, folder: Path):
+    one = reports(run("scan", folder, "--format", "jsonl").stdout)
+    two = reports(run("scan", folder, "--format", "jsonl", "--jobs", "2").stdout)
+    assert one == two
+
+
+def test_what_is_done_is_not_done_again(run, folder: Path, tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32")
+    for n in range(3):
+        sf.write(tmp_path / f"{n}.wav", samples[: 5 * rate], rate)
+    out = tmp_path / "out"
+    assert run("scan", tmp_path, "-o", out, "--resume").returncode == 0
+    result = out / "noisewatch.jsonl"
+    assert not list(out.glob("*.part"))
+    # One report is marked, another recording changes, a line is torn.
+    kept = lines(result.read_text(), "file")
+    kept[0]["noisy"] = 0.25
+    text = "".join(json.dumps(r) + "\n" for r in kept[:2]) + json.dumps(kept[2])[:40]
+    result.write_text(text)
+    sf.write(tmp_path / "1.wav", samples, rate)
+    again = run("scan", tmp_path, "-o", out, "--resume", "--format", "jsonl")
+    assert again.returncode == 0
+    found = reports(result.read_text())
+    assert found["0.wav"]["noisy"] == 0.25
+    assert found["1.wav"]["seconds"] > 27
+    assert found["2.wav"]["noisy"] == 0
+    # Other settings are another scan.
+    run("scan", tmp_path, "-o", out, "--resume", "--hop", "1")
+    assert reports(result.read_text())["0.wav"]["noisy"] == 0
+
+
+def test_resume_without_a_folder_remembers_in_the_cache(run, tmp_path: Path):
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    run("scan", DEMO, env=env)
+    assert not (tmp_path / "cache").exists()  # nothing is stored unless asked
+    first = run("scan", DEMO, "--resume", "--format", "jsonl", env=env)
+    kept = tmp_path / "cache" / "noisewatch" / "scan.jsonl"
+    kept.write_text(kept.read_text().replace('"threshold": ', '"threshold":'))
+    second = run("scan", DEMO, "--resume", "--format", "jsonl", env=env)
+    assert first.stdout == second.stdout
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_keeps_what_is_done(folder: Path, tmp_path: Path, jobs: int):
+    samples, rate = sf.read(DEMO, dtype="float32")
+    sf.write(tmp_path / "0.wav", samples, rate)
+    for n in (1, 2):
+        sf.write(tmp_path / f"{n}.wav", np.tile(samples, 60), rate)  # half an hour
+    command = [sys.executable, "-m", "noisewatch", "scan", tmp_path, "-o", tmp_path / "out", "--hop", "0.1"]
+    part = tmp_path / "out" / "noisewatch.jsonl.part"
+    with subprocess.Popen([*command, "--jobs", str(jobs)], stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 40
+        while not part.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "stopped after 1 of 3 recordings; go on with --resume" in err
+    assert "Traceback" not in err
+    assert list(reports(part.read_text())) == ["0.wav"]
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path):
+    from noisewatch.recordings import Judge, Settings
+
+    path = tmp_path / "growing.wav"
+    samples, rate = sf.read(DEMO, dtype="float32")
+    sf.write(path, samples, rate)
+    report = Judge(Settings())(path, lambda share: os.utime(path, (1, 1)))
+    assert report.error is not None
+    assert "changed while it was read" in report.error
+
+
+def test_a_process_that_dies_takes_only_its_own_file_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The kernel kills whoever takes too much memory; here a file does it on purpose."""
+    from noisewatch import workers
+    from noisewatch.recordings import Settings
+
+    samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
+    paths = [tmp_path / f"{n}.wav" for n in range(4)]
+    for path in paths:
+        sf.write(path, samples, rate)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, soundfile\n"
+        "opened = soundfile.SoundFile.__init__\n"
+        "def init(self, file, *args, **more):\n"
+        "    if os.fsencode(file).endswith(b'1.wav'): os._exit(9)\n"
+        "    opened(self, file, *args, **more)\n"
+        "soundfile.SoundFile.__init__ = init\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = {Path(r.path).name: r for r in workers.processes(paths, Settings(), lambda done: None, 2)}
+    assert len(found) == 4
+    assert found["1.wav"].error is not None
+    assert "died" in found["1.wav"].error
+    assert all(found[f"{n}.wav"].error is None for n in (0, 2, 3))
+
+
+def test_a_full_disk_is_a_sentence(run):
+    done = run("scan", DEMO, "-o", "/proc/nowhere")
+    assert done.returncode == 7
+    assert "cannot write" in done.stderr
+
+
+def test_a_report_is_a_row():
+    (report,) = noisewatch.scan([DEMO], hop=1.0)
+    row = report.row()
+    assert row["segments"] == 1
+    assert row["loudest_start"] == report.segments[0].start
+    assert all(not isinstance(value, list | dict | tuple) for value in row.values())
+    assert noisewatch.FileReport.from_json(report.json()).path == report.path
+    (broken,) = noisewatch.scan("/nowhere/x.wav")
+    assert not broken.judged
+    assert broken.error is not None
+
+
+def test_a_ray_cluster_says_the_same(run, folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    pytest.importorskip("ray", reason="the ray extra is not installed")
+    ray = [sys.executable, "-m", "ray.scripts.scripts"]
+    port = 6391
+    start = ["start", "--head", "--num-cpus", "2", "--port", str(port), "--include-dashboard=false"]
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONWARNINGS": "ignore"}
+    env = {**os.environ, **quiet}
+    subprocess.run([*ray, *start], env=env, check=True, capture_output=True, timeout=120)
+    try:
+        here = reports(run("scan", folder, "--format", "jsonl", cwd=folder).stdout)
+        there = run("scan", folder, "--format", "jsonl", "--engine", "ray", "--address", f"127.0.0.1:{port}",
+                    env=quiet, timeout=180)  # fmt: skip
+        assert there.returncode == 0, there.stderr
+        assert reports(there.stdout) == here
+    finally:
+        subprocess.run([*ray, "stop", "--force"], env=env, check=False, capture_output=True, timeout=60)
+    gone = run("scan", DEMO, "--engine", "ray", "--address", f"127.0.0.1:{port}", env=quiet)
+    assert gone.returncode == 2
+    assert "no Ray cluster answers" in gone.stderr
