@@ -24,17 +24,38 @@ def options(command: Any) -> dict[str, Any]:
 
 
 def defaults(ctx: typer.Context) -> dict[str, Any]:
-    """What the file sets, by command and parameter; raises UsageError for values that cannot be."""
+    """What the file sets, by command and parameter; raises UsageError for values that cannot be, there or in
+    the environment."""
     command = _listen(ctx)
     known = options(command)
     found = {}
     for key, value in settings.read(known).items():
-        try:
-            found[known[key].name] = known[key].type_cast_value(typer.Context(command), value)
-        except typer.BadParameter as error:
-            raise UsageError(f"{settings.place()} sets {key} to {value!r}: {error.message}") from error
+        _possible(command, key, value, f"{settings.place()} sets {key} to {value!r}")
+        found[known[key].name] = value if known[key].is_flag else str(value)
+    for key, option in known.items():
+        if not option.is_flag and (text := os.environ.get(variable(key))):
+            _possible(command, key, text, f"{variable(key)} is {text!r}")
     shared = {name: value for name, value in found.items() if name in SHARED}
     return {"listen": found, "check": shared, "calibrate": shared}
+
+
+def variable(option: str) -> str:
+    """The environment variable of an option."""
+    return PREFIX + option.upper().replace("-", "_")
+
+
+def _possible(command: Any, option: str, value: object, said: str) -> None:
+    """Whether the command line would take the value; raises UsageError that begins as `said`."""
+    if options(command)[option].is_flag:
+        if not isinstance(value, bool):
+            raise UsageError(f"{said}; allowed: true or false.")
+        return
+    if isinstance(value, bool | list | dict):
+        raise UsageError(f"{said}; allowed: a number or a text, as on the command line.")
+    try:
+        command.make_context("listen", [f"--{option}={value}"])
+    except typer.BadParameter as error:
+        raise UsageError(f"{said}: {error.message}.") from error
 
 
 def _listen(ctx: typer.Context) -> Any:
@@ -55,7 +76,7 @@ def config(
                 "option": name,
                 "value": session.params[param.name],
                 "from": _FROM[session.get_parameter_source(param.name).name],
-                "variable": PREFIX + name.upper().replace("-", "_"),
+                "variable": variable(name),
             }
             for name, param in known.items()
         ]

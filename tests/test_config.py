@@ -1,0 +1,72 @@
+"""Where an option of `listen` comes from: command line, environment, file, default."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import lines
+
+
+def shown(text: str) -> dict[str, tuple[object, str]]:
+    return {r["option"]: (r["value"], r["from"]) for r in map(json.loads, text.splitlines())}
+
+
+def test_the_order(run, tmp_path: Path):
+    file = tmp_path / "config.toml"
+    file.write_text('hop = 0.5\nthreshold = 0.9\njson = true\nkeep-clips = "clips"\n')
+    env = {"NOISEWATCH_CONFIG": str(file), "NOISEWATCH_THRESHOLD": "0.8", "NOISEWATCH_EXEC": "true"}
+    found = shown(run("config", "--json", env=env).stdout)
+    assert found["hop"] == (0.5, "file")
+    assert found["threshold"] == (0.8, "environment")
+    assert found["exec"] == ("true", "environment")
+    assert found["keep-clips"] == ("clips", "file")
+    assert found["model"] == ("tcn", "default")
+    table = run("config", env=env).stdout
+    assert "NOISEWATCH_KEEP_CLIPS" in table
+    assert str(file) in table
+    file.write_text("hop = 0.5\njson = true\n")
+    readings = lines(run("listen", "demo", "--fast", "--seconds", "6", env=env).stdout)
+    assert readings[1]["time"] - readings[0]["time"] == pytest.approx(0.5)
+    readings = lines(run("listen", "demo", "--fast", "--seconds", "6", "--hop", "1", env=env).stdout)
+    assert readings[1]["time"] - readings[0]["time"] == pytest.approx(1.0)
+    assert run("check", "demo", "--seconds", "5", env=env).returncode == 0  # shares the device, not the hop
+
+
+def test_the_users_folder(run, tmp_path: Path):
+    env = {"XDG_CONFIG_HOME": str(tmp_path)}
+    assert "(not there)" in run("config", env=env).stdout
+    (tmp_path / "noisewatch").mkdir()
+    (tmp_path / "noisewatch" / "config.toml").write_text('device = "USB"\n')
+    assert shown(run("config", "--json", env=env).stdout)["device"] == ("USB", "file")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("treshold = 0.9", 2, "sets 'treshold', which does not exist. Did you mean threshold?"),
+        ('hop = "often"', 2, "sets hop to 'often'"),
+        ("hop = ", 6, "is no TOML"),
+        ("[listen]\nhop = 0.5", 2, "sets 'listen', which does not exist"),
+        ("hop = 0.123", 2, "the hop is 0.123 s; allowed"),
+    ],
+)
+def test_a_file_that_is_wrong(run, tmp_path: Path, text: str, code: int, said: str):
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    done = run("listen", "demo", "--fast", "--seconds", "4", env={"NOISEWATCH_CONFIG": str(file)})
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_variables_that_are_wrong(run, tmp_path: Path):
+    done = run("listen", "demo", env={"NOISEWATCH_HOP": "often"})
+    assert done.returncode == 2
+    assert "NOISEWATCH_HOP" in done.stderr
+    done = run("config", env={"NOISEWATCH_DEVISE": "2"})
+    assert "NOISEWATCH_DEVISE is set, and no option is called so. Did you mean NOISEWATCH_DEVICE?" in done.stderr
+    done = run("listen", "demo", env={"NOISEWATCH_CONFIG": str(tmp_path / "none.toml")})
+    assert done.returncode == 2
+    assert "no file is there" in done.stderr
