@@ -25,8 +25,9 @@ def test_all_of_them(run, tmp_path: Path):
     script = tmp_path / "told.py"
     script.write_text("import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + '\\n')")
     command = f"{sys.executable} {script} {tmp_path}/told '{{event}} {{noise:.0%}}' {{id}} {{duration}} {{device}}"
-    done = run("listen", *FAST, "--log", tmp_path / "new" / "e.jsonl", "--csv", tmp_path / "e.csv", "--labels",
-               tmp_path / "l.txt", "--exec", command, "--keep-clips", tmp_path / "clips", "--pre-roll", "1")  # fmt: skip
+    log, table = tmp_path / "new" / "e.jsonl", tmp_path / "e.csv"
+    done = run("listen", *FAST, "--log", log, "--csv", table, "--labels", tmp_path / "l.txt",
+               "--exec", command, "--keep-clips", tmp_path / "clips", "--pre-roll", "1")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "lost" not in done.stderr
     start, end = lines((tmp_path / "new" / "e.jsonl").read_text(), "event")
