@@ -191,6 +191,27 @@ def test_a_seed_replays_every_window(catalogue: mixing.Catalogue):
     assert tracks.shape == (4, 2, 150)
 
 
+def test_windows_that_were_kept_are_those_that_were_drawn(catalogue: mixing.Catalogue, tmp_path: Path, monkeypatch):
+    drawn, keeping = Windows(catalogue, 3, 8), Windows(catalogue, 3, 8, tmp_path)
+    for n in (5, 0):
+        for a, b in zip(drawn[n], keeping[n], strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert drawn[5][0].isfinite().all()
+    kept = Windows(catalogue, 3, 8, tmp_path)
+    monkeypatch.setattr(Windows, "window", lambda self, n: pytest.fail(f"drew window {n} again"))
+    for a, b in zip(keeping[5], kept[5], strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(pytest.fail.Exception):
+        kept[1]  # between two that were kept
+    with pytest.raises(pytest.fail.Exception):
+        Windows(catalogue, 4, 8, tmp_path)[5]  # of another seed
+    (file,) = tmp_path.rglob("*.windows")
+    file.write_bytes(file.read_bytes()[:-7])  # torn off
+    with pytest.raises(pytest.fail.Exception):
+        kept[5]
+    kept[0]
+
+
 def test_the_mix_has_the_snr_that_was_drawn(catalogue: mixing.Catalogue):
     checked = 0
     for n in range(300):
