@@ -95,7 +95,7 @@ class Outlet:
         self.lost += event
         if not self._told:
             self._told = True
-            self._say(f"{self.sink.name} failed ({why}). It goes on without; failures are counted.")
+            self._say(f"{self.sink.name} failed ({why}). Listening goes on; what is lost is counted.")
 
 
 def _reason(error: Exception) -> str:

@@ -8,6 +8,7 @@ import os
 import stat
 import statistics
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -45,6 +46,7 @@ class FileReport:
     seconds: float = 0.0
     noisy: float | None = None  # share of the judged 3 s windows
     unknown: float | None = None  # share of all windows, of which nothing could be said
+    reason: str | None = None  # why not, most of the time
     snr_mean_db: float | None = None  # over windows in which someone speaks
     snr_median_db: float | None = None
     snr_min_db: float | None = None
@@ -227,6 +229,7 @@ class _Sums:
         self.worst: tuple[float, float] | None = None
         self.segments: list[Segment] = []
         self.warnings: dict[str, None] = {}
+        self.reasons: Counter[str] = Counter()
 
     def add(self, item: Any) -> None:
         if isinstance(item, Event):
@@ -237,6 +240,8 @@ class _Sums:
         self.readings += 1
         self.noisy += item.state == "noisy"
         self.unknown += item.state == "unknown"
+        if item.reason is not None:
+            self.reasons[item.reason] += 1
         self.warnings.update(dict.fromkeys(item.warnings))
         if item.snr_db is not None:
             self.snr.append(item.snr_db)
@@ -249,6 +254,7 @@ class _Sums:
         return {
             "noisy": self.noisy / judged if judged else None,
             "unknown": self.unknown / self.readings if self.readings else None,
+            "reason": self.reasons.most_common(1)[0][0] if self.reasons else None,
             "snr_mean_db": statistics.fmean(snr) if snr else None,
             "snr_median_db": statistics.median(snr) if snr else None,
             "snr_min_db": min(snr) if snr else None,

@@ -109,9 +109,9 @@ def test_a_command_that_fails_and_one_that_hangs(monkeypatch: pytest.MonkeyPatch
     both.event(event)
     assert len(both.close()) == 2
     assert sorted(said) == sorted([
-        "--exec 'false' failed (it ended with 1). It goes on without; failures are counted.",
+        "--exec 'false' failed (it ended with 1). Listening goes on; what is lost is counted.",
         f"--exec {hang!r} failed (it was still running after 0 s and was stopped). "
-        "It goes on without; failures are counted.",
+        "Listening goes on; what is lost is counted.",
     ])  # fmt: skip
     time.sleep(2)
     assert not child.exists()
@@ -134,7 +134,7 @@ def test_a_dead_sink_slows_nothing_and_counts_what_it_loses(monkeypatch: pytest.
     for _ in range(reactions.QUEUE + 50):
         outlet.put(Event("noise_start", 1.0, 0.5))
     assert time.monotonic() - began < 5
-    assert said == ["the dead one failed (it is too slow). It goes on without; failures are counted."]
+    assert said == ["the dead one failed (it is too slow). Listening goes on; what is lost is counted."]
     assert outlet.lost in (49, 50)  # one is in its hands
     outlet.close()
     assert outlet.lost >= 300

@@ -64,6 +64,8 @@ def test_a_folder_with_everything_in_it(run, folder: Path):
     assert found["stereo.ogg"]["segments"] == []
     assert found["silent.wav"]["noisy"] is None
     assert found["silent.wav"]["unknown"] == 1
+    assert found["silent.wav"]["reason"] == "digital_silence"
+    assert "silent.wav could not be judged. The input sends digital silence" in done.stderr
     for name, why in {"empty.wav": "0 bytes", "text.mp3": "no audio", "film.mp4": "ffmpeg", "cut.wav": "early",
                       "gone.wav": "No such file", "pipe.wav": "no file"}.items():  # fmt: skip
         assert why in found[name]["error"], name

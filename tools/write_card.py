@@ -37,6 +37,9 @@ LIMITS = """\
 """
 
 
+SHIPPED_KIB = 2048  # larger networks are made by their recipe
+
+
 app = typer.Typer(add_completion=False)
 
 
@@ -64,6 +67,7 @@ def card(
         f"{card.licence or 'none given'}. Every source allows to",
         f"ship weights trained on it: {'yes' if card.shippable else 'no'}.",
         "",
+        *([unshipped(made, size), ""] if size > SHIPPED_KIB else []),
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
         "Outputs: noise logit, SNR in dB, voice logit.",
         f"Noise from a probability of {card.threshold} on.",
@@ -115,6 +119,15 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
     ]
     with atomic_write(out) as written:
         written.write("\n".join([*head, *rows]) + "\n")
+
+
+def unshipped(made: dict[str, Any], size: float) -> str:
+    """How to come by a network that is too large for the package."""
+    return (
+        f"At {size / 1024:.0f} MB it does not ship with noisewatch. Its recipe makes it again: `noisewatch train "
+        f"DATA --net {made.get('net')} -o RUN`\n({made.get('windows')} windows an epoch, precision "
+        f"{made.get('precision', '32')}), then `noisewatch export-onnx RUN`."
+    )
 
 
 def table(results: list[dict[str, Any]], model: Path) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError, UsageError, printable
+from ..events import REASONS
 from ..model import DEFAULT
 from .base import answer_no, app
 
@@ -202,7 +203,8 @@ class _Results:
             if report.error is not None:
                 print(f"noisewatch: {printable(report.error)}", file=sys.stderr)
             elif not report.judged or report.unknown == 1:
-                print(f"noisewatch: {printable(report.path)}: nothing of it could be judged.", file=sys.stderr)
+                why = REASONS.get(report.reason or "", "It holds no sound.")
+                print(f"noisewatch: {printable(report.path)} could not be judged. {why}", file=sys.stderr)
 
 
 def _print_table(reports: Sequence[FileReport]) -> None:
