@@ -35,6 +35,11 @@ class Calibration:
     alarms: int = 0  # noises that it called meanwhile, real ones included
 
     @property
+    def key(self) -> tuple[str, float, float, str, float]:
+        """What tells it from the calibration of another day."""
+        return self.model, self.threshold, self.budget_per_hour, self.made, self.recorded_s
+
+    @property
     def rate(self) -> tuple[float, float, float] | None:
         """Alarms an hour since then, and its exact 95 % interval; None before any hearing."""
         if self.heard_s <= 0:
@@ -92,6 +97,8 @@ def choose(
         )
     allowed = budget_per_hour * seconds / 3600
     peaks = _peaks(judged, hop_s)
+    if not peaks:
+        raise InputError("no recording is long enough for a noise to be called. Give longer ones.")
     mean = sum(peaks) / len(peaks)
     spread = math.sqrt(sum((p - mean) ** 2 for p in peaks) / max(1, len(peaks) - 1))
     scale = max(spread * math.sqrt(6) / math.pi, 0.1)

@@ -62,7 +62,8 @@ class Event:
         return _line({"type": "event", **{k: v for k, v in vars(self).items() if v is not None}})
 
 
-_DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4}
+_DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4, "worst_noise": 4}
+_DIGITS |= {"noisy": 9, "unknown": 9, "threshold": 9, "hop_s": 9}  # compared, not looked at
 
 
 def rounded(fields: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from .errors import OutputError
 from .recordings import FileReport, Segment
 from .sinks import atomic_write
 
-SUFFIXES = {"audacity": ".txt", "rttm": ".rttm", "textgrid": ".TextGrid"}  # after the recording's own name
+# After the recording's own name; `talk.wav.txt` alone is what others call a transcript.
+SUFFIXES = {"audacity": ".noise.txt", "rttm": ".noise.rttm", "textgrid": ".noise.TextGrid"}
 
 
 def label(mean: float, snr_db: float | None) -> str:
@@ -89,12 +90,12 @@ class Journal:
     """The reports of a scan as JSON lines: each is there as soon as it is made, and found by the next scan.
 
     Lines go into PATH.part, `finish` writes all of them to PATH. A line that was cut off is not read.
-    keep: what is there belongs to it; absolute: paths are written so that they hold from any folder.
+    Paths are absolute, so that they hold from any folder. keep: what is there belongs to it.
     """
 
-    def __init__(self, path: Path, *, keep: bool, absolute: bool) -> None:
+    def __init__(self, path: Path, *, keep: bool) -> None:
         self.path, self._part = path, path.with_name(f"{path.name}.part")
-        self._keep, self._absolute = keep, absolute
+        self._keep = keep
         self._file: IO[str] | None = None
 
     def known(self) -> dict[str, FileReport]:
@@ -110,18 +111,20 @@ class Journal:
             for line in lines:
                 try:
                     report = FileReport.from_json(line)
-                except (ValueError, TypeError, KeyError):
+                except (ValueError, TypeError, KeyError, AttributeError):
                     continue
                 if report.error is None:
-                    found[os.path.abspath(report.path)] = report  # noqa: PTH100 - keeps links
+                    found[report.path] = report
         return found
 
     def add(self, report: FileReport) -> None:
         """Append a line. Raises OutputError."""
         try:
             if self._file is None:
+                torn = self._keep and self._part.is_file() and self._part.read_bytes()[-1:] not in (b"", b"\n")
                 self._part.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._part.open("a" if self._keep else "w", encoding="utf-8")
+                self._file.write("\n" if torn else "")
             self._file.write(self._line(report))
             self._file.flush()
         except OSError as error:
@@ -136,10 +139,10 @@ class Journal:
             file.writelines(map(self._line, reports))
         self._part.unlink(missing_ok=True)
 
-    def _line(self, report: FileReport) -> str:
-        if self._absolute:
-            report = replace(report, path=os.path.abspath(report.path))  # noqa: PTH100
-        return report.json() + "\n"
+    @staticmethod
+    def _line(report: FileReport) -> str:
+        path = os.path.abspath(report.path)  # noqa: PTH100 - keeps links
+        return replace(report, path=path).json() + "\n"
 
     def close(self) -> None:
         """What was made stays in PATH.part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -104,6 +105,7 @@ class Model:
         except Exception as error:  # onnxruntime raises a dozen classes of its own
             raise ModelError(f"{path} is no ONNX model that can be loaded: {_first_line(error)}") from error
         self.path = path
+        self.digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()  # tells models of a name apart
         self.card = self._card()
         inputs = {i.name: i for i in self._session.get_inputs()}
         outputs = [o.name for o in self._session.get_outputs()]

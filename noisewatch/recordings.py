@@ -57,6 +57,7 @@ class FileReport:
     model: str = ""
     hop_s: float = 0.0
     threshold: float = 0.0
+    channel: int | None = None  # None: the mean of all
     size: int = 0  # bytes of the file
     mtime_ns: int = 0
     error: str | None = None  # why it could not be read, or not to its end
@@ -134,29 +135,40 @@ def find(words: Sequence[str | os.PathLike[str]]) -> list[Path | FileReport]:
     """The recordings that words name, each once, in order; a report with an error for a word that names none."""
     found: dict[str, Path | FileReport] = {}
     for word in (os.fspath(w) for w in words):
-        paths = _named(word)
-        if not paths:
-            what = f"no recordings in the folder {word}" if Path(word).is_dir() else f"nothing is called {word!r}"
-            found[word] = FileReport(word, error=f"{what}. Readable: {READABLE}.")
+        problems: list[OSError] = []
+        try:
+            paths = _named(word, problems.append)
+            if not paths and not problems:
+                folder = bool(word) and Path(word).is_dir()
+                what = f"no recordings in the folder {word}" if folder else f"nothing is called {word!r}"
+                found[word] = FileReport(word, error=f"{what}. Readable: {READABLE}.")
+        except OSError as error:  # a name that is too long, a folder above it that is closed
+            paths = []
+            problems.append(error)
+        for problem in problems:
+            name = str(problem.filename or word)
+            found[name] = FileReport(name, error=f"cannot read {name}: {problem.strerror}.")
         for path in paths:
             found.setdefault(os.path.realpath(path), path)
     return list(found.values())
 
 
-def _named(word: str) -> list[Path]:
+def _named(word: str, failed: Callable[[OSError], None]) -> list[Path]:
+    if not word:
+        return []
     path = Path(word)
     if path.is_dir():
-        return _below(path)
+        return _below(path, failed)
     if path.exists() or not glob.has_magic(word):
-        return [path] if word and os.path.lexists(path) else []
+        return [path] if os.path.lexists(path) else []
     named = [Path(p) for p in sorted(glob.glob(word, recursive=True))]  # noqa: PTH207 - absolute ones too
-    return [p for each in named for p in (_below(each) if each.is_dir() else [each])]
+    return [p for each in named for p in (_below(each, failed) if each.is_dir() else [each])]
 
 
-def _below(folder: Path) -> list[Path]:
+def _below(folder: Path, failed: Callable[[OSError], None]) -> list[Path]:
     """Recordings in a folder and the folders in it, links followed, each folder once."""
     found, seen = [], set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=failed, followlinks=True):
         key = os.path.realpath(root)
         if key in seen:  # a link back up
             folders.clear()
@@ -180,14 +192,16 @@ class Judge:
         stream = self.detector.stream(hop=settings.hop, threshold=settings.threshold)
         card = self.detector.model.card
         self._about: dict[str, Any] = {
-            "model": f"{card.name} {card.created}".strip(),
+            "model": " ".join([card.name, card.created, self.detector.model.digest]),
             "hop_s": stream.hop_s,
             "threshold": stream.detector.config.threshold,
+            "channel": settings.channel,
         }
 
     def fits(self, report: FileReport) -> bool:
         """Whether a report was made with these settings."""
-        return all(getattr(report, key) == value for key, value in self._about.items())
+        theirs = {key: getattr(report, key) for key in self._about}
+        return rounded(theirs) == rounded(self._about)
 
     def __call__(self, path: Path, heard: Callable[[float], None] = lambda share: None) -> FileReport:
         """The report of one file; `heard` is told the share of it that is done, some times a second."""
@@ -199,10 +213,10 @@ class Judge:
                     report, error=f"{path} is no file, but a {'folder' if path.is_dir() else 'device or pipe'}."
                 )
             report = replace(report, size=before.st_size, mtime_ns=before.st_mtime_ns)
-            source = Recording(open_sound_file(path), path.name, channel=self.settings.channel, paced=False)
+            source = Recording(open_sound_file(path), str(path), channel=self.settings.channel, paced=False)
         except OSError as error:
             return replace(report, error=f"cannot read {path}: {error.strerror}.")
-        except InputError as error:
+        except (InputError, UsageError) as error:  # it may have fewer channels than the others
             return replace(report, error=str(error))
         sums, error_text = _Sums(), None
         stream = self.detector.stream(hop=self.settings.hop, threshold=self.settings.threshold)
@@ -214,7 +228,8 @@ class Judge:
             if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
                 error_text = f"{path} changed while it was read. Scan it again when it is finished."
         except InputError as error:
-            error_text = str(error)  # and what came before it counts
+            said = str(error)  # and what came before it counts
+            error_text = said if str(path) in said else f"{path}: {said}"
         except OSError as error:
             error_text = f"cannot read {path} to its end: {error.strerror}."
         return replace(report, seconds=stream.time, error=error_text, **sums.figures())

@@ -24,7 +24,7 @@ def atomic_write(path: Path, mode: str = "w", newline: str | None = None) -> Ite
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder")
         text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}  # names need not be text
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=".noisewatch.", suffix=".part", dir=path.parent)
         with os.fdopen(handle, mode, newline=newline, **({} if "b" in mode else text)) as file:
             yield file
             file.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Generator
@@ -73,13 +74,20 @@ def open_sound_file(path: Path) -> SoundFile:
             return soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
     except FileNotFoundError as error:
         raise InputError(f"no file at {path}. `noisewatch listen demo` needs none.") from error
+    except TypeError as error:  # soundfile asks for the rate of what has no header
+        raise InputError(
+            f"{path} has no header that says its rate. Pipe it in: noisewatch listen - --raw-rate 48000 < "
+            f"{shlex.quote(str(path))}"
+        ) from error
     except (soundfile.SoundFileError, OSError) as error:
         if isinstance(error, OSError):
             reason = str(error.strerror)
         else:
             reason = "it has 0 bytes" if size == 0 and path.is_file() else str(error).rpartition(":")[2].strip()
         if path.suffix.lower() in VIDEO:
-            advice = f"Let ffmpeg open it: ffmpeg -v error -i {path} -f wav - | noisewatch listen -"
+            advice = (
+                f"Let ffmpeg open it: ffmpeg -v error -i {shlex.quote(str(path))} -f wav - | noisewatch listen -"
+            )
         else:
             advice = f"Readable: {READABLE}."
         raise InputError(f"{path} is no audio that can be read ({reason}). {advice}") from error

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import logging
 import multiprocessing
+import os
 import signal
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -32,12 +34,16 @@ class _Stopped(Exception):
 
 def here(paths: Sequence[Path], settings: Settings, progress: Progress) -> Iterator[FileReport]:
     """Reports in order, made by this process."""
-    judge, total = Judge(settings), 0.0
+    judge, done = Judge(settings), 0.0
     for path in paths:
-        size = _size(path)
-        yield judge(path, lambda share, before=total, size=size: progress(before + size * min(share, 1.0)))  # type: ignore[misc]
-        total += size
-        progress(total)
+        size, before = bytes_of(path), done
+
+        def heard(share: float, size: int = size, before: float = before) -> None:
+            progress(before + size * min(share, 1.0))
+
+        yield judge(path, heard)
+        done += size
+        progress(done)
 
 
 def processes(paths: Sequence[Path], settings: Settings, progress: Progress, jobs: int) -> Iterator[FileReport]:
@@ -55,22 +61,28 @@ def processes(paths: Sequence[Path], settings: Settings, progress: Progress, job
         while waiting or running:
             while waiting and len(running) < jobs and not alone:
                 path = waiting.popleft()
-                running[executor.submit(_in_worker, path)] = path
+                try:
+                    running[executor.submit(_in_worker, path)] = path
+                except BrokenProcessPool:  # by a file that is still counted as running
+                    alone.append(path)
+            reports = []
             for future in wait(running, POLL_S, FIRST_COMPLETED).done:
                 path = running.pop(future)
                 try:
-                    yield future.result()
+                    reports.append(future.result())
                 except BrokenProcessPool:
                     alone.append(path)  # this one or a neighbour: to be seen
             progress(done.value)
+            yield from reports
             if alone and not running:
                 executor.shutdown()
                 for path in alone:
                     with pool(1) as single:
                         try:
-                            yield single.submit(_in_worker, path).result()
+                            report = single.submit(_in_worker, path).result()
                         except BrokenProcessPool:
-                            yield _died(path)
+                            report = _died(path)
+                    yield report
                 alone.clear()
                 executor = pool(jobs)
     finally:
@@ -118,7 +130,7 @@ def ray_cluster(
                     report = FileReport(str(path), error=f"the cluster failed on {path}: {cause!r}.")
                 except ray.exceptions.RayError:
                     report = _died(path)
-                done += _size(path)
+                done += bytes_of(path)
                 progress(done)
                 yield report
     finally:
@@ -141,10 +153,19 @@ def _begin(settings: Settings, done: Any, stop: Any) -> None:
     global _judge, _done, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # reaches the whole group; the parent decides
     _judge, _done, _stop = Judge(settings), done, stop
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A parent that was killed can't tell its workers to end."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _in_worker(path: Path) -> FileReport:
-    size, told = _size(path), 0.0
+    size, told = bytes_of(path), 0.0
 
     def heard(share: float) -> None:
         nonlocal told
@@ -169,7 +190,7 @@ def _died(path: Path) -> FileReport:
     return FileReport(str(path), error=f"the process that read {path} died: out of memory, or a damaged file.")
 
 
-def _size(path: Path) -> int:
+def bytes_of(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:

@@ -20,9 +20,12 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clean, _ = sf.read(DEMO, dtype="float32", frames=6 * RATE)
     noisy = clean + np.random.default_rng(1).standard_normal(len(clean)).astype(np.float32) * 0.02
     silent = np.zeros(6 * RATE, np.float32)
+    hiss = np.random.default_rng(1).standard_normal(6 * RATE) * 10 ** (-85 / 20)
+    sf.write(folder / "hiss.wav", hiss, RATE, "PCM_24")
     for name, samples in {"clean": clean, "noisy": noisy, "silent": silent, "short": clean[: RATE // 2],
                           "muted later": np.concatenate([clean, silent])}.items():  # fmt: skip
         sf.write(folder / f"{name}.wav", samples, RATE)
+    (folder / "cut.wav").write_bytes((folder / "clean.wav").read_bytes()[:170_000])
     return folder
 
 
@@ -34,6 +37,8 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("silent", 6, "UNKNOWN: 100% of the input could not be judged. The input sends digital silence"),
         ("muted later", 6, "UNKNOWN"),
         ("short", 6, "UNKNOWN"),
+        ("hiss", 6, "UNKNOWN: nobody spoke, and the level stayed below -70 dBFS"),
+        ("cut", 6, "UNKNOWN: cut.wav ended early: its header promises 6.0 s, and 5."),
     ],
 )
 def test_answers(run, takes: Path, name: str, code: int, said: str):
@@ -53,7 +58,7 @@ def test_limits(run, takes: Path):
     assert run("check", takes / "noisy.wav", "--max-noisy", "1").returncode == 0
     assert run("check", "demo", "--seconds", "6").returncode == 0  # the noise of the demo comes later
     assert run("check", "demo").returncode == 3
-    for wrong in (("--seconds", "1"), ("--max-noisy", "20")):
+    for wrong in (("--seconds", "1"), ("--max-noisy", "20"), ("--min-snr", "nan")):
         done = run("check", "demo", *wrong)
         assert done.returncode == 2
         assert "allowed" in done.stderr

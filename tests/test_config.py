@@ -31,6 +31,8 @@ def test_the_order(run, tmp_path: Path):
     assert readings[1]["time"] - readings[0]["time"] == pytest.approx(0.5)
     readings = lines(run("listen", "demo", "--fast", "--seconds", "6", "--hop", "1", env=env).stdout)
     assert readings[1]["time"] - readings[0]["time"] == pytest.approx(1.0)
+    plain = run("listen", "demo", "--fast", "--seconds", "4", "--no-json", env=env).stdout
+    assert plain.startswith("00:03.0")
     assert run("check", "demo", "--seconds", "5", env=env).returncode == 0  # shares the device, not the hop
 
 
@@ -40,6 +42,15 @@ def test_the_users_folder(run, tmp_path: Path):
     (tmp_path / "noisewatch").mkdir()
     (tmp_path / "noisewatch" / "config.toml").write_text('device = "USB"\n')
     assert shown(run("config", "--json", env=env).stdout)["device"] == ("USB", "file")
+    for command in ("listen", "check"):  # a recording needs no device
+        assert run(command, "demo", "--seconds", "4", env={**env, "NOISEWATCH_CHANNEL": "2"}).returncode == 0
+
+
+def test_ones_and_zeros_are_numbers(run):
+    done = run("config", env={"NOISEWATCH_CHANNEL": "1", "NOISEWATCH_PRE_ROLL": "0"})
+    rows = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines() if line.strip()}
+    assert rows["channel"] == ["1", "environment"]
+    assert rows["pre-roll"] == ["0.0", "environment"]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +76,10 @@ def test_variables_that_are_wrong(run, tmp_path: Path):
     done = run("listen", "demo", env={"NOISEWATCH_HOP": "often"})
     assert done.returncode == 2
     assert "NOISEWATCH_HOP" in done.stderr
+    for name, value in (("THRESHOLD", "abc"), ("FAST", "maybe")):
+        done = run("listen", "demo", env={"NOISEWATCH_HOP": "0.5", f"NOISEWATCH_{name}": value})
+        assert done.returncode == 2
+        assert f"NOISEWATCH_{name} is '{value}'" in done.stderr
     done = run("config", env={"NOISEWATCH_DEVISE": "2"})
     assert "NOISEWATCH_DEVISE is set, and no option is called so. Did you mean NOISEWATCH_DEVICE?" in done.stderr
     done = run("listen", "demo", env={"NOISEWATCH_CONFIG": str(tmp_path / "none.toml")})

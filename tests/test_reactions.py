@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile as sf
 from conftest import lines
 
 from noisewatch import reactions
 from noisewatch.events import Event
-from noisewatch.reactions import Outlet, Reactions
+from noisewatch.reactions import Outlet, Reactions, Sink
 
 FAST = ("demo", "--fast")
 
@@ -82,10 +86,53 @@ def test_a_full_disk(run):
     assert "2 events lost" in done.stderr
 
 
+def test_clips_on_a_full_disk_slow_nothing(run, tmp_path: Path):
+    samples, rate = sf.read(Path(reactions.__file__).with_name("demo.flac"), dtype="float32")
+    sf.write(tmp_path / "long.flac", np.tile(samples, 4), rate)
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (50_000, 50_000))
+    clips = tmp_path / "clips"
+    done = run("listen", tmp_path / "long.flac", "--fast", "--json", "--keep-clips", clips, preexec_fn=limit)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("failed (cannot write") == 1
+    assert "events lost" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "clips").iterdir()) == []
+
+
+def test_a_slow_command_is_waited_for_and_a_hanging_one_is_stopped(run, tmp_path: Path):
+    told = tmp_path / "told"
+    script = tmp_path / "slow.py"
+    script.write_text(f"import time; time.sleep(3); open({str(told)!r}, 'a').write('x')")
+    done = run("listen", *FAST, "--exec", f"{sys.executable} {script}")
+    assert "lost" not in done.stderr
+    assert told.read_text() == "xx"
+    script.write_text(f"import time; time.sleep(14); open({str(told)!r}, 'a').write('y')")
+    done = run("listen", *FAST, "--exec", f"{sys.executable} {script}")
+    assert "events lost" in done.stderr
+    time.sleep(6)
+    assert told.read_text() == "xx"
+
+
+def test_a_torn_line_spoils_no_other(run, tmp_path: Path):
+    log = tmp_path / "e.jsonl"
+    log.write_text('{"type": "event", "ev')
+    run("listen", *FAST, "--log", log)
+    assert len(log.read_text().splitlines()) == 3
+    assert json.loads(log.read_text().splitlines()[1])["event"] == "noise_start"
+
+
+def test_a_reader_that_has_enough_leaves_whole_events(tmp_path: Path):
+    log = tmp_path / "e.jsonl"
+    line = f"{sys.executable} -m noisewatch listen demo --fast --json --log {log} | head -150 > {os.devnull}"
+    subprocess.run(line, shell=True, check=False, timeout=60, cwd="/tmp")
+    assert [e["event"] for e in lines(log.read_text(), "event")] == ["noise_start", "noise_end"]
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("say {nose}", "asks for {nose}; there are: noise, event"),
+        ("say {noise:{foo}}", "one field within another"),
+        ("say {nose}", "asks for {nose}; there are: noise, type"),
         ("say 'open", "Close its quotes"),
         ("", "is empty"),
         ("say {noise:.0q}", "cannot be filled"),
@@ -110,7 +157,7 @@ def test_a_command_that_fails_and_one_that_hangs(monkeypatch: pytest.MonkeyPatch
     assert len(both.close()) == 2
     assert sorted(said) == sorted([
         "--exec 'false' failed (it ended with 1). Listening goes on; what is lost is counted.",
-        f"--exec {hang!r} failed (it was still running after 0 s and was stopped). "
+        f"--exec {hang!r} failed (it was still running after 0.5 s and was stopped). "
         "Listening goes on; what is lost is counted.",
     ])  # fmt: skip
     time.sleep(2)
@@ -118,15 +165,14 @@ def test_a_command_that_fails_and_one_that_hangs(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_dead_sink_slows_nothing_and_counts_what_it_loses(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reactions, "COMMAND_S", 0.2)
     monkeypatch.setattr(reactions, "CLOSE_S", 0.2)
 
-    class Dead:
+    class Dead(Sink):
         name = "the dead one"
 
         def event(self, event: Event) -> None:
             time.sleep(60)
-
-        def close(self) -> None: ...
 
     said: list[str] = []
     outlet = Outlet(Dead(), said.append, 0.0)
@@ -136,7 +182,8 @@ def test_a_dead_sink_slows_nothing_and_counts_what_it_loses(monkeypatch: pytest.
     assert time.monotonic() - began < 5
     assert said == ["the dead one failed (it is too slow). Listening goes on; what is lost is counted."]
     assert outlet.lost in (49, 50)  # one is in its hands
-    outlet.close()
+    outlet.finish(time.monotonic() + 0.2)
+    outlet.join(time.monotonic() + 0.2)
     assert outlet.lost >= 300
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -106,27 +107,27 @@ def test_labels_for_other_programs(run, folder: Path, tmp_path: Path):
     for form in ("audacity", "rttm", "textgrid"):
         assert run("scan", folder, "--format", form, "-o", tmp_path).returncode == 0
     name = 'a "quoted", comma.wav'
-    start, end, text = (tmp_path / f"{name}.txt").read_text().rstrip("\n").split("\t")
+    start, end, text = (tmp_path / f"{name}.noise.txt").read_text().rstrip("\n").split("\t")
     assert float(start) < float(end)
     assert text.startswith("noise 9")
-    fields = (tmp_path / f"{name}.rttm").read_text().split()
+    fields = (tmp_path / f"{name}.noise.rttm").read_text().split()
     assert len(fields) == 10
     assert fields[:3] == ["SPEAKER", 'a_"quoted",_comma.wav', "1"]
     assert float(fields[3]) == float(start)
     assert float(fields[4]) == pytest.approx(float(end) - float(start))
-    grid = (tmp_path / f"{name}.TextGrid").read_text()
+    grid = (tmp_path / f"{name}.noise.TextGrid").read_text()
     assert "intervals: size = 3" in grid
     assert f"xmin = {float(start):.3f}" in grid
     assert "xmax = 27.245" in grid
-    assert (tmp_path / "sub" / "stereo.ogg.txt").read_text() == ""  # the folders of the recordings, below -o
-    assert "intervals: size = 1" in (tmp_path / "sub" / "stereo.ogg.TextGrid").read_text()
+    assert (tmp_path / "sub" / "stereo.ogg.noise.txt").read_text() == ""  # the folders of the recordings, below -o
+    assert "intervals: size = 1" in (tmp_path / "sub" / "stereo.ogg.noise.TextGrid").read_text()
 
 
 def test_labels_beside_the_recordings(run, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32")
     sf.write(tmp_path / "take.flac", samples, rate)
     run("scan", tmp_path / "take.flac", "--format", "audacity")
-    assert "noise" in (tmp_path / "take.flac.txt").read_text()
+    assert "noise" in (tmp_path / "take.flac.noise.txt").read_text()
 
 
 def test_a_gate_with_exit_codes(run, folder: Path):
@@ -135,12 +136,111 @@ def test_a_gate_with_exit_codes(run, folder: Path):
     assert done.returncode == 3
     assert "1 of " in done.stderr
     assert run("scan", folder, "--strict").returncode == 6
+    assert run("scan", folder / "cut.wav").returncode == 0  # some of it was judged, and the rest was said
     assert run("scan", folder / "silent.wav").returncode == 6
     done = run("scan", "nothing*.wav", folder / "nowhere.wav", folder.parent / "no folder")
     assert done.returncode == 6
     assert "nothing is called 'nothing*.wav'" in done.stderr
     assert run("scan", DEMO, "--max-noisy", "20").returncode == 2
     assert run("scan", DEMO, "--hop", "0.123").returncode == 2
+
+
+def test_one_file_that_does_not_fit_ends_nothing(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32", frames=5 * 16_000)
+    noise = np.random.default_rng(0).standard_normal(len(samples)).astype(np.float32) * 0.05
+    sf.write(tmp_path / "stereo.wav", np.stack([samples, samples + noise], 1), rate)
+    sf.write(tmp_path / "mono.wav", samples, rate)
+    (tmp_path / "take.raw").write_bytes(b"x" * 1000)
+    done = run("scan", tmp_path, tmp_path / "take.raw", "x" * 300, "", "--channel", "2", "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    found = reports(done.stdout)
+    assert found["stereo.wav"]["noisy"] == 1
+    whys = {"mono.wav": "no channel 2", "take.raw": "--raw-rate", "x" * 300: "too long", "": "nothing"}
+    for name, why in whys.items():
+        assert why in found[name]["error"]
+    # Another channel is another scan.
+    out = tmp_path / "out"
+    for channel, share in ((1, 0), (2, 1), (1, 0)):
+        run("scan", tmp_path / "stereo.wav", "-o", out, "--resume", "--channel", channel)
+        assert reports((out / "noisewatch.jsonl").read_text())["stereo.wav"]["noisy"] == share
+
+
+def test_resume_keeps_what_other_scans_found(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        sf.write(tmp_path / name / f"{name}.wav", samples, rate)
+        run("scan", ".", "-o", tmp_path / "out", "--resume", "--threshold", "0.66667", cwd=tmp_path / name)
+    journal = tmp_path / "out" / "noisewatch.jsonl"
+    assert sorted(reports(journal.read_text())) == ["a.wav", "b.wav"]
+    journal.write_text(journal.read_text().replace('"noisy": 0.0', '"noisy": 0.5') + '"abc"\n')
+    again = run("scan", "a", "b", "-o", tmp_path / "out", "--resume", "--threshold", "0.66667", cwd=tmp_path)
+    assert again.stdout.count("50%") == 3
+
+
+def test_labels_stay_below_the_folder_that_was_named(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
+    for name in ("c", "b/d"):
+        (tmp_path / name).mkdir(parents=True)
+        sf.write(tmp_path / name / "t.wav", samples, rate)
+    before = set(tmp_path.rglob("*"))
+    run("scan", "../c", "d", "-o", "out", "--format", "rttm", cwd=tmp_path / "b")
+    made = {p.relative_to(tmp_path).as_posix() for p in set(tmp_path.rglob("*")) - before if p.is_file()}
+    assert made == {"b/out/c/t.wav.noise.rttm", "b/out/b/d/t.wav.noise.rttm", "b/out/noisewatch.jsonl"}
+
+
+def test_a_folder_that_is_closed_is_said(run, tmp_path: Path):
+    if os.name != "posix" or os.geteuid() == 0:
+        pytest.skip("nothing is closed to root")
+    (tmp_path / "closed").mkdir(mode=0)
+    done = run("scan", tmp_path, DEMO, "--strict")
+    assert done.returncode == 6
+    assert "Permission denied" in done.stderr
+
+
+def test_names_that_the_terminal_cannot_show(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
+    sf.write(tmp_path / "日 :bug:.wav", samples, rate)
+    for form in ("table", "csv", "jsonl"):
+        done = run("scan", tmp_path, "--format", form, env={"PYTHONIOENCODING": "ascii"})
+        assert done.returncode == 0, done.stderr
+        assert ":bug:" in done.stdout
+
+
+def test_workers_end_with_their_parent(tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32")
+    for n in (1, 2):
+        sf.write(tmp_path / f"{n}.wav", np.tile(samples, 60), rate)
+    marker = f"--marker-{os.getpid()}"
+    command = [
+        sys.executable,
+        "-m",
+        "noisewatch",
+        "scan",
+        tmp_path,
+        "--hop",
+        "0.1",
+        "--jobs",
+        "2",
+        "--model",
+        "tcn",
+    ]
+    with subprocess.Popen(command, env={**os.environ, "NW_MARKER": marker}, stderr=subprocess.DEVNULL) as process:
+        time.sleep(6)
+        process.kill()
+    deadline = time.monotonic() + 15
+
+    def left() -> list[str]:
+        found = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if marker.encode() in environ.read_bytes():
+                    found.append(environ.parent.name)
+        return found
+
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left() == []
 
 
 def test_an_empty_folder_is_said(run, tmp_path: Path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import io
 import os
 import signal
 import sys
@@ -79,6 +81,9 @@ def main() -> None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     if sys.stdout is None:
         _fail("stdout is closed, so there is nowhere to write. Open it, or send it to /dev/null.", 7)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # the names of files need not be text, nor fit a terminal
+        utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     app()
 
 
@@ -95,6 +100,12 @@ def _fail(message: str, code: int) -> NoReturn:
     with suppress(OSError):
         print("\n".join(map(printable, f"noisewatch: {message}".split("\n"))), file=sys.stderr)
     raise SystemExit(code)
+
+
+def typed(ctx: typer.Context, name: str) -> bool:
+    """Whether a parameter was given on the command line: what the file says is for microphones."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def answer_no(message: str) -> NoReturn:

@@ -12,7 +12,7 @@ import typer
 
 from ..errors import DeviceError, UsageError
 from ..model import DEFAULT
-from .base import answer_no, app
+from .base import answer_no, app, typed
 
 if TYPE_CHECKING:
     from ..engine import Stream
@@ -23,6 +23,7 @@ TURN_S = 15.0  # of voice, then of quiet
 
 @app.command()
 def calibrate(
+    ctx: typer.Context,
     device: Annotated[
         str | None,
         typer.Option(envvar="NOISEWATCH_DEVICE", help="Microphone: index, or a unique part of its name."),
@@ -53,7 +54,7 @@ def calibrate(
         raise UsageError(f"--seconds is {seconds:g}; allowed: 30 to 3600. 60 suits most rooms.")
     detector = NoiseDetector(model)
     card = detector.model.card
-    name = _device_name(device, needed=not files or device is not None)
+    name = _device_name(device, needed=not files or typed(ctx, "device"))
     if files:
         heard = [list(_readings_of(path, detector.stream(), channel)) for path in files]
     else:

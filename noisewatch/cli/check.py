@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from ..model import DEFAULT
-from .base import app
+from .base import app, typed
+
+NOTHING_DBFS = -70.0  # a room through a microphone that is on is louder, if only by the microphone's own noise
 
 if TYPE_CHECKING:
     from ..events import Reading
@@ -34,6 +36,7 @@ class Answer:
 
 @app.command()
 def check(
+    ctx: typer.Context,
     source: Annotated[
         str | None, typer.Argument(help="A recording, - for stdin, or demo. Without it: the microphone.")
     ] = None,
@@ -63,6 +66,11 @@ def check(
         raise UsageError(f"--seconds is {seconds:g}; allowed: 3 (one window) to 3600.")
     if not 0 <= max_noisy <= 1:
         raise UsageError(f"--max-noisy is {max_noisy:g}; allowed: 0 to 1, a share of the windows.")
+    if min_snr is not None and not 0 <= min_snr <= 60:
+        raise UsageError(f"--min-snr is {min_snr:g}; allowed: 0 to 60 dB.")
+    if source is not None:  # what is configured is about the microphone
+        device = device if typed(ctx, "device") else None
+        channel = channel if typed(ctx, "channel") else None
     from ..engine import NoiseDetector, Session
     from ..events import Reading
     from ..sources import open_source
@@ -74,8 +82,17 @@ def check(
     stream = detector.stream(threshold=kept.threshold if kept else threshold)
     if seconds is None and (input.live or source == "-"):
         seconds = 5.0
-    readings = [item for item in Session(input, stream, seconds=seconds) if isinstance(item, Reading)]
+    readings: list[Reading] = []
+    damage = None
+    try:
+        for item in Session(input, stream, seconds=seconds):
+            if isinstance(item, Reading):
+                readings.append(item)
+    except InputError as error:
+        damage = str(error)
     found = answer(readings, stream.time, max_noisy, min_snr)
+    if damage is not None:
+        found = replace(found, answer="unknown", why=damage.rstrip("."), advice="Give a whole recording.")
     if as_json:
         print(json.dumps(asdict(found)))
     else:
@@ -107,6 +124,10 @@ def answer(readings: Sequence[Reading], seconds: float, max_noisy: float, min_sn
         reason = Counter(r.reason for r in lost).most_common(1)[0][0]
         why = f"{len(lost) / len(readings):.0%} of the input could not be judged"
         return made("unknown", why, REASONS.get(reason or "", "Try again."))
+    loudest = max((r.level_dbfs for r in judged if r.level_dbfs is not None), default=-200.0)
+    if typical is None and loudest < NOTHING_DBFS:
+        why = f"nobody spoke, and the level stayed below {NOTHING_DBFS:.0f} dBFS"
+        return made("unknown", why, "The input may be muted or turned down: say something.")
     level = "nobody spoke" if typical is None else f"SNR {typical:.0f} dB"
     if noisy > max_noisy:
         worst = max(judged, key=lambda r: (r.state == "noisy", r.noise or 0.0))
@@ -116,6 +137,8 @@ def answer(readings: Sequence[Reading], seconds: float, max_noisy: float, min_sn
     if min_snr is not None and typical is None:
         return made("unknown", "nobody spoke, so there is no SNR", "Speak as you will in the recording.")
     then = "Nothing but your voice."
-    if typical is None:
+    if noisy:
+        then = "It was not quiet all the time."
+    elif typical is None:
         then = "Speak meanwhile for a surer answer." if reference == "assumed" else "Quiet."
     return made("ok", f"{noisy:.0%} of {seconds:.0f} s are noisy, {level}", then)

@@ -14,6 +14,7 @@ from .base import app
 
 PREFIX = "NOISEWATCH_"
 SHARED = ("device", "channel", "model")  # `check` and `calibrate` begin with these, too
+FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _FROM = {"ENVIRONMENT": "environment", "DEFAULT_MAP": "file", "DEFAULT": "default"}
 
 
@@ -32,9 +33,10 @@ def defaults(ctx: typer.Context) -> dict[str, Any]:
     for key, value in settings.read(known).items():
         _possible(command, key, value, f"{settings.place()} sets {key} to {value!r}")
         found[known[key].name] = value if known[key].is_flag else str(value)
-    for key, option in known.items():
-        if not option.is_flag and (text := os.environ.get(variable(key))):
-            _possible(command, key, text, f"{variable(key)} is {text!r}")
+    for key in known:
+        if text := os.environ.get(variable(key)):
+            value = FLAGS.get(text.lower(), text) if known[key].is_flag else text
+            _possible(command, key, value, f"{variable(key)} is {text!r}")
     shared = {name: value for name, value in found.items() if name in SHARED}
     return {"listen": found, "check": shared, "calibrate": shared}
 
@@ -52,10 +54,13 @@ def _possible(command: Any, option: str, value: object, said: str) -> None:
         return
     if isinstance(value, bool | list | dict):
         raise UsageError(f"{said}; allowed: a number or a text, as on the command line.")
+    ours = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(PREFIX)}
     try:
         command.make_context("listen", [f"--{option}={value}"])
     except typer.BadParameter as error:
         raise UsageError(f"{said}: {error.message}.") from error
+    finally:
+        os.environ.update(ours)
 
 
 def _listen(ctx: typer.Context) -> Any:
@@ -90,7 +95,9 @@ def config(
 
         table = Table("option", "value", "from", "variable", box=None, header_style="bold")
         for row in rows:
-            shown = {None: "-", True: "yes", False: "no"}.get(row["value"], str(row["value"]))
+            shown = "-" if row["value"] is None else str(row["value"])
+            if isinstance(row["value"], bool):
+                shown = "yes" if row["value"] else "no"
             table.add_row(row["option"], shown, row["from"], row["variable"])
         console = Console()
         console.print(table, markup=False)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DeviceError, InputError, UsageError, printable
+from ..errors import DeviceError, InputError, NoisewatchError, UsageError, printable
 from ..model import DEFAULT
-from .base import app
+from .base import app, typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,6 +55,7 @@ def devices(
 
 @app.command(context_settings={"auto_envvar_prefix": "NOISEWATCH"})
 def listen(
+    ctx: typer.Context,
     source: Annotated[
         str | None, typer.Argument(help="A recording, - for stdin, or demo. Without it: the microphone.")
     ] = None,
@@ -70,14 +71,16 @@ def listen(
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after this much audio.")] = None,
     fast: Annotated[
-        bool, typer.Option("--fast", help="A recording as fast as it goes, not paced as if live.")
+        bool, typer.Option("--fast/--no-fast", help="A recording as fast as it goes, not paced as if live.")
     ] = False,
     raw_rate: Annotated[
         int | None, typer.Option(help="stdin is raw s16le mono at this rate (Hz), not WAV.")
     ] = None,
     as_json: Annotated[
         bool,
-        typer.Option("--json", envvar="NOISEWATCH_JSON", help="Readings and events as JSON lines, no meter."),
+        typer.Option(
+            "--json/--no-json", envvar="NOISEWATCH_JSON", help="Readings and events as JSON lines, no meter."
+        ),
     ] = False,
     log: Annotated[Path | None, typer.Option(help="Append every event to a file, as JSON lines.")] = None,
     table: Annotated[
@@ -94,15 +97,20 @@ def listen(
         Path | None, typer.Option(help="Keep each noise as a FLAC in this folder.", show_default="nothing is kept")
     ] = None,
     pre_roll: Annotated[float, typer.Option(help="Seconds before the noise in a clip.")] = 2.0,
-    no_calibration: Annotated[
-        bool, typer.Option("--no-calibration", help="Ignore what `calibrate` found for the device.")
-    ] = False,
+    calibration: Annotated[
+        bool, typer.Option("--calibration/--no-calibration", help="Use what `calibrate` found for the device.")
+    ] = True,
 ) -> None:
     """Watch for noise behind the voice, live."""
     from ..reactions import Clips, Command, Labels, Log, Reactions, Table
 
     if seconds is not None and not 1 <= seconds < float("inf"):
         raise UsageError(f"--seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
+    if source is not None:  # what is configured is about the microphone
+        device = device if typed(ctx, "device") else None
+        channel = channel if typed(ctx, "channel") else None
+    if source != "-":
+        raw_rate = raw_rate if typed(ctx, "raw_rate") else None
     sinks: list[Sink] = []
     sinks += [Log(log)] if log else []
     sinks += [Table(table)] if table else []
@@ -117,7 +125,7 @@ def listen(
 
         detector = NoiseDetector(model)
         input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
-        kept = None if no_calibration or threshold is not None else calibrated(input, detector, hop)
+        kept = None if not calibration or threshold is not None else calibrated(input, detector, hop)
         stream = detector.stream(hop=hop, threshold=kept.threshold if kept else threshold)
         if clips:
             clips.sample_rate = input.sample_rate
@@ -160,9 +168,9 @@ class _Heard:
     def run(self, show: Callable[[Reading | Event], None]) -> None:
         """To the end, or until Ctrl-C."""
 
-        def handle(item: Reading | Event) -> None:
-            from ..events import Event
+        from ..events import Event
 
+        def handle(item: Reading | Event) -> None:
             self.history.add(item)
             if isinstance(item, Event):
                 self.reactions.event(item)
@@ -175,6 +183,11 @@ class _Heard:
             for item in self.session.interrupted():
                 handle(item)
             raise
+        except BrokenPipeError:  # nobody reads on, but the log does
+            for item in self.session.interrupted():
+                if isinstance(item, Event):
+                    self.reactions.event(item)
+            raise
 
     def end(self) -> Iterator[str]:
         """Closes what is open. Plain sentences: the summary, events that were lost, the rate of alarms."""
@@ -183,13 +196,23 @@ class _Heard:
         yield self.history.summary(stream.time, source.drops, stream.skipped)
         yield from lost
         if self.calibration is not None:
-            from .. import calibration
+            yield self._counted(self.calibration)
 
-            known = calibration.stored()  # another session may have ended meanwhile
-            judged = stream.time * (1 - self.history.unknown / max(1, self.history.readings))
-            kept = known.get(self.calibration.device, self.calibration).after(judged, self.history.events)
+    def _counted(self, used: Calibration) -> str:
+        """Adds the session to the calibration that it used, unless that was forgotten or made anew meanwhile."""
+        from .. import calibration
+
+        judged = self.session.stream.time * (1 - self.history.unknown / max(1, self.history.readings))
+        try:
+            known = calibration.stored()
+            now = known.get(used.device)
+            if now is None or now.key != used.key:
+                return f"the calibration of {used.device} was changed meanwhile; this session is not counted"
+            kept = now.after(judged, self.history.events)
             calibration.store({**known, kept.device: kept})
-            yield f"threshold {kept.threshold:.2f}, calibrated {kept.made}: {kept.sentence()}"
+        except NoisewatchError as error:
+            return f"this session is not counted: {error}"
+        return f"threshold {kept.threshold:.2f}, calibrated {kept.made}: {kept.sentence()}"
 
 
 def _plain_printer() -> Callable[[Reading | Event], None]:
@@ -226,10 +249,15 @@ def _listen_lines(
         list(heard.end())
         raise
     except BaseException:
-        print(*heard.end(), sep="\n", file=sys.stderr)
+        _say_end(heard)
         raise
-    print(*heard.end(), sep="\n", file=sys.stderr)
+    _say_end(heard)
     _judge_session(heard)
+
+
+def _say_end(heard: _Heard) -> None:
+    for sentence in heard.end():
+        print(printable(sentence), file=sys.stderr)
 
 
 def _listen_meter(console: Console, opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:

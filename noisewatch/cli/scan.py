@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import InputError, UsageError, printable
+from ..errors import InputError, OutputError, UsageError, printable
 from ..events import REASONS
 from ..model import DEFAULT
 from .base import answer_no, app
@@ -81,7 +81,7 @@ def scan(
     judge = Judge(settings)
     journal = None
     if out is not None or resume:
-        journal = Journal(_journal(out), keep=resume, absolute=out is None)
+        journal = Journal(_journal(out), keep=resume)
     known = journal.known() if journal and resume else {}
     reports = {f.path: f for f in found if not isinstance(f, Path)}
     for file in files:
@@ -108,8 +108,10 @@ def scan(
         raise
     in_order = [reports[str(f) if isinstance(f, Path) else f.path] for f in found]
     if journal is not None:
-        others = {} if out is not None else journal.known()  # what other scans will ask for
-        journal.finish([*others.values(), *in_order])
+        # What other scans will ask for, of files that are still there.
+        mine = {os.path.abspath(r.path) for r in in_order}  # noqa: PTH100
+        others = [r for p, r in known.items() if p not in mine and os.path.exists(p)]  # noqa: PTH110
+        journal.finish([*others, *in_order])
     sink.finish(in_order)
     _judge(in_order, max_noisy, strict)
 
@@ -139,8 +141,8 @@ def _scanned(
 
     from .. import workers
 
-    console = Console(stderr=True)
-    size = sum(f.stat().st_size for f in files if f.is_file())
+    console = Console(stderr=True, emoji=False)
+    size = sum(workers.bytes_of(f) for f in files)
     columns = [TextColumn("scanning"), BarColumn(), TextColumn("{task.percentage:3.0f}%"), MofNCompleteColumn(),
                TextColumn("files  {task.fields[audio]}"), TimeRemainingColumn()]  # fmt: skip
     with Progress(*columns[:3], TextColumn("{task.fields[files]}"), *columns[4:], console=console, transient=True,
@@ -170,7 +172,9 @@ class _Results:
 
     def __init__(self, form: Format, out: Path | None, files: Sequence[Path]) -> None:
         self._form, self._out = form, out
-        self._base = Path(os.path.commonpath([f.absolute().parent for f in files])) if files else Path()
+        folders = [os.path.dirname(os.path.abspath(f)) for f in files]  # noqa: PTH100, PTH120 - without ..
+        self._base = Path(os.path.commonpath(folders)) if files else Path()
+        self._unwritten: list[OutputError] = []
 
     def add(self, report: FileReport) -> None:
         """A report is there."""
@@ -179,10 +183,13 @@ class _Results:
         elif self._form in (Format.audacity, Format.rttm, Format.textgrid) and report.judged:
             from ..labels import SUFFIXES, write_labels
 
-            path = Path(report.path)
+            path = Path(os.path.abspath(report.path))  # noqa: PTH100
             if self._out is not None:
-                path = self._out / path.absolute().relative_to(self._base)
-            write_labels(self._form, report, path.with_name(path.name + SUFFIXES[self._form]))
+                path = self._out / path.relative_to(self._base)
+            try:
+                write_labels(self._form, report, path.with_name(path.name + SUFFIXES[self._form]))
+            except OutputError as error:
+                self._unwritten.append(error)
 
     def finish(self, reports: Sequence[FileReport]) -> None:
         """All reports are there, or as many as there will be."""
@@ -191,8 +198,6 @@ class _Results:
             from ..sinks import atomic_write
 
             if self._out is None:
-                if hasattr(sys.stdout, "reconfigure"):
-                    sys.stdout.reconfigure(errors="surrogateescape")  # a name need not be text
                 write_csv(reports, sys.stdout)
             else:
                 with atomic_write(self._out / f"{RESULTS}.csv", newline="") as file:
@@ -205,6 +210,9 @@ class _Results:
             elif not report.judged or report.unknown == 1:
                 why = REASONS.get(report.reason or "", "It holds no sound.")
                 print(f"noisewatch: {printable(report.path)} could not be judged. {why}", file=sys.stderr)
+        if self._unwritten:
+            more = f" And {len(self._unwritten) - 1} more." if len(self._unwritten) > 1 else ""
+            raise OutputError(f"{self._unwritten[0]}{more}")
 
 
 def _print_table(reports: Sequence[FileReport]) -> None:
@@ -237,7 +245,7 @@ def _print_table(reports: Sequence[FileReport]) -> None:
         table.add_row(f"{len(shown)} recordings", duration(seconds), f"{noisy / judged:.0%}", "", str(noises), "",
                       f"{1 - judged / seconds:.0%}" if judged < seconds else "", style="bold")  # fmt: skip
     if shown:
-        console = Console()
+        console = Console(emoji=False, highlight=False)
         if not console.is_terminal:
             console.width = 200
         console.print(table, markup=False)
@@ -254,5 +262,5 @@ def _judge(reports: Sequence[FileReport], max_noisy: float | None, strict: bool)
                 f"{len(over)} of {len(reports)} recordings {'is' if len(over) == 1 else 'are'} noisy for more than "
                 f"{max_noisy:.0%} of the time; most: {worst.path}, {worst.noisy:.0%}."
             )
-    if failed and (strict or len(failed) == len(reports)):
+    if (failed and strict) or not any(r.judged for r in reports):
         raise InputError(f"{len(failed)} of {len(reports)} recordings could not be judged, or not to the end.")
