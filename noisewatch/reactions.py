@@ -103,7 +103,7 @@ class Outlet:
             else:
                 self.sink.audio(*item)
         except Exception as error:  # a sink may fail as it likes
-            self._failed(True, _reason(error))  # samples fail where a clip is being written
+            self._failed(item is not None, _reason(error))  # samples fail while a clip is being written
 
     def _failed(self, event: bool, why: str) -> None:
         self.lost += event
