@@ -176,3 +176,4 @@ def models(
             "default" if n.default else "shipped" if n.shipped else "to train",
         ]
         table.add_row(*cells)
+    Console().print(table, markup=False)
