@@ -158,6 +158,7 @@ def models(
         for network in found:
             print(json.dumps(asdict(network)))
         return
+    from rich.console import Console
     from rich.table import Table
 
     table = Table("name", box=None, header_style="bold")
