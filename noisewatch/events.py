@@ -62,6 +62,11 @@ class Event:
         return _line({"type": "event", **{k: v for k, v in vars(self).items() if v is not None}})
 
 
+def label(mean: float, snr_db: float | None) -> str:
+    """What a label track says of a noise."""
+    return f"noise {mean:.0%}" + ("" if snr_db is None else f", SNR {snr_db:.0f} dB")
+
+
 _DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4, "worst_noise": 4}
 _DIGITS |= {"noisy": 9, "unknown": 9, "threshold": 9, "hop_s": 9}  # compared, not looked at
 

@@ -11,16 +11,12 @@ from pathlib import Path
 from typing import IO
 
 from .errors import OutputError
+from .events import label
 from .recordings import FileReport, Segment
 from .sinks import atomic_write
 
 # After the recording's own name; `talk.wav.txt` alone is what others call a transcript.
 SUFFIXES = {"audacity": ".noise.txt", "rttm": ".noise.rttm", "textgrid": ".noise.TextGrid"}
-
-
-def label(mean: float, snr_db: float | None) -> str:
-    """What a label says of a noise."""
-    return f"noise {mean:.0%}" + ("" if snr_db is None else f", SNR {snr_db:.0f} dB")
 
 
 def audacity(segments: Iterable[Segment]) -> str:

@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UsageError
-from .events import Event, rounded
-from .labels import label
+from .events import Event, label, rounded
 
 QUEUE = 256  # events and blocks of audio that may wait for a sink
 COMMAND_S = 10.0  # that a command may take

@@ -49,6 +49,7 @@ def card(
     windows: Annotated[list[Path], typer.Option()],
     out: Annotated[Path, typer.Option("-o", "--out")],
     made_of: Annotated[str, typer.Option(help="What the windows were made of.")] = "",
+    note: Annotated[str, typer.Option(help="What was learned about it.")] = "",
 ) -> None:
     """Evaluate and write."""
     card = Model(model).card
@@ -91,6 +92,7 @@ def card(
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}; {versions}, {platform.machine()}.",
         "",
         *([f"More, with intervals: [{report.name}]({report.name})", ""] if report.is_file() else []),
+        *(["## What it needs", "", note, ""] if note else []),
         "## Limits",
         "",
         LIMITS,
@@ -137,8 +139,7 @@ def table(results: list[dict[str, Any]], model: Path) -> list[str]:
     head = [f"{results[0]['windows']}: {results[0]['clean']} clean, {results[0]['noisy']} noisy windows", ""]
     head += ["| scorer | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]
     for r in results:
-        scorer = model.stem if r["scorer"] == str(model) else r["scorer"]
-        head.append(f"| {scorer} | " + " | ".join(f"{r['auc'][c]:.3f}" for c in columns) + " |")
+        head.append(f"| {r['scorer']} | " + " | ".join(f"{r['auc'][c]:.3f}" for c in columns) + " |")
     words = {
         "balanced_accuracy": "balanced accuracy at the threshold",
         "false_alarms": "clean windows called noisy",

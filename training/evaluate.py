@@ -60,7 +60,8 @@ def model_scorer(name: str) -> Scorer:
         reading = detector.stream().push(samples)[0]
         return Judgement(reading.noise, reading.snr_db)
 
-    return Scorer(name, judge, detector.model.card.threshold, detector)
+    shown = path.stem if path.suffix == ".onnx" else name
+    return Scorer(shown, judge, detector.model.card.threshold, detector)
 
 
 def by_hand() -> Scorer:
