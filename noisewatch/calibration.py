@@ -86,14 +86,16 @@ def choose(
 
     Every reading is taken to be of the room as it should be. Where the recordings are long enough for the
     budget, alarms are counted; otherwise their rate is extrapolated from the highest sustained probability of
-    each 5 s by a Gumbel distribution fitted to them (Gumbel 1958), and none may be in the recordings.
+    each 5 s by a Gumbel distribution fitted to them (Gumbel 1958), and none may be in them: with the highest
+    threshold that is the most that minutes can show.
     Raises InputError for less than 15 s that could be judged.
     """
     judged = [[r for r in readings if r.noise is not None] for readings in recordings]
     seconds = sum(map(len, judged)) * hop_s
     if seconds < 3 * BLOCK_S:
         raise InputError(
-            f"{seconds:.0f} s could be judged; a threshold needs {3 * BLOCK_S:.0f} s or more. Record for longer."
+            f"{seconds:.1f} s could be judged, where 3 s of each recording fill the first window; a threshold "
+            f"needs {3 * BLOCK_S:.0f} s or more. Record for longer."
         )
     allowed = budget_per_hour * seconds / 3600
     peaks = _peaks(judged, hop_s)
@@ -112,7 +114,7 @@ def choose(
         threshold = max(least, percent / 100)
         if alarms(recordings, threshold, hop_s) > allowed:
             continue
-        if allowed >= ENOUGH or expected(threshold) <= budget_per_hour:
+        if allowed >= ENOUGH or expected(threshold) <= budget_per_hour or threshold >= HIGHEST:
             return threshold
     return None
 

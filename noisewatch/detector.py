@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +32,7 @@ class DetectorConfig:
 
     def __post_init__(self) -> None:
         if not 0.05 <= self.threshold <= 0.99:
-            raise UsageError(f"the threshold is {self.threshold}; allowed: 0.05 to 0.99. 0.5 suits most.")
+            raise UsageError(f"the threshold is {self.threshold}; allowed: 0.05 to 0.99.")
 
     @property
     def off(self) -> float:
@@ -72,7 +74,7 @@ class Detector:
             self._unjudged_until = time
             return "unknown", self._unjudged(time, reason)
         self._first = time if self._first is None else self._first
-        heard = _Heard(noise, snr_db, level_dbfs)
+        heard = _Heard(time, noise, snr_db, level_dbfs)
         events = []
         if self._lost_since is not None:
             if self._lost:
@@ -155,7 +157,7 @@ class Detector:
             return []
         self._noisy, self._last_end = False, time
         onset = self._run.onset
-        figures = self._run.figures()
+        figures = self._run.figures(until=end + self.hop_s)
         return [Event("noise_end", time, onset=onset, end=end, duration=end - onset, id=self._count, **figures)]
 
 
@@ -163,7 +165,8 @@ class Detector:
 class _Heard:
     """What a reading says."""
 
-    noise: float = 0.0
+    time: float
+    noise: float
     snr_db: float | None = None
     level_dbfs: float | None = None
 
@@ -174,11 +177,17 @@ class _Run:
     def __init__(self, onset: float = 0.0, first: _Heard | None = None) -> None:
         self.onset, self._peak = onset, 0.0
         self._noise, self._snr, self._power = _Mean(), _Mean(), _Mean()
+        self._levels: deque[_Heard] = deque()  # of the last window: some may be of after the noise
         self._tail: list[_Heard] = []  # at most min_off_s of readings
         if first is not None:
             self.add(first)
 
     def add(self, heard: _Heard, *, tail: bool = False) -> None:
+        self._levels.append(heard)
+        while self._levels[0].time < heard.time - WINDOW_S - 1:
+            old = self._levels.popleft()
+            if old.level_dbfs is not None:
+                self._power.add(10 ** (old.level_dbfs / 10))
         self._tail.append(heard)
         if tail:
             return
@@ -187,14 +196,17 @@ class _Run:
             self._noise.add(each.noise)
             if each.snr_db is not None:
                 self._snr.add(each.snr_db)
-            if each.level_dbfs is not None:
-                self._power.add(10 ** (each.level_dbfs / 10))
         self._tail = []
 
-    def figures(self) -> dict[str, Any]:
-        """Fields of an event: peak and mean probability, mean SNR where someone spoke, level."""
-        power = self._power.value
-        level = 10 * math.log10(power) if power else None
+    def figures(self, until: float = math.inf) -> dict[str, Any]:
+        """Fields of an event: peak and mean probability, mean SNR where someone spoke, level until its end."""
+        power = copy(self._power)
+        for number, heard in enumerate(self._levels):
+            if heard.level_dbfs is not None and (
+                heard.time <= until + _EPS or (number == 0 and power.value is None)
+            ):
+                power.add(10 ** (heard.level_dbfs / 10))
+        level = 10 * math.log10(power.value) if power.value else None
         return {"peak": self._peak, "mean": self._noise.value, "snr_db": self._snr.value, "level_dbfs": level}
 
 

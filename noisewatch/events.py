@@ -19,6 +19,17 @@ REASONS: dict[str, str] = {
 }
 
 
+_OF_RECORDINGS = {
+    "digital_silence": "It holds digital silence.",
+    "dead_channel": "Its channel is dead: one constant value. Try another with --channel.",
+}
+
+
+def because(reason: str | None, *, live: bool) -> str:
+    """Why an input could not be judged, as a sentence; empty when nobody knows."""
+    return (not live and _OF_RECORDINGS.get(reason or "")) or REASONS.get(reason or "", "")
+
+
 @dataclass(frozen=True)
 class Reading:
     """One decision about the last 3 s. `None` where a number would be a lie."""

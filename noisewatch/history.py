@@ -21,7 +21,7 @@ class History:
     waited_s: float = 0.0  # since then for an input that stalled: stream time stands still
     events: int = 0  # noises that began
     readings: int = 0
-    noisy: int = 0
+    noisy_s: float = 0.0  # of the noises that ended
     unknown: int = 0
 
     def __post_init__(self) -> None:
@@ -31,6 +31,7 @@ class History:
         """Take what the stream gave."""
         if isinstance(item, Event):
             self.events += item.event == "noise_start"
+            self.noisy_s += item.duration or 0.0
             return
         if self.last is None or item.state != self.last.state:
             self.since, self.waited_s = item.time, 0.0
@@ -39,7 +40,6 @@ class History:
         self.last = item
         self.recent.append(item)
         self.readings += 1
-        self.noisy += item.state == "noisy"
         self.unknown += item.state == "unknown"
 
     def summary(self, heard_s: float, drops: int, skipped: int) -> str:
@@ -47,7 +47,9 @@ class History:
         if not self.readings:
             return f"heard {duration(heard_s)}: too little for a reading (the first comes after 3 s)"
         judged = self.readings - self.unknown
-        share = f"{self.noisy / judged:.0%} of it noisy" if judged else "none of it could be judged"
+        share = "none of it could be judged"
+        if judged:
+            share = f"{min(1.0, self.noisy_s / (heard_s * judged / self.readings)):.0%} of it noisy"
         parts = [f"heard {duration(heard_s)}", share]
         if judged and self.unknown:
             parts.append(f"{self.unknown / self.readings:.0%} could not be judged")

@@ -44,7 +44,7 @@ class FileReport:
 
     path: str
     seconds: float = 0.0
-    noisy: float | None = None  # share of the judged 3 s windows
+    noisy: float | None = None  # share of the time that could be judged
     unknown: float | None = None  # share of all windows, of which nothing could be said
     reason: str | None = None  # why not, most of the time
     snr_mean_db: float | None = None  # over windows in which someone speaks
@@ -232,7 +232,7 @@ class Judge:
             error_text = said if str(path) in said else f"{path}: {said}"
         except OSError as error:
             error_text = f"cannot read {path} to its end: {error.strerror}."
-        return replace(report, seconds=stream.time, error=error_text, **sums.figures())
+        return replace(report, seconds=stream.time, error=error_text, **sums.figures(stream.time))
 
 
 class _Sums:
@@ -240,7 +240,7 @@ class _Sums:
 
     def __init__(self) -> None:
         self.snr = array("d")
-        self.readings = self.noisy = self.unknown = 0
+        self.readings = self.unknown = 0
         self.worst: tuple[float, float] | None = None
         self.segments: list[Segment] = []
         self.warnings: dict[str, None] = {}
@@ -253,7 +253,6 @@ class _Sums:
                 self.segments.append(Segment(item.onset, end, peak, mean, item.snr_db, item.level_dbfs))
             return
         self.readings += 1
-        self.noisy += item.state == "noisy"
         self.unknown += item.state == "unknown"
         if item.reason is not None:
             self.reasons[item.reason] += 1
@@ -263,11 +262,12 @@ class _Sums:
         if item.noise is not None and (self.worst is None or item.noise > self.worst[1]):
             self.worst = (max(0.0, item.time - 3), item.noise)
 
-    def figures(self) -> dict[str, Any]:
-        judged = self.readings - self.unknown
+    def figures(self, seconds: float) -> dict[str, Any]:
+        judged = seconds * (1 - self.unknown / self.readings) if self.readings else 0.0
+        noisy = sum(s.end - s.start for s in self.segments)
         snr = self.snr
         return {
-            "noisy": self.noisy / judged if judged else None,
+            "noisy": min(1.0, noisy / judged) if judged else None,
             "unknown": self.unknown / self.readings if self.readings else None,
             "reason": self.reasons.most_common(1)[0][0] if self.reasons else None,
             "snr_mean_db": statistics.fmean(snr) if snr else None,

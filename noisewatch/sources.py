@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -146,15 +147,16 @@ class Recording:
         # A file gives a second at a time, which costs a tenth of the calls; a pipe gives what has come.
         read = 10 * size if self._file.seekable() else size
         began, frames = time.monotonic(), 0
+        talks = self._file.format == "MP3"
         with self._file:
             while True:
                 try:
-                    samples = self._file.read(read, dtype="float32", always_2d=True)
+                    with quiet_stderr() if talks else contextlib.nullcontext():
+                        samples = self._file.read(read, dtype="float32", always_2d=True)
                 except (soundfile.SoundFileError, OSError) as error:
                     at, why = frames / self.sample_rate, str(error).rpartition(":")[2].strip()
                     raise InputError(
-                        f"{self.name} is damaged: it cannot be read beyond {at:.1f} s ({why}). "
-                        "What came before it was judged."
+                        f"{self.name} is damaged: it cannot be read beyond {at:.1f} s ({why})."
                     ) from error
                 if not len(samples):
                     break
@@ -177,5 +179,5 @@ class Recording:
         if heard < self.promised_s - 0.1:
             raise InputError(
                 f"{self.name} ended early: its header promises {self.promised_s:.1f} s, and {heard:.1f} s were "
-                "there. That much was judged."
+                "there."
             )

@@ -34,7 +34,7 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("clean", 0, "OK: 0% of 6 s are noisy, SNR 4"),
         ("noisy", 3, "NOISY: 100% of 6 s are noisy, SNR "),
-        ("silent", 6, "UNKNOWN: 100% of the input could not be judged. The input sends digital silence"),
+        ("silent", 6, "UNKNOWN: 100% of the input could not be judged. It holds digital silence."),
         ("muted later", 6, "UNKNOWN"),
         ("short", 6, "UNKNOWN"),
         ("hiss", 6, "UNKNOWN: nobody spoke, and the level stayed below -70 dBFS"),

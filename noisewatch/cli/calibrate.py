@@ -64,9 +64,8 @@ def calibrate(
     if threshold is None:
         found = calibration.alarms(heard, calibration.HIGHEST, card.hop_s)
         answer_no(
-            f"no threshold keeps false alarms within {budget:g} an hour here: even at {calibration.HIGHEST} there "
-            f"were {found} in {judged:.0f} s, and an hour would bring more than that. Make the room quieter, or "
-            "allow more with --max-false-alarms."
+            f"no threshold keeps false alarms within {budget:g} an hour here: at {calibration.HIGHEST}, the "
+            f"highest, there were {found} in {judged:.0f} s. Make the room quieter, or allow more with --max-false-alarms."
         )
     kept = calibration.Calibration(
         device=name or "", model=card.name, hop_s=card.hop_s, threshold=threshold, budget_per_hour=budget,
@@ -78,6 +77,8 @@ def calibrate(
     print(f"threshold {threshold:.2f}: {called} alarm{'' if called == 1 else 's'} in {judged:.0f} s, so {rate}")
     if name is None:
         print(f"not stored, as there is no input device here; use it with --threshold {threshold:.2f}")
+        if high > budget:
+            print("provisional: that little cannot prove the rate")
         return
     calibration.store({**calibration.stored(), name: kept})
     proven = high <= budget

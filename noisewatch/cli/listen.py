@@ -60,7 +60,9 @@ def listen(
         str | None, typer.Argument(help="A recording, - for stdin, or demo. Without it: the microphone.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Microphone: index, or a unique part of its name.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel, counted from 1.")] = None,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel, counted from 1.", show_default="the first; of a recording the mean")
+    ] = None,
     model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = DEFAULT,
     hop: Annotated[
         float | None, typer.Option(help="Seconds between readings.", show_default="the model's, 0.1")
@@ -90,7 +92,9 @@ def listen(
     command: Annotated[
         str | None,
         typer.Option(
-            "--exec", envvar="NOISEWATCH_EXEC", help="Run at every event, e.g. 'notify-send {event} {noise:.0%}'."
+            "--exec",
+            envvar="NOISEWATCH_EXEC",
+            help="Run at every event, unseen, e.g. 'notify-send {event} {noise:.0%}'.",
         ),
     ] = None,
     keep_clips: Annotated[
@@ -112,11 +116,11 @@ def listen(
     if source != "-":
         raw_rate = raw_rate if typed(ctx, "raw_rate") else None
     sinks: list[Sink] = []
-    sinks += [Log(log)] if log else []
-    sinks += [Table(table)] if table else []
-    sinks += [Labels(labels)] if labels else []
+    sinks += [Log(log.expanduser())] if log else []
+    sinks += [Table(table.expanduser())] if table else []
+    sinks += [Labels(labels.expanduser())] if labels else []
     sinks += [Command(command)] if command is not None else []
-    clips = Clips(keep_clips, pre_roll) if keep_clips else None
+    clips = Clips(keep_clips.expanduser(), pre_roll) if keep_clips else None
     sinks += [clips] if clips else []
 
     def opened(say: Callable[[str], None]) -> _Heard:
@@ -285,9 +289,9 @@ def _judge_session(heard: _Heard) -> None:
     history, source = heard.history, heard.session.source
     if history.last is None or history.unknown < history.readings:
         return
-    from ..events import REASONS
+    from ..events import because
 
-    why = REASONS.get(history.last.reason or "", "")
+    why = because(history.last.reason, live=source.live)
     if source.live:
         raise DeviceError(f"nothing of {source.name} could be judged. {why} Other inputs: noisewatch devices")
     raise InputError(f"nothing of {source.name} could be judged. {why} Give a recording with sound in it.")

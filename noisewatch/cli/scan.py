@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError, OutputError, UsageError, printable
-from ..events import REASONS
+from ..events import because
 from ..model import DEFAULT
 from .base import answer_no, app
 
@@ -51,7 +51,8 @@ def scan(
         Path | None, typer.Option("-o", "--out", help="Folder for results; labels: else beside the recordings.")
     ] = None,
     max_noisy: Annotated[
-        float | None, typer.Option(help="Exit with 3 when more than this share of any file is noisy.")
+        float | None,
+        typer.Option(help="Exit with 3 when any file is noisy for more than this share of its time. See --strict."),
     ] = None,
     model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = DEFAULT,
     hop: Annotated[float, typer.Option(help="Seconds between readings.")] = 0.5,
@@ -65,14 +66,14 @@ def scan(
     engine: Annotated[Engine, typer.Option(help="This machine, or a running Ray cluster.")] = Engine.local,
     address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Remember what is done, and skip it.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 6 when any file cannot be judged.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 6 when not all can be judged.")] = False,
 ) -> None:
     """Judge recordings from beginning to end, the noisiest first."""
     from ..labels import Journal
     from ..recordings import Judge, Settings, find
 
     if max_noisy is not None and not 0 <= max_noisy <= 1:
-        raise UsageError(f"--max-noisy is {max_noisy}; allowed: 0 to 1, a share of the windows.")
+        raise UsageError(f"--max-noisy is {max_noisy}; allowed: 0 to 1, a share of the time.")
     if engine is Engine.ray and jobs != 1:
         raise UsageError("--jobs is for this machine; a Ray cluster uses the cores that it has. Leave one out.")
     settings = Settings(model, hop, threshold, channel)
@@ -208,11 +209,18 @@ class _Results:
             if report.error is not None:
                 print(f"noisewatch: {printable(report.error)}", file=sys.stderr)
             elif not report.judged or report.unknown == 1:
-                why = REASONS.get(report.reason or "", "It holds no sound.")
+                why = because(report.reason, live=False) or "It holds no sound."
                 print(f"noisewatch: {printable(report.path)} could not be judged. {why}", file=sys.stderr)
+        failed = [r for r in reports if r.error is not None or not r.judged]
+        if failed and len(failed) < len(reports):
+            print(f"noisewatch: {_unjudged(failed, reports)}", file=sys.stderr)
         if self._unwritten:
             more = f" And {len(self._unwritten) - 1} more." if len(self._unwritten) > 1 else ""
             raise OutputError(f"{self._unwritten[0]}{more}")
+
+
+def _unjudged(failed: Sequence[FileReport], reports: Sequence[FileReport]) -> str:
+    return f"{len(failed)} of {len(reports)} could not be judged, or not to the end."
 
 
 def _print_table(reports: Sequence[FileReport]) -> None:
@@ -223,7 +231,7 @@ def _print_table(reports: Sequence[FileReport]) -> None:
     from ..meter import clock
 
     table = Table("recording", box=None, header_style="bold")
-    for column in ("length", "noisy", "SNR", "noises", "worst at", "not judged"):
+    for column in ("length", "noisy", "median SNR", "noises", "worst at", "not judged"):
         table.add_column(column, justify="right", no_wrap=True)
     shown = [r for r in reports if r.judged]
     for r in sorted(shown, key=lambda r: (-(r.noisy or 0), -(r.worst_noise or 0))):
@@ -231,9 +239,9 @@ def _print_table(reports: Sequence[FileReport]) -> None:
             printable(r.path),
             duration(r.seconds),
             f"{r.noisy:.0%}",
-            "-" if r.snr_median_db is None else f"{r.snr_median_db:.0f} dB",
+            "-" if r.snr_median_db is None else f"{round(round(r.snr_median_db, 1))} dB",
             str(len(r.segments)),
-            "-" if r.worst_start is None or not r.segments else clock(r.worst_start),
+            clock(max(r.segments, key=lambda s: (s.peak, s.mean)).start) if r.segments else "-",
             f"{r.unknown:.0%}" if r.unknown else "",
         )
     if len(shown) > 1:
@@ -263,4 +271,4 @@ def _judge(reports: Sequence[FileReport], max_noisy: float | None, strict: bool)
                 f"{max_noisy:.0%} of the time; most: {worst.path}, {worst.noisy:.0%}."
             )
     if (failed and strict) or not any(r.judged for r in reports):
-        raise InputError(f"{len(failed)} of {len(reports)} recordings could not be judged, or not to the end.")
+        raise InputError(_unjudged(failed, reports))
