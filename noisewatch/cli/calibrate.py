@@ -64,8 +64,8 @@ def calibrate(
     if threshold is None:
         found = calibration.alarms(heard, calibration.HIGHEST, card.hop_s)
         answer_no(
-            f"no threshold keeps false alarms within {budget:g} an hour here: at {calibration.HIGHEST}, the "
-            f"highest, there were {found} in {judged:.0f} s. Make the room quieter, or allow more with --max-false-alarms."
+            f"no threshold keeps false alarms within {budget:g} an hour here: even at {calibration.HIGHEST} "
+            f"there were {found} in {judged:.0f} s. Make the room quieter, or allow more with --max-false-alarms."
         )
     kept = calibration.Calibration(
         device=name or "", model=card.name, hop_s=card.hop_s, threshold=threshold, budget_per_hour=budget,
