@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import lines
 
+from noisewatch.model import DEFAULT
+
 
 def shown(text: str) -> dict[str, tuple[object, str]]:
     return {r["option"]: (r["value"], r["from"]) for r in map(json.loads, text.splitlines())}
@@ -22,7 +24,7 @@ def test_the_order(run, tmp_path: Path):
     assert found["threshold"] == (0.8, "environment")
     assert found["exec"] == ("true", "environment")
     assert found["keep-clips"] == ("clips", "file")
-    assert found["model"] == ("tcn", "default")
+    assert found["model"] == (DEFAULT, "default")
     table = run("config", env=env).stdout
     assert "NOISEWATCH_KEEP_CLIPS" in table
     assert str(file) in table

@@ -1,7 +1,7 @@
 """Writes a model's card: what it is, how well it does on given windows, what it was trained on, its limits.
 
-    python tools/write_card.py card models/tcn.onnx --windows mix.npz --windows live.npz -o models/tcn.md
-    python tools/write_card.py credits models/tcn.onnx CREDITS.md -o models/CREDITS.md
+    python tools/write_card.py card models/mhatt.onnx --windows mix.npz --windows live.npz -o models/mhatt.md
+    python tools/write_card.py credits models/mhatt.onnx CREDITS.md -o models/CREDITS.md
 
 The second repeats the rows about the model's sources (first column) of the tables in a Markdown file, as CC BY
 asks. Needs the training extra.
