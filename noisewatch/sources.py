@@ -144,8 +144,8 @@ class Recording:
         import soundfile
 
         size = max(1, round(BLOCK_S * self.sample_rate))
-        # A file gives a second at a time, which costs a tenth of the calls; a pipe gives what has come.
-        read = 10 * size if self._file.seekable() else size
+        # A file gives seconds at a time, which costs few calls; a pipe gives what has come.
+        read = (10 if self._paced else 40) * size if self._file.seekable() else size
         began, frames = time.monotonic(), 0
         talks = self._file.format == "MP3"
         with self._file:
