@@ -54,7 +54,7 @@ def test_a_folder_with_everything_in_it(run, folder: Path):
     found = reports(done.stdout)
     whole = found['a "quoted", comma.wav']
     assert whole["seconds"] == pytest.approx(27.245)
-    assert whole["noisy"] == pytest.approx(10.5 / 27.245, abs=0.03)  # as long as its noise
+    assert whole["noisy"] == pytest.approx(10 / 27.245, abs=0.05)  # as long as its noise can be heard
     assert whole["unknown"] == 0
     assert whole["snr_min_db"] < whole["snr_median_db"] < 42
     assert whole["worst_noise"] > 0.99
