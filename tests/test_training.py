@@ -231,7 +231,7 @@ def test_labels_follow_the_definition(catalogue: mixing.Catalogue):
         window = mixing.render(scene, catalogue)
         assert window.samples.shape == (48_000,)
         assert np.isfinite(window.samples).all()
-        assert np.abs(window.samples).max() <= 1.2  # lossy codecs overshoot
+        assert np.abs(window.samples).max() <= 1.5  # lossy codecs and resamplers overshoot
         assert window.voice == (scene.voice is not None)
         if scene.mic.agc_db:  # it moves the SNR that was drawn
             continue
