@@ -78,6 +78,11 @@ def label(mean: float, snr_db: float | None) -> str:
     return f"noise {mean:.0%}" + ("" if snr_db is None else f", SNR {snr_db:.0f} dB")
 
 
+def label_line(start: float, end: float, mean: float, snr_db: float | None) -> str:
+    """A line of an Audacity label track, with its newline."""
+    return f"{start:.3f}\t{end:.3f}\t{label(mean, snr_db)}\n"
+
+
 _DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4, "worst_noise": 4}
 _DIGITS |= {"noisy": 9, "unknown": 9, "threshold": 9, "hop_s": 9}  # compared, not looked at
 

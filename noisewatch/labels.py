@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from .errors import OutputError
-from .events import label
+from .events import label, label_line
 from .recordings import FileReport, Segment
-from .sinks import atomic_write
+from .sinks import appended, atomic_write
 
 # After the recording's own name; `talk.wav.txt` alone is what others call a transcript.
 SUFFIXES = {"audacity": ".noise.txt", "rttm": ".noise.rttm", "textgrid": ".noise.TextGrid"}
@@ -21,7 +21,7 @@ SUFFIXES = {"audacity": ".noise.txt", "rttm": ".noise.rttm", "textgrid": ".noise
 
 def audacity(segments: Iterable[Segment]) -> str:
     """A label track: start, end and text, with tabs between."""
-    return "".join(f"{s.start:.3f}\t{s.end:.3f}\t{label(s.mean, s.snr_db)}\n" for s in segments)
+    return "".join(label_line(s.start, s.end, s.mean, s.snr_db) for s in segments)
 
 
 def rttm(name: str, segments: Iterable[Segment]) -> str:
@@ -117,10 +117,9 @@ class Journal:
         """Append a line. Raises OutputError."""
         try:
             if self._file is None:
-                torn = self._keep and self._part.is_file() and self._part.read_bytes()[-1:] not in (b"", b"\n")
-                self._part.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._part.open("a" if self._keep else "w", encoding="utf-8")
-                self._file.write("\n" if torn else "")
+                if not self._keep:
+                    self._part.unlink(missing_ok=True)
+                self._file = appended(self._part)
             self._file.write(self._line(report))
             self._file.flush()
         except OSError as error:

@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UsageError
-from .events import Event, label, rounded
+from .events import Event, label_line, rounded
+from .sinks import appended
 
 QUEUE = 256  # events and blocks of audio that may wait for a sink
 COMMAND_S = 10.0  # that a command may take
@@ -127,11 +128,7 @@ class _Appended(Sink):
     def write(self, line: str, header: str = "") -> None:
         """A line with its newline; a file that was empty gets the header first."""
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            before = self._path.read_bytes()[-1:] if self._path.is_file() else b""
-            self._file = self._path.open("a", encoding="utf-8", newline="", errors="surrogateescape")
-            # A line that was torn off when something was killed stays alone.
-            self._file.write(header if not before else "" if before == b"\n" else "\n")
+            self._file = appended(self._path, header)
         self._file.write(line)
         self._file.flush()
 
@@ -179,7 +176,7 @@ class Labels(_Appended):
 
     def event(self, event: Event) -> None:
         if event.event == "noise_end":
-            self.write(f"{event.onset:.3f}\t{event.end:.3f}\t{label(event.mean or 0.0, event.snr_db)}\n")
+            self.write(label_line(event.onset, event.end or event.time, event.mean or 0.0, event.snr_db))
 
 
 class Command(Sink):

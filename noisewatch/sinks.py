@@ -41,6 +41,22 @@ def atomic_write(path: Path, mode: str = "w", newline: str | None = None) -> Ite
             Path(temporary).unlink(missing_ok=True)
 
 
+def appended(path: Path, header: str = "") -> IO[str]:
+    """A text file opened to append lines, with the folders above it; an empty one gets the header first.
+
+    A last line that was torn off when something was killed stays alone. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = b""
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            before = file.read(1)
+    lines = path.open("a", encoding="utf-8", newline="", errors="surrogateescape")
+    lines.write(header if not before else "" if before == b"\n" else "\n")
+    return lines
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

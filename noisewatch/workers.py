@@ -32,9 +32,9 @@ class _Stopped(Exception):
     """The scan ends; nobody wants this report."""
 
 
-def here(paths: Sequence[Path], settings: Settings, progress: Progress) -> Iterator[FileReport]:
+def here(paths: Sequence[Path], judge: Judge, progress: Progress) -> Iterator[FileReport]:
     """Reports in order, made by this process."""
-    judge, done = Judge(settings), 0.0
+    done = 0.0
     for path in paths:
         size, before = bytes_of(path), done
 
@@ -48,7 +48,6 @@ def here(paths: Sequence[Path], settings: Settings, progress: Progress) -> Itera
 
 def processes(paths: Sequence[Path], settings: Settings, progress: Progress, jobs: int) -> Iterator[FileReport]:
     """Reports as they are finished, made by `jobs` processes. One that dies takes only its own file along."""
-    Judge(settings)  # what is wrong with the settings is said once, and here
     context = multiprocessing.get_context("spawn")  # a fork would copy threads that hold locks
     done, stop = context.Value("d", 0.0), context.Event()
     waiting, alone = deque(paths), deque[Path]()
@@ -94,7 +93,6 @@ def ray_cluster(
     paths: Sequence[Path], settings: Settings, progress: Progress, address: str
 ) -> Iterator[FileReport]:
     """Reports as they are finished, made by tasks on a running Ray cluster that sees the same files."""
-    Judge(settings)
     try:
         import ray
     except ModuleNotFoundError as error:

@@ -18,7 +18,7 @@ from ..model import DEFAULT
 from .base import answer_no, app
 
 if TYPE_CHECKING:
-    from ..recordings import FileReport, Settings
+    from ..recordings import FileReport, Judge
 
 RESULTS = "noisewatch"  # name of the result files in a folder
 
@@ -76,10 +76,9 @@ def scan(
         raise UsageError(f"--max-noisy is {max_noisy}; allowed: 0 to 1, a share of the time.")
     if engine is Engine.ray and jobs != 1:
         raise UsageError("--jobs is for this machine; a Ray cluster uses the cores that it has. Leave one out.")
-    settings = Settings(model, hop, threshold, channel)
+    judge = Judge(Settings(model, hop, threshold, channel))  # what is wrong with them is said before all else
     found = find(paths)
     files = [f for f in found if isinstance(f, Path)]
-    judge = Judge(settings)
     journal = None
     if out is not None or resume:
         journal = Journal(_journal(out), keep=resume)
@@ -94,7 +93,7 @@ def scan(
     for report in reports.values():
         sink.add(report)
     try:
-        for report in _scanned(waiting, settings, engine, jobs, address, quiet=not files):
+        for report in _scanned(waiting, judge, engine, jobs, address, quiet=not files):
             reports[report.path] = report
             if journal is not None:
                 journal.add(report)
@@ -134,7 +133,7 @@ def _unchanged(path: Path, report: FileReport) -> bool:
 
 
 def _scanned(
-    files: Sequence[Path], settings: Settings, engine: Engine, jobs: int, address: str, *, quiet: bool
+    files: Sequence[Path], judge: Judge, engine: Engine, jobs: int, address: str, *, quiet: bool
 ) -> Iterator[FileReport]:
     """Reports as they are made, under a progress bar on stderr."""
     from rich.console import Console
@@ -154,11 +153,11 @@ def _scanned(
             progress.update(task, completed=done)
 
         if engine is Engine.ray:
-            made = workers.ray_cluster(files, settings, advance, address)
+            made = workers.ray_cluster(files, judge.settings, advance, address)
         elif jobs > 1 and len(files) > 1:
-            made = workers.processes(files, settings, advance, min(jobs, len(files)))
+            made = workers.processes(files, judge.settings, advance, min(jobs, len(files)))
         else:
-            made = workers.here(files, settings, advance)
+            made = workers.here(files, judge, advance)
         seconds = 0.0
         for number, report in enumerate(made, 1):
             seconds += report.seconds
