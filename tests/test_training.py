@@ -19,14 +19,16 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 from noisewatch.training import augment, export, mixing
 from noisewatch.training.checkpoint import save_checkpoint
 from noisewatch.training.config import configured
-from noisewatch.training.dataset import Windows, batches
+from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, SNR, Windows, batches
 from noisewatch.training.manifest import COLUMNS, check_splits, read_manifest, write_manifest
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.bcresnet import BCResNet
+from noisewatch.training.teachers import Teachers
 from noisewatch.training.train import train
+from noisewatch.training.vary import varied
 
-from noisewatch import InputError, NoisewatchError, OutputError, ParityError, UsageError
-from noisewatch.frontend import FrontendConfig
+from noisewatch import InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
+from noisewatch.frontend import FrontendConfig, LogMel
 from noisewatch.levels import active_seconds, snr_db
 from noisewatch.model import Model
 
@@ -36,7 +38,9 @@ TINY = ("--epochs", "2", "--windows", "256", "--batch", "16", "--workers", "1")
 @pytest.fixture(scope="module")
 def toy_run(run, toy_set: Path) -> Path:
     folder = toy_set.parent / "runs" / "first"
-    done = run("train", toy_set, "-o", folder, *TINY, timeout=300)
+    recipe = toy_set.parent / "taught.toml"
+    recipe.write_text('net = "mhatt"\ndistinct = 300\nvary = 0.5\nteachers = ["dense"]\n')
+    done = run("train", toy_set, "-o", folder, "--recipe", recipe, *TINY, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "epoch 2: loss" in done.stderr
     assert done.stdout.strip() == str(folder / "best.pt")
@@ -51,7 +55,9 @@ def test_prepare_train_export_listen(run, toy_set: Path, toy_run: Path):
     card = Model(toy_set.parent / "mine.onnx").card
     assert card.name == "mine"
     assert not card.shippable  # the folders of a user are marked ship=no until they say otherwise
-    assert {s["source"] for s in card.trained_on} == {"speech", "noise"}
+    taught = {s["source"] for s in Model("dense").card.trained_on}
+    assert {s["source"] for s in card.trained_on} == {"speech", "noise"} | taught
+    assert card.training["teachers"] == [f"dense {Model('dense').digest}"]
     done = run("listen", "demo", "--fast", "--json", "--model", toy_set.parent / "mine.onnx")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 100
@@ -212,6 +218,41 @@ def test_windows_that_were_kept_are_those_that_were_drawn(catalogue: mixing.Cata
     kept[0]
 
 
+def test_teachers_speak_beside_the_labels(catalogue: mixing.Catalogue, tmp_path: Path, monkeypatch):
+    import pickle
+
+    plain, teachers = Windows(catalogue, 3, 8), Teachers(["mhatt", "tcn"])
+    assert pickle.loads(pickle.dumps(teachers)).digest == teachers.digest
+    logmel, reference, label, _ = plain[5]
+    told = 1 / (1 + np.exp(-teachers(logmel.numpy(), float(reference))))
+    half = Windows(catalogue, 3, 8, tmp_path, teachers, 0.5)[5][2]
+    noisy, weight = label[NOISY], label[NOISY_WEIGHT]
+    assert half[NOISY_WEIGHT] == pytest.approx(0.5 * weight + 0.5)
+    assert half[NOISY] == pytest.approx((0.5 * weight * noisy + 0.5 * told) / half[NOISY_WEIGHT])
+    np.testing.assert_array_equal(half[SNR:], label[SNR:])
+    monkeypatch.setattr(Teachers, "__call__", lambda *_: pytest.fail("asked the teachers again"))
+    np.testing.assert_array_equal(Windows(catalogue, 3, 8, tmp_path, teachers, 0.5)[5][2], half)
+    np.testing.assert_array_equal(Windows(catalogue, 3, 8, tmp_path)[5][2], label)  # who has none hears none
+    np.testing.assert_array_equal(plain[13][0], plain[5][0])  # eight are drawn, and come again
+    with pytest.raises(ModelError, match="no model is called 'mhat'"):
+        Teachers(["mhat"])
+
+
+def test_varied_windows_are_other_voices_at_the_same_level(voice: np.ndarray):
+    import torch
+
+    x = torch.from_numpy(LogMel().feed(voice[:48_000]))[None].repeat(64, 1, 1)
+    assert torch.equal(varied(x, 0.0, 1), x)
+    once = varied(x, 0.5, 1)
+    assert torch.equal(once, varied(x, 0.5, 1))
+    changed = (once != x).flatten(1).any(1)
+    assert 20 < changed.sum() < 44
+    assert torch.equal(once[~changed], x[~changed])
+    level = (torch.logsumexp(once, 2) - torch.logsumexp(x, 2)).abs() * 4.343  # dB
+    assert level.median() < 1
+    assert not torch.equal(varied(x, 0.5, 2), once)
+
+
 def test_the_mix_has_the_snr_that_was_drawn(catalogue: mixing.Catalogue):
     checked = 0
     for n in range(300):
@@ -277,8 +318,6 @@ def test_a_height_that_does_not_divide_is_refused():
 def test_no_network_hears_gain_beyond_its_reference(voice: np.ndarray, name: str):
     import torch
 
-    from noisewatch.frontend import LogMel
-
     net = NETS[name]().eval()
     x = torch.from_numpy(np.stack([LogMel().feed(voice[:48_000] * np.float32(g)) for g in (1, 0.1)]))
     with torch.no_grad():
@@ -309,7 +348,7 @@ def test_a_recipe_sets_what_is_not_given(tmp_path: Path):
     recipe.write_text("epochs = \n")
     with pytest.raises(InputError, match="no TOML"):
         configured({}, recipe)
-    for options in ({"lr": 2.0}, {"net": "alexnet"}, {"precision": "8"}, {"batch": "64"}):
+    for options in ({"lr": 2.0}, {"net": "alexnet"}, {"precision": "8"}, {"batch": "64"}, {"teachers": "tcn"}):
         with pytest.raises(UsageError, match=r"allowed|there are"):
             configured(options)
 

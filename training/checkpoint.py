@@ -12,6 +12,7 @@ import torch
 
 from noisewatch.errors import InputError
 from noisewatch.frontend import FrontendConfig
+from noisewatch.model import Model
 from noisewatch.sinks import atomic_write
 
 from .config import TrainConfig
@@ -64,7 +65,14 @@ def data_card(rows: Sequence[Row]) -> dict[str, Any]:
 def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """The card of data of a run that went on with other data: it learned from both."""
     known = [s for s in before["sources"] if s not in now["sources"]]
-    return {"sources": known + now["sources"], "shippable": before["shippable"] and now["shippable"]}
+    return {**before, "sources": known + now["sources"], "shippable": before["shippable"] and now["shippable"]}
+
+
+def taught(card: dict[str, Any], teachers: Sequence[Model]) -> dict[str, Any]:
+    """The card of data of a run with teachers: what they learned from has come with them."""
+    for teacher in teachers:
+        card = merged(card, {"sources": teacher.card.trained_on, "shippable": teacher.card.shippable})
+    return {**card, "teachers": [f"{t.card.name} {t.digest}" for t in teachers]}
 
 
 def newest_run(checkpoint: str, folder: Path = Path("runs")) -> Path:

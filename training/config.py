@@ -28,6 +28,9 @@ _RANGES: tuple[tuple[str, type, float, float], ...] = (
     ("lr", float, 1e-9, 1),
     ("weight_decay", float, 0, 10),
     ("warmup", float, 0, 1),
+    ("distinct", int, 0, 10**9),
+    ("trust", float, 0, 1),
+    ("vary", float, 0, 1),
     ("patience", int, 0, 100_000),
     ("seed", int, 0, 2**32 - 1),
     ("workers", int, 0, 1024),
@@ -41,6 +44,10 @@ class TrainConfig:
     net: str = DEFAULT
     epochs: int = 20
     windows: int = 16_000  # per epoch
+    distinct: int = 0  # windows that are drawn; after them, the same again. 0: no window comes twice
+    teachers: tuple[str, ...] = ()  # models whose verdicts are learned beside the labels
+    trust: float = 0.7  # share of a verdict that is the teachers', where there are any
+    vary: float = 0.0  # share of the windows that are given another colour and voice each time
     batch: int = 64
     lr: float = 3e-3
     weight_decay: float = 1e-2
@@ -51,6 +58,11 @@ class TrainConfig:
     workers: int = 2
 
     def __post_init__(self) -> None:
+        if isinstance(self.teachers, str) or not all(isinstance(t, str) for t in self.teachers):
+            raise UsageError(
+                f'teachers is {self.teachers!r}; allowed: a list of models, such as ["mhatt", "x.onnx"].'
+            )
+        object.__setattr__(self, "teachers", tuple(self.teachers))  # a TOML or JSON list, too
         for name, kind, low, high in _RANGES:
             value = getattr(self, name)
             fits = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)

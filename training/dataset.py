@@ -6,7 +6,6 @@ import hashlib
 import inspect
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,54 +16,68 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from noisewatch import frontend, levels
-from noisewatch.errors import OutputError
 from noisewatch.frontend import LogMel
 
 from . import augment, mixing
-from .mixing import Catalogue, Window, draw_scene, render
+from .augment import Samples
+from .kept import Kept
+from .mixing import Catalogue, Scene, Window, draw_scene, render
+from .teachers import Teachers
 
 # (B, 298, 40) log-Mel; (B,) reference dBFS; (B, 5) targets; (B, 2, 150) levels of voice and all else, dB re loud
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE = range(5)  # columns of the targets
 
-# A window as it is kept on disk, 24.5 kB. `made` is its last byte: a record that was cut off has none.
+# A window as it is kept on disk, 24.5 kB, and what teachers said of it.
 RECORD = np.dtype(
     [("logmel", "<f2", (298, 40)), ("tracks", "<f2", (2, 150)), ("reference", "<f4"), ("targets", "<f4", 5),
      ("made", "?")]
 )  # fmt: skip
-RECORDS = 4096  # in a file
+LESSON = np.dtype([("noise", "<f4"), ("made", "?")])
 
 
 class Windows(Dataset[Batch]):
-    """An endless supply, numbered: window `n` of a seed is drawn from the generator (seed, n).
+    """Windows by number: window `n` of a seed is drawn from the generator (seed, n); after `count` the first again.
 
     With a folder `cache`, what was drawn is kept there and read the next time: drawing costs more than a step
     of the small networks does. It is found again by the same recordings, seed, code and libraries only.
+    With teachers, the verdict to learn is `trust` parts theirs, and the rest the label's.
     Raises OutputError when the folder cannot be written.
     """
 
-    def __init__(self, catalogue: Catalogue, seed: int, count: int, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        seed: int,
+        count: int,
+        cache: Path | None = None,
+        teachers: Teachers | None = None,
+        trust: float = 0.0,
+    ) -> None:
         self.catalogue, self.seed, self.count = catalogue, seed, count
+        self.teachers, self.trust = teachers, trust
         self.logmel = LogMel()
-        self._folder = None if cache is None else cache / _fingerprint(catalogue, seed)
-        if self._folder is not None:
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OutputError(
-                    f"cannot keep windows in {cache}: {error.strerror}. Name another --cache."
-                ) from error
+        self._kept: Kept | None = None
+        self._lessons: Kept | None = None
+        if cache is not None:
+            folder = cache / _fingerprint(catalogue, seed)
+            self._kept = Kept(folder, RECORD)
+            self._lessons = Kept(folder / teachers.digest, LESSON) if teachers else None
 
     def __len__(self) -> int:
         return self.count
 
+    def scene(self, n: int) -> Scene:
+        """What window number n is made of."""
+        return draw_scene(np.random.default_rng([self.seed, n % self.count]), self.catalogue)
+
     def window(self, n: int) -> Window:
         """Window number n with its labels."""
-        return render(draw_scene(np.random.default_rng([self.seed, n]), self.catalogue), self.catalogue)
+        return render(self.scene(n), self.catalogue)
 
     def recordings(self, n: int) -> list[str]:
         """The files that window number n is made of."""
-        scene = draw_scene(np.random.default_rng([self.seed, n]), self.catalogue)
+        scene = self.scene(n)
         voices, noises = self.catalogue.speech, self.catalogue.noise
         used = [voices[scene.voice.index]] if scene.voice else []
         if scene.noise:
@@ -72,54 +85,54 @@ class Windows(Dataset[Batch]):
         return [r.row.path for r in used]
 
     def __getitem__(self, n: int) -> Batch:
-        kept = self._kept(n)
-        record = np.frombuffer(kept or self._drawn(n), RECORD)[0]
-        if self._folder is not None and not kept:
-            self._keep(n, record.tobytes())
+        n %= self.count
+        record = self._kept[n] if self._kept else None
+        if record is None:
+            record = recorded(self.window(n), self.logmel)
+            if self._kept:
+                self._kept[n] = record
+        logmel, targets = record["logmel"].astype(np.float32), record["targets"].copy()
+        if self.teachers:
+            self._teach(targets, self._lesson(n, logmel, float(record["reference"])))
         return (
-            torch.from_numpy(record["logmel"].astype(np.float32)),
+            torch.from_numpy(logmel),
             torch.tensor(record["reference"]),
-            torch.from_numpy(record["targets"].copy()),
+            torch.from_numpy(targets),
             torch.from_numpy(record["tracks"].astype(np.float32)),
         )
 
-    def _drawn(self, n: int) -> bytes:
-        w = self.window(n)
-        self.logmel.reset()
-        targets = (w.noisy, w.noisy_weight, w.snr_db, w.snr_weight, w.voice)
-        # Half precision resolves 0.07 dB at the quietest, and halves what has to be kept and moved.
-        record = (self.logmel.feed(w.samples), w.tracks_db, w.reference_dbfs, targets, True)
-        return np.array([record], RECORD).tobytes()
+    def _lesson(self, n: int, logmel: Samples, reference_dbfs: float) -> float:
+        """What the teachers say of window n: a logit."""
+        assert self.teachers is not None
+        lesson = self._lessons[n] if self._lessons else None
+        if lesson is None:
+            lesson = np.array([(self.teachers(logmel, reference_dbfs), True)], LESSON)[0]
+            if self._lessons:
+                self._lessons[n] = lesson
+        return float(lesson["noise"])
 
-    def _place(self, n: int) -> tuple[Path, int]:
-        assert self._folder is not None
-        return self._folder / f"{n // RECORDS:06d}.windows", n % RECORDS * RECORD.itemsize
+    def _teach(self, targets: Samples, logit: float) -> None:
+        """Blend the verdict of the label with that of the teachers, who also speak where the label does not."""
+        own = targets[NOISY_WEIGHT] * (1 - self.trust)
+        told = 1 / (1 + np.exp(-logit))
+        targets[NOISY_WEIGHT] = own + self.trust
+        targets[NOISY] = (own * targets[NOISY] + self.trust * told) / targets[NOISY_WEIGHT]
 
-    def _kept(self, n: int) -> bytes | None:
-        if self._folder is None:
-            return None
-        path, offset = self._place(n)
-        with suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            data = file.read(RECORD.itemsize)
-            if len(data) == RECORD.itemsize and data[-1]:
-                return data
-        return None
 
-    def _keep(self, n: int, data: bytes) -> None:
-        path, offset = self._place(n)
-        # A disk that is full is no reason to stop: what is not kept is drawn again.
-        with suppress(OSError):
-            path.touch()
-            with path.open("r+b", buffering=0) as file:
-                file.seek(offset)
-                file.write(data)
+def recorded(window: Window, logmel: LogMel) -> np.void:
+    """A window as it is kept."""
+    logmel.reset()
+    targets = (window.noisy, window.noisy_weight, window.snr_db, window.snr_weight, window.voice)
+    # Half precision resolves 0.07 dB at the quietest, and halves what has to be kept and moved.
+    fields = (logmel.feed(window.samples), window.tracks_db, window.reference_dbfs, targets, True)
+    record: np.void = np.array([fields], RECORD)[0]
+    return record
 
 
 def _fingerprint(catalogue: Catalogue, seed: int) -> str:
     """A name for the windows of a seed: of all that they are made from and with."""
     code = [inspect.getsource(module) for module in (augment, mixing, frontend, levels)]
-    versions = [np.__version__, soxr.__version__, sf.__libsndfile_version__, inspect.getsource(Windows)]
+    versions = [np.__version__, soxr.__version__, sf.__libsndfile_version__, inspect.getsource(recorded)]
     digest = hashlib.blake2b(repr((seed, RECORD, *code, *versions)).encode(), digest_size=8)
     for recording in catalogue.speech + catalogue.noise:
         digest.update(repr(recording.row).encode())

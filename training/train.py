@@ -28,7 +28,7 @@ from noisewatch.errors import NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
 from noisewatch.sinks import atomic_write
 
-from .checkpoint import data_card, load_checkpoint, merged, save_checkpoint
+from .checkpoint import data_card, load_checkpoint, merged, save_checkpoint, taught
 from .config import PRECISIONS, TrainConfig, configured, resumed
 from .dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE, Batch, Windows, batches
 from .manifest import Row, read_manifest
@@ -36,6 +36,8 @@ from .mixing import Catalogue
 from .nets import NETS
 from .nets.head import LEAST_DB, Verdict
 from .scores import calibration, roc_auc
+from .teachers import Teachers
+from .vary import varied
 
 VALIDATION_SEED = 1_000_003  # added to the run's seed: validation windows are nobody's training windows
 VALIDATION_BATCH = 128
@@ -127,6 +129,7 @@ def train(
             json.dump(asdict(config), file, indent=1)
     fabric.barrier()
     catalogue, held_out = _loaded(rows, console)
+    teachers = Teachers(config.teachers) if config.teachers else None
     minutes = sum(len(r.samples) for r in catalogue.speech + catalogue.noise) / 16_000 / 60
     console.print(
         f"{config.net} on {len(catalogue.speech)} speech and {len(catalogue.noise)} noise recordings "
@@ -145,6 +148,8 @@ def train(
     if state is not None:
         optimizer.load_state_dict(state["optimizer"])  # after the weights have moved to their device
     credits = data_card(rows) if state is None else merged(json.loads(state["data"]), data_card(rows))
+    if teachers:
+        credits = taught(credits, teachers.models)
 
     def save(path: Path) -> None:
         values = {"config": asdict(config), "frontend": asdict(FrontendConfig()), "step": step, "best": best,
@@ -156,7 +161,8 @@ def train(
     judged = Windows(held_out, config.seed + VALIDATION_SEED, config.validation_batches * VALIDATION_BATCH, cache)
     fixed = batches(judged, VALIDATION_BATCH, 0, config.validation_batches, config.workers)
     validation = [fabric.to_device(b) for b in fixed]
-    windows = Windows(catalogue, config.seed, config.steps * config.batch, cache)
+    count = config.distinct or config.steps * config.batch
+    windows = Windows(catalogue, config.seed, count, cache, teachers, config.trust)
     share = (fabric.global_rank, fabric.world_size)
     supply = batches(windows, config.batch, step, config.steps, config.workers, share)
     smooth = None
@@ -170,6 +176,8 @@ def train(
                 group["lr"] = config.rate(step)
             net.train()
             x, reference, targets, tracks = fabric.to_device(batch)
+            if config.vary:
+                x = varied(x, config.vary, hash((config.seed, step, fabric.global_rank)))
             loss = losses(net(x, reference), targets, tracks)
             # What one process sees, all have to act on.
             value = float(cast(Tensor, fabric.all_reduce(loss.detach())))

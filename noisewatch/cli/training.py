@@ -63,6 +63,9 @@ def train(
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that draw windows.", show_default="2")
     ] = None,
+    teach: Annotated[
+        list[str] | None, typer.Option(help="Model whose verdicts it learns beside the labels; repeat for more.")
+    ] = None,
     devices: Annotated[
         int | None, typer.Option(min=1, help="GPUs or processes that share a batch.", show_default="1")
     ] = None,
@@ -76,7 +79,8 @@ def train(
     if out is None:
         out = checkpoint.newest_run("last.pt") if resume else checkpoint.new_run()
     given = {"net": net, "epochs": epochs, "windows": windows, "batch": batch, "lr": lr, "precision": precision,
-             "patience": patience, "seed": seed, "workers": workers}  # fmt: skip
+             "patience": patience, "seed": seed,
+             "workers": workers, "teachers": tuple(teach) if teach else None}  # fmt: skip
     options = {key: value for key, value in given.items() if value is not None}
     best = module.train(data, out, options, recipe=recipe, resume=resume, devices=devices, cache=cache)
     if best is not None:

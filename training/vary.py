@@ -1,0 +1,35 @@
+"""What can still be done to a batch of log-Mel windows: another microphone's colour, another throat.
+
+A window that was drawn once can so be learned from again, without being the same.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+COLOUR_DB = 4.0  # at most, at each of six places over the bands
+WARP = 0.06  # stretch of the Mel axis, after Jaitly & Hinton 2013 (vocal tract length perturbation)
+_LOG_POWER = 0.2302585  # dB -> natural log of power
+
+
+def varied(logmel: Tensor, share: float, seed: int) -> Tensor:
+    """A share of the windows (B, T, M), natural-log power, with another colour and a stretched Mel axis.
+
+    Levels of voice and noise move by a decibel or two against each other, within what their labels are worth.
+    The same seed gives the same windows.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    b, _, mels = logmel.shape
+    chosen = torch.rand(b, generator=draw) < share
+    colour = (torch.rand(b, 1, 6, generator=draw) * 2 - 1) * COLOUR_DB * torch.rand(b, 1, 1, generator=draw)
+    curve = F.interpolate(colour, size=mels, mode="linear", align_corners=True)[:, 0] * _LOG_POWER  # (B, M)
+    stretch = 1 + (torch.rand(b, 1, generator=draw) * 2 - 1) * WARP
+    curve, stretch = curve * chosen[:, None], torch.where(chosen[:, None], stretch, torch.ones(()))
+    place = ((torch.arange(mels) + 0.5) * stretch - 0.5).clamp(0, mels - 1)  # (B, M)
+    low = place.floor().long().clamp(max=mels - 2)
+    part = (place - low).to(logmel.device)[:, None]
+    low = low.to(logmel.device)[:, None].expand_as(logmel)
+    stretched = logmel.gather(2, low) * (1 - part) + logmel.gather(2, low + 1) * part
+    return stretched + curve.to(logmel.device)[:, None]
