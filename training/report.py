@@ -17,22 +17,19 @@ from rich.console import Console
 from rich.progress import track
 
 import noisewatch
-from noisewatch.calibration import poisson_interval
 from noisewatch.errors import OutputError, UsageError
-from noisewatch.events import Event, Reading
 from noisewatch.sinks import atomic_write
 
-from .augment import SAMPLE_RATE
 from .evaluate import Judgement, Scorer
 from .manifest import SPLITS, load_audio, read_manifest
 from .mixing import NOISY_DB, Catalogue
 from .scores import balanced_accuracy, clustered, reliability, roc_auc, spearman
-from .testset import CONDITIONS, SNRS, Item, draw, render, streams
+from .streamed import on_streams
+from .testset import CONDITIONS, SNRS, Item, draw, render
 
 MEAN_OF = tuple(s for s in SNRS if s <= NOISY_DB)  # the SNRs whose mean AUC is the figure to compare
 CONDITION_WINDOWS = 300  # of each class for every condition
 FEWEST = 20  # windows of a kind or source below which a figure says nothing
-LATE_S = 3.0  # a noise that ended this long ago may still be in the window
 
 Numbers = NDArray[np.float64]
 
@@ -65,7 +62,9 @@ def report(catalogue: Catalogue, scorers: Sequence[Scorer], *, count: int, seed:
         result["scorers"][name]["conditions"] = figures
     for scorer in scorers:
         if scorer.detector is not None:
-            result["scorers"][scorer.name]["streams"] = _streams(scorer, catalogue, seed, console)
+            threshold = scorer.detector.model.card.threshold
+            heard = on_streams(scorer.detector, catalogue, [seed], [threshold], console)
+            result["scorers"][scorer.name]["streams"] = heard[threshold]
     first = scorers[0].name
     result["differences"] = {
         s.name: _paired(table, noises[first], noises[s.name]) for s in scorers[1:]
@@ -255,65 +254,6 @@ def _conditions(
         for name, values in noises.items():
             result[name][condition] = table.mean_auc(_numbers(values), np.arange(len(chosen)))
     return result
-
-
-def _streams(scorer: Scorer, catalogue: Catalogue, seed: int, console: Console) -> dict[str, Any]:
-    """False alarms on clean streams, misses and delays on noisy ones, at the default settings."""
-    alarms, alarmed, seconds = 0, 0.0, 0.0
-    for stream in track(
-        list(streams(catalogue, seed, noisy=False)), "clean streams", console=console, transient=True
-    ):
-        spans = _spans(_listened(scorer, stream.samples))
-        alarms, seconds = alarms + len(spans), seconds + len(stream.samples) / SAMPLE_RATE
-        alarmed += sum(end - start for start, end in spans)
-    noises, missed, on_already, delays = 0, 0, 0, []
-    for stream in track(
-        list(streams(catalogue, seed, noisy=True)), "noisy streams", console=console, transient=True
-    ):
-        spans = _spans(_listened(scorer, stream.samples))
-        for onset, end in stream.noises:
-            noises += 1
-            began = [start for start, _ in spans if onset <= start <= end + LATE_S]
-            if began:
-                delays.append(began[0] - onset)
-            elif any(start < onset and until > end for start, until in spans):
-                on_already += 1  # called noisy before there was noise: neither found nor missed
-            else:
-                missed += 1
-    low, high = poisson_interval(alarms)
-    hours = max(seconds / 3600, 1e-9)
-    return {
-        "clean_minutes": seconds / 60,
-        "false_alarms": alarms,
-        "false_alarms_per_hour": [alarms / hours, low / hours, high / hours],
-        "clean_time_called_noisy": alarmed / max(seconds, 1e-9),
-        "noises": noises,
-        "missed": missed,
-        "on_already": on_already,
-        "median_delay_s": float(np.median(delays)) if delays else None,
-    }
-
-
-def _listened(scorer: Scorer, samples: NDArray[np.float32]) -> list[Event]:
-    assert scorer.detector is not None
-    stream = scorer.detector.stream()
-    made: list[Reading | Event] = []
-    for start in range(0, len(samples), SAMPLE_RATE):
-        made += stream.process(samples[start : start + SAMPLE_RATE])
-    made += stream.finish()
-    return [m for m in made if isinstance(m, Event)]
-
-
-def _spans(events: Sequence[Event]) -> list[tuple[float, float]]:
-    """When each noise was decided to be there, and when to be over."""
-    spans, start = [], None
-    for event in events:
-        if event.event == "noise_start":
-            start = event.time
-        elif event.event == "noise_end" and start is not None:
-            spans.append((start, event.time))
-            start = None
-    return spans
 
 
 def markdown(result: dict[str, Any]) -> str:

@@ -1,0 +1,57 @@
+"""What each threshold of a model costs and finds on the validation split: where the one on its card comes from.
+
+python tools/choose_threshold.py DATA [--model NAME ...] [--seeds 4]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from noisewatch.training.evaluate import model_scorer
+from noisewatch.training.manifest import read_manifest
+from noisewatch.training.mixing import Catalogue
+from noisewatch.training.streamed import on_streams
+from noisewatch.training.testset import draw, render
+from rich.console import Console
+
+from noisewatch.model import DEFAULT
+
+THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+SNRS = (10.0, 20.0)
+WINDOWS = 200  # at each SNR
+SEED = 7
+
+
+def main(
+    data: Path,
+    model: Annotated[list[str] | None, typer.Option(help="Repeat for more.")] = None,
+    seeds: Annotated[int, typer.Option(help="Ways to join the recordings of a voice.")] = 4,
+) -> None:
+    """Print a table a model."""
+    catalogue, _ = Catalogue.load(read_manifest(data), "val")
+    items = [i for i in draw(catalogue, 2 * WINDOWS, SEED) if i.situation == "speech" and i.snr_db in SNRS]
+    windows = [(item.snr_db, render(item, catalogue, SEED)) for item in items]
+    for name in model or [DEFAULT]:
+        scorer = model_scorer(name)
+        assert scorer.detector is not None
+        judged = [(snr, scorer.judge(samples).noise or 0.0) for snr, samples in windows]
+        table = on_streams(scorer.detector, catalogue, range(SEED, SEED + seeds), THRESHOLDS, Console(stderr=True))
+        some = table[THRESHOLDS[0]]
+        print(f"\n{name}: {some['clean_minutes']:.1f} clean minutes, {some['noises']} noises, val split")
+        print("threshold  false alarms  an hour (95 %)      time noisy  missed  " +
+              "  ".join(f"{snr:g} dB called" for snr in SNRS))  # fmt: skip
+        for threshold, f in table.items():
+            rate, low, high = f["false_alarms_per_hour"]
+            called = [[noise >= threshold for at, noise in judged if at == snr] for snr in SNRS]
+            print(
+                f"{threshold:9.2f}  {f['false_alarms']:12d}  {rate:5.1f} ({low:.1f}-{high:.1f})".ljust(46)
+                + f"{f['clean_time_called_noisy']:8.1%}  {f['missed']:6d}  "
+                + "  ".join(f"{sum(c) / len(c):12.0%}" for c in called),
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,102 @@
+"""What a model calls on long streams: false alarms behind clean voices, noises missed, how late it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from noisewatch import NoiseDetector
+from noisewatch.calibration import poisson_interval
+from noisewatch.detector import Detector, DetectorConfig
+from noisewatch.events import Event, Reading
+
+from .augment import SAMPLE_RATE, Samples
+from .mixing import Catalogue
+from .testset import Stream, streams
+
+LATE_S = 3.0  # a noise that ended this long ago may still be in the window
+Spans = list[tuple[float, float]]
+
+
+def on_streams(
+    model: NoiseDetector,
+    catalogue: Catalogue,
+    seeds: Sequence[int],
+    thresholds: Sequence[float],
+    console: Console | None = None,
+) -> dict[float, dict[str, Any]]:
+    """For each threshold: false alarms an hour on clean streams; misses and delays on noisy ones.
+
+    Each seed joins the recordings of every voice anew, with other pauses, floors and noises.
+    """
+    heard: list[tuple[Stream, list[Reading]]] = []
+    for seed in seeds:
+        made = list(streams(catalogue, seed, noisy=False))
+        made += [s for s in streams(catalogue, seed, noisy=True) if s.noises]
+        for stream in track(made, "streams", console=console, transient=True, disable=console is None):
+            heard.append((stream, _listened(model, stream.samples)))
+    return {threshold: _figures(heard, threshold, model.model.card.hop_s) for threshold in thresholds}
+
+
+def _listened(model: NoiseDetector, samples: Samples) -> list[Reading]:
+    stream = model.stream()
+    readings = []
+    for start in range(0, len(samples), SAMPLE_RATE):
+        readings += stream.push(samples[start : start + SAMPLE_RATE])
+    return readings
+
+
+def _figures(heard: Sequence[tuple[Stream, list[Reading]]], threshold: float, hop_s: float) -> dict[str, Any]:
+    alarms, alarmed, seconds = 0, 0.0, 0.0
+    noises, missed, on_already, delays = 0, 0, 0, []
+    for stream, readings in heard:
+        spans = _spans(_called(readings, threshold, hop_s))
+        if not stream.noises:
+            alarms, seconds = alarms + len(spans), seconds + len(stream.samples) / SAMPLE_RATE
+            alarmed += sum(end - start for start, end in spans)
+        for onset, end in stream.noises:
+            noises += 1
+            began = [start for start, _ in spans if onset <= start <= end + LATE_S]
+            if began:
+                delays.append(began[0] - onset)
+            elif any(start < onset and until > end for start, until in spans):
+                on_already += 1  # called noisy before there was noise: neither found nor missed
+            else:
+                missed += 1
+    low, high = poisson_interval(alarms)
+    hours = max(seconds / 3600, 1e-9)
+    return {
+        "clean_minutes": seconds / 60,
+        "false_alarms": alarms,
+        "false_alarms_per_hour": [alarms / hours, low / hours, high / hours],
+        "clean_time_called_noisy": alarmed / max(seconds, 1e-9),
+        "noises": noises,
+        "missed": missed,
+        "on_already": on_already,
+        "median_delay_s": float(np.median(delays)) if delays else None,
+    }
+
+
+def _called(readings: Sequence[Reading], threshold: float, hop_s: float) -> list[Event]:
+    """The events that a detector makes of readings at a threshold."""
+    detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
+    events = []
+    for r in readings:
+        events += detector.update(r.time, r.noise, r.reason)[1]
+    return events + (detector.finish(readings[-1].time) if readings else [])
+
+
+def _spans(events: Sequence[Event]) -> Spans:
+    """When each noise was decided to be there, and when to be over."""
+    spans, start = [], None
+    for event in events:
+        if event.event == "noise_start":
+            start = event.time
+        elif event.event == "noise_end" and start is not None:
+            spans.append((start, event.time))
+            start = None
+    return spans
