@@ -61,7 +61,7 @@ def card(
     lines = [
         f"# {card.name}",
         "",
-        f"Made by noisewatch {card.version} on {card.created} by `noisewatch train --net {made.get('net')}`, best",
+        f"Made by noisewatch {card.version} on {card.created} by `{command_of(made)}`, best",
         f"of {made.get('epochs')} epochs, step {made.get('steps')} with {made.get('batch')} windows each "
         f"(seed {made.get('seed')}). {size:.0f} KiB, {card.parameters:,} parameters,",
         f"{card.macs / 1e6:.1f} M multiply-accumulates a window. Licence of the weights: "
@@ -69,6 +69,7 @@ def card(
         f"ship weights trained on it: {'yes' if card.shippable else 'no'}.",
         "",
         *([unshipped(made, size), ""] if size > SHIPPED_KIB else []),
+        *([taught_by(made), ""] if made.get("teachers") else []),
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
         "Outputs: noise logit, SNR in dB, voice logit.",
         f"Noise from a probability of {card.threshold} on.",
@@ -123,11 +124,25 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
         written.write("\n".join([*head, *rows]) + "\n")
 
 
+def command_of(made: dict[str, Any]) -> str:
+    """What trained it: the recipe of the network, or the one with teachers."""
+    recipe = f" --recipe training/recipes/{made['net']}-taught.toml" if made.get("teachers") else ""
+    return f"noisewatch train DATA --net {made.get('net')}{recipe}"
+
+
+def taught_by(made: dict[str, Any]) -> str:
+    """Which models it learned from, beside the labels."""
+    return (
+        f"Its teachers, by name and digest of the file: {', '.join(made['teachers'])}. Their mean verdict makes up "
+        f"{made['trust']:.0%} of\nwhat it learned of each window, the label the rest."
+    )
+
+
 def unshipped(made: dict[str, Any], size: float) -> str:
     """How to come by a network that is too large for the package."""
     return (
-        f"At {size / 1024:.0f} MB it does not ship with noisewatch. Its recipe makes it again: `noisewatch train "
-        f"DATA --net {made.get('net')} -o RUN`\n({made.get('windows')} windows an epoch, precision "
+        f"At {size / 1024:.0f} MB it does not ship with noisewatch. Its recipe makes it again: `"
+        f"{command_of(made)} -o RUN`\n({made.get('windows')} windows an epoch, precision "
         f"{made.get('precision', '32')}), then `noisewatch export-onnx RUN`."
     )
 
