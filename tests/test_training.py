@@ -224,12 +224,14 @@ def test_teachers_speak_beside_the_labels(catalogue: mixing.Catalogue, tmp_path:
     plain, teachers = Windows(catalogue, 3, 8), Teachers(["mhatt", "tcn"])
     assert pickle.loads(pickle.dumps(teachers)).digest == teachers.digest
     logmel, reference, label, _ = plain[5]
-    told = 1 / (1 + np.exp(-teachers(logmel.numpy(), float(reference))))
+    logit, snr_db = teachers(logmel.numpy(), float(reference))
+    told = 1 / (1 + np.exp(-logit))
     half = Windows(catalogue, 3, 8, tmp_path, teachers, 0.5)[5][2]
     noisy, weight = label[NOISY], label[NOISY_WEIGHT]
     assert half[NOISY_WEIGHT] == pytest.approx(0.5 * weight + 0.5)
     assert half[NOISY] == pytest.approx((0.5 * weight * noisy + 0.5 * told) / half[NOISY_WEIGHT])
-    np.testing.assert_array_equal(half[SNR:], label[SNR:])
+    assert half[SNR] == pytest.approx((label[SNR] + snr_db) / 2)
+    np.testing.assert_array_equal(half[SNR + 1 :], label[SNR + 1 :])
     monkeypatch.setattr(Teachers, "__call__", lambda *_: pytest.fail("asked the teachers again"))
     np.testing.assert_array_equal(Windows(catalogue, 3, 8, tmp_path, teachers, 0.5)[5][2], half)
     np.testing.assert_array_equal(Windows(catalogue, 3, 8, tmp_path)[5][2], label)  # who has none hears none

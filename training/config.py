@@ -137,9 +137,9 @@ def read_recipe(name: str, text: str) -> dict[str, Any]:
 
 
 def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
-    """The configuration of a run that goes on: what shaped it stays, length, rate and workers may change."""
+    """The configuration of a run that goes on: what shaped it stays; length, rate, workers, teachers may change."""
     for key, value in options.items():
-        if key not in ("epochs", "lr", "workers") and stored.get(key) != value:
+        if key not in ("epochs", "lr", "workers", "teachers") and stored.get(key) != value:
             raise UsageError(
                 f"the run was begun with {key} {stored.get(key)}, not {value}: that stays. Leave it out."
             )

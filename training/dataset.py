@@ -33,7 +33,7 @@ RECORD = np.dtype(
     [("logmel", "<f2", (298, 40)), ("tracks", "<f2", (2, 150)), ("reference", "<f4"), ("targets", "<f4", 5),
      ("made", "?")]
 )  # fmt: skip
-LESSON = np.dtype([("noise", "<f4"), ("made", "?")])
+LESSON = np.dtype([("noise", "<f4"), ("snr_db", "<f4"), ("made", "?")])
 
 
 class Windows(Dataset[Batch]):
@@ -41,7 +41,7 @@ class Windows(Dataset[Batch]):
 
     With a folder `cache`, what was drawn is kept there and read the next time: drawing costs more than a step
     of the small networks does. It is found again by the same recordings, seed, code and libraries only.
-    With teachers, the verdict to learn is `trust` parts theirs, and the rest the label's.
+    With teachers, verdict and SNR to learn are `trust` parts theirs, and the rest the label's.
     Raises OutputError when the folder cannot be written.
     """
 
@@ -101,22 +101,23 @@ class Windows(Dataset[Batch]):
             torch.from_numpy(record["tracks"].astype(np.float32)),
         )
 
-    def _lesson(self, n: int, logmel: Samples, reference_dbfs: float) -> float:
-        """What the teachers say of window n: a logit."""
+    def _lesson(self, n: int, logmel: Samples, reference_dbfs: float) -> np.void:
+        """What the teachers say of window n."""
         assert self.teachers is not None
         lesson = self._lessons[n] if self._lessons else None
         if lesson is None:
-            lesson = np.array([(self.teachers(logmel, reference_dbfs), True)], LESSON)[0]
+            lesson = np.array([(*self.teachers(logmel, reference_dbfs), True)], LESSON)[0]
             if self._lessons:
                 self._lessons[n] = lesson
-        return float(lesson["noise"])
+        return lesson
 
-    def _teach(self, targets: Samples, logit: float) -> None:
-        """Blend the verdict of the label with that of the teachers, who also speak where the label does not."""
+    def _teach(self, targets: Samples, lesson: np.void) -> None:
+        """Blend label and teachers, who also speak of the verdict where the label does not."""
         own = targets[NOISY_WEIGHT] * (1 - self.trust)
-        told = 1 / (1 + np.exp(-logit))
+        told = 1 / (1 + np.exp(-lesson["noise"]))
         targets[NOISY_WEIGHT] = own + self.trust
         targets[NOISY] = (own * targets[NOISY] + self.trust * told) / targets[NOISY_WEIGHT]
+        targets[SNR] += self.trust * (lesson["snr_db"] - targets[SNR])
 
 
 def recorded(window: Window, logmel: LogMel) -> np.void:

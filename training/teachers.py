@@ -17,7 +17,7 @@ from noisewatch.model import Model
 
 
 class Teachers:
-    """Models of one opinion: the mean of their calibrated logits. Raises ModelError for what is no model."""
+    """Models of one opinion: the mean of what they say. Raises ModelError for what is no model."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -32,7 +32,7 @@ class Teachers:
         known = "".join(sorted(m.digest for m in self.models))
         return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
 
-    def __call__(self, logmel: NDArray[np.float32], reference_dbfs: float) -> float:
-        """The noise logit of a window (298, 40)."""
-        told = [m(logmel, reference_dbfs, m.initial_state())[0].noise_logit for m in self.models]
-        return float(np.mean(told))
+    def __call__(self, logmel: NDArray[np.float32], reference_dbfs: float) -> tuple[float, float]:
+        """The calibrated noise logit of a window (298, 40), and its SNR in dB."""
+        told = [m(logmel, reference_dbfs, m.initial_state())[0] for m in self.models]
+        return float(np.mean([t.noise_logit for t in told])), float(np.mean([t.snr_db for t in told]))
