@@ -62,7 +62,7 @@ class Windows(Dataset[Batch]):
         if cache is not None:
             folder = cache / _fingerprint(catalogue, seed)
             self._kept = Kept(folder, RECORD)
-            self._lessons = Kept(folder / teachers.digest, LESSON) if teachers else None
+            self._lessons = Kept(folder / f"{teachers.digest}-{LESSON.itemsize}", LESSON) if teachers else None
 
     def __len__(self) -> int:
         return self.count

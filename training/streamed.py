@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,12 +52,14 @@ def _listened(model: NoiseDetector, samples: Samples) -> list[Reading]:
 
 
 def _figures(heard: Sequence[tuple[Stream, list[Reading]]], threshold: float, hop_s: float) -> dict[str, Any]:
-    alarms, alarmed, seconds = 0, 0.0, 0.0
+    voices: Counter[str] = Counter()
+    alarmed, seconds = 0.0, 0.0
     noises, missed, on_already, delays = 0, 0, 0, []
     for stream, readings in heard:
         spans = _spans(_called(readings, threshold, hop_s))
         if not stream.noises:
-            alarms, seconds = alarms + len(spans), seconds + len(stream.samples) / SAMPLE_RATE
+            seconds += len(stream.samples) / SAMPLE_RATE
+            voices += Counter({stream.speaker: len(spans)})  # those without any are left out
             alarmed += sum(end - start for start, end in spans)
         for onset, end in stream.noises:
             noises += 1
@@ -67,12 +70,14 @@ def _figures(heard: Sequence[tuple[Stream, list[Reading]]], threshold: float, ho
                 on_already += 1  # called noisy before there was noise: neither found nor missed
             else:
                 missed += 1
+    alarms = voices.total()
     low, high = poisson_interval(alarms)
     hours = max(seconds / 3600, 1e-9)
     return {
         "clean_minutes": seconds / 60,
         "false_alarms": alarms,
         "false_alarms_per_hour": [alarms / hours, low / hours, high / hours],
+        "false_alarms_by_voice": dict(voices.most_common()),
         "clean_time_called_noisy": alarmed / max(seconds, 1e-9),
         "noises": noises,
         "missed": missed,
