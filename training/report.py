@@ -307,7 +307,8 @@ def _said(f: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{s['false_alarms']} false alarms, by {len(s['false_alarms_by_voice'])} voices, in "
             f"{s['clean_minutes']:.1f} minutes of clean speech "
-            f"({rate:.0f} an hour, 95 % interval {low:.0f} to {high:.0f}); {s['clean_time_called_noisy']:.1%} of the time called noisy"
+            f"({rate:.0f} an hour, 95 % interval {low:.0f} to {high:.0f}); "
+            f"{s['clean_time_called_noisy']:.1%} of the time called noisy"
         )
         already = f", {s['on_already']} called before they began" if s["on_already"] else ""
         yield f"{s['missed']} of {s['noises']} noises of 1-4 s at 0-10 dB missed{already}{delay}"
