@@ -72,7 +72,8 @@ def taught(card: dict[str, Any], teachers: Sequence[Model]) -> dict[str, Any]:
     """The card of data of a run with teachers: what they learned from has come with them."""
     for teacher in teachers:
         card = merged(card, {"sources": teacher.card.trained_on, "shippable": teacher.card.shippable})
-    return {**card, "teachers": [f"{t.card.name} {t.digest}" for t in teachers]}
+    names = [*card.get("teachers", []), *(f"{t.card.name} {t.digest}" for t in teachers)]
+    return {**card, "teachers": list(dict.fromkeys(names))}  # a run that went on may have had others before
 
 
 def newest_run(checkpoint: str, folder: Path = Path("runs")) -> Path:
