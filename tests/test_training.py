@@ -17,7 +17,7 @@ import soundfile as sf
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 from noisewatch.training import augment, export, mixing
-from noisewatch.training.checkpoint import save_checkpoint
+from noisewatch.training.checkpoint import save_checkpoint, taught
 from noisewatch.training.config import configured
 from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, SNR, Windows, batches
 from noisewatch.training.manifest import COLUMNS, check_splits, read_manifest, write_manifest
@@ -238,6 +238,18 @@ def test_teachers_speak_beside_the_labels(catalogue: mixing.Catalogue, tmp_path:
     np.testing.assert_array_equal(plain[13][0], plain[5][0])  # eight are drawn, and come again
     with pytest.raises(ModelError, match="no model is called 'mhat'"):
         Teachers(["mhat"])
+
+
+def test_what_teachers_learned_from_comes_with_them():
+    dense, tcn = Model("dense"), Model("tcn")
+    mine = {"sources": [{"source": "mine"}], "shippable": False}
+    first = taught(mine, [dense])
+    again = taught(first, [tcn, dense])  # the run goes on with another teacher beside
+    assert again["teachers"] == [f"dense {dense.digest}", f"tcn {tcn.digest}"]
+    assert again["sources"][0] == {"source": "mine"}
+    assert {s["source"] for s in again["sources"]} == {"mine"} | {s["source"] for s in tcn.card.trained_on}
+    assert not again["shippable"]
+    assert taught({"sources": [], "shippable": True}, [dense])["shippable"]
 
 
 def test_varied_windows_are_other_voices_at_the_same_level(voice: np.ndarray):
