@@ -232,9 +232,10 @@ def test_teachers_speak_beside_the_labels(catalogue: mixing.Catalogue, tmp_path:
     assert half[NOISY] == pytest.approx((0.5 * weight * noisy + 0.5 * told) / half[NOISY_WEIGHT])
     assert half[SNR] == pytest.approx((label[SNR] + snr_db) / 2)
     np.testing.assert_array_equal(half[SNR + 1 :], label[SNR + 1 :])
-    monkeypatch.setattr(Teachers, "__call__", lambda *_: pytest.fail("asked the teachers again"))
+    monkeypatch.setattr(Model, "__call__", lambda *_: pytest.fail("asked the teachers again"))
     np.testing.assert_array_equal(Windows(catalogue, 3, 8, tmp_path, teachers, 0.5)[5][2], half)
-    np.testing.assert_array_equal(Windows(catalogue, 3, 8, tmp_path)[5][2], label)  # who has none hears none
+    for deaf in (Windows(catalogue, 3, 8, tmp_path), Windows(catalogue, 3, 8, tmp_path, teachers, 0.0)):
+        np.testing.assert_array_equal(deaf[5][2], label)
     np.testing.assert_array_equal(plain[13][0], plain[5][0])  # eight are drawn, and come again
     with pytest.raises(ModelError, match="no model is called 'mhat'"):
         Teachers(["mhat"])
@@ -243,13 +244,13 @@ def test_teachers_speak_beside_the_labels(catalogue: mixing.Catalogue, tmp_path:
 def test_what_teachers_learned_from_comes_with_them():
     dense, tcn = Model("dense"), Model("tcn")
     mine = {"sources": [{"source": "mine"}], "shippable": False}
-    first = taught(mine, [dense])
-    again = taught(first, [tcn, dense])  # the run goes on with another teacher beside
+    first = taught(mine, Teachers(["dense"]))
+    again = taught(first, Teachers(["tcn", "dense"]))  # the run goes on with another teacher beside
     assert again["teachers"] == [f"dense {dense.digest}", f"tcn {tcn.digest}"]
     assert again["sources"][0] == {"source": "mine"}
     assert {s["source"] for s in again["sources"]} == {"mine"} | {s["source"] for s in tcn.card.trained_on}
     assert not again["shippable"]
-    assert taught({"sources": [], "shippable": True}, [dense])["shippable"]
+    assert taught({"sources": [], "shippable": True}, Teachers(["dense"]))["shippable"]
 
 
 def test_varied_windows_are_other_voices_at_the_same_level(voice: np.ndarray):
@@ -263,7 +264,7 @@ def test_varied_windows_are_other_voices_at_the_same_level(voice: np.ndarray):
     assert 20 < changed.sum() < 44
     assert torch.equal(once[~changed], x[~changed])
     level = (torch.logsumexp(once, 2) - torch.logsumexp(x, 2)).abs() * 4.343  # dB
-    assert level.median() < 1
+    assert level[changed].median() < 1
     assert not torch.equal(varied(x, 0.5, 2), once)
 
 
@@ -362,7 +363,14 @@ def test_a_recipe_sets_what_is_not_given(tmp_path: Path):
     recipe.write_text("epochs = \n")
     with pytest.raises(InputError, match="no TOML"):
         configured({}, recipe)
-    for options in ({"lr": 2.0}, {"net": "alexnet"}, {"precision": "8"}, {"batch": "64"}, {"teachers": "tcn"}):
+    for options in (
+        {"lr": 2.0},
+        {"net": "alexnet"},
+        {"precision": "8"},
+        {"batch": "64"},
+        {"teachers": "tcn"},
+        {"teachers": 3},
+    ):
         with pytest.raises(UsageError, match=r"allowed|there are"):
             configured(options)
 

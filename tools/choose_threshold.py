@@ -54,8 +54,8 @@ def main(
                 + "  ".join(f"{sum(c) / len(c):12.0%}" for c in called),
                 flush=True,
             )
-        print(f"false alarms at {THRESHOLDS[-1]} by voice:", table[THRESHOLDS[-1]]["false_alarms_by_voice"])
-        print(f"at {THRESHOLDS[2]}:", table[THRESHOLDS[2]]["false_alarms_by_voice"])
+        for threshold, f in table.items():
+            print(f"{threshold:9.2f}", *(f"{voice} {n}" for voice, n in f["false_alarms_by_voice"].items()))
 
 
 if __name__ == "__main__":

@@ -126,15 +126,18 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
 
 def command_of(made: dict[str, Any]) -> str:
     """What trained it: the recipe of the network, or the one with teachers."""
-    recipe = f" --recipe training/recipes/{made['net']}-taught.toml" if made.get("teachers") else ""
-    return f"noisewatch train DATA --net {made.get('net')}{recipe}"
+    recipe = f"training/recipes/{made['net']}-taught.toml"
+    taught = f" --recipe {recipe}" if made.get("teachers") and Path(recipe).is_file() else ""
+    return f"noisewatch train DATA --net {made.get('net')}{taught}"
 
 
 def taught_by(made: dict[str, Any]) -> str:
     """Which models it learned from, beside the labels."""
     return (
-        f"Its teachers, by name and digest of the file: {', '.join(made['teachers'])}. Their mean verdict makes up "
-        f"{made['trust']:.0%} of\nwhat it learned of each window, the label the rest."
+        f"Its teachers, by name and digest of the file: {', '.join(made['teachers'])}.\nWhere the label counts "
+        f"fully, {made['trust']:.0%} of the verdict and of the SNR to learn were theirs, and the rest the label's. "
+        "A name in the recipe\nmeans the model that ships today: for the same teachers, give files of these "
+        "digests with `--teach`."
     )
 
 

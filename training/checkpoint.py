@@ -12,12 +12,12 @@ import torch
 
 from noisewatch.errors import InputError
 from noisewatch.frontend import FrontendConfig
-from noisewatch.model import Model
 from noisewatch.sinks import atomic_write
 
 from .config import TrainConfig
 from .manifest import Row
 from .nets import NETS
+from .teachers import Teachers
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -68,11 +68,11 @@ def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     return {**before, "sources": known + now["sources"], "shippable": before["shippable"] and now["shippable"]}
 
 
-def taught(card: dict[str, Any], teachers: Sequence[Model]) -> dict[str, Any]:
+def taught(card: dict[str, Any], teachers: Teachers) -> dict[str, Any]:
     """The card of data of a run with teachers: what they learned from has come with them."""
-    for teacher in teachers:
+    for teacher in teachers.models:
         card = merged(card, {"sources": teacher.card.trained_on, "shippable": teacher.card.shippable})
-    names = [*card.get("teachers", []), *(f"{t.card.name} {t.digest}" for t in teachers)]
+    names = [*card.get("teachers", []), *teachers.known_as]
     return {**card, "teachers": list(dict.fromkeys(names))}  # a run that went on may have had others before
 
 

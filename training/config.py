@@ -58,7 +58,7 @@ class TrainConfig:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        if isinstance(self.teachers, str) or not all(isinstance(t, str) for t in self.teachers):
+        if not isinstance(self.teachers, list | tuple) or not all(isinstance(t, str) for t in self.teachers):
             raise UsageError(
                 f'teachers is {self.teachers!r}; allowed: a list of models, such as ["mhatt", "x.onnx"].'
             )

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from noisewatch import frontend, levels
 from noisewatch.frontend import LogMel
 
-from . import augment, mixing
+from . import augment, kept, mixing
 from .augment import Samples
 from .kept import Kept
 from .mixing import Catalogue, Scene, Window, draw_scene, render
@@ -62,7 +62,7 @@ class Windows(Dataset[Batch]):
         if cache is not None:
             folder = cache / _fingerprint(catalogue, seed)
             self._kept = Kept(folder, RECORD)
-            self._lessons = Kept(folder / f"{teachers.digest}-{LESSON.itemsize}", LESSON) if teachers else None
+            self._lessons = Kept(folder / teachers.digest, LESSON) if teachers else None
 
     def __len__(self) -> int:
         return self.count
@@ -92,7 +92,7 @@ class Windows(Dataset[Batch]):
             if self._kept:
                 self._kept[n] = record
         logmel, targets = record["logmel"].astype(np.float32), record["targets"].copy()
-        if self.teachers:
+        if self.teachers and self.trust:
             self._teach(targets, self._lesson(n, logmel, float(record["reference"])))
         return (
             torch.from_numpy(logmel),
@@ -133,8 +133,9 @@ def recorded(window: Window, logmel: LogMel) -> np.void:
 def _fingerprint(catalogue: Catalogue, seed: int) -> str:
     """A name for the windows of a seed: of all that they are made from and with."""
     code = [inspect.getsource(module) for module in (augment, mixing, frontend, levels)]
-    versions = [np.__version__, soxr.__version__, sf.__libsndfile_version__, inspect.getsource(recorded)]
-    digest = hashlib.blake2b(repr((seed, RECORD, *code, *versions)).encode(), digest_size=8)
+    code += [inspect.getsource(part) for part in (Windows.scene, recorded, kept)]
+    versions = [np.__version__, soxr.__version__, sf.__libsndfile_version__]
+    digest = hashlib.blake2b(repr((seed, RECORD, LESSON, *code, *versions)).encode(), digest_size=8)
     for recording in catalogue.speech + catalogue.noise:
         digest.update(repr(recording.row).encode())
         digest.update(recording.samples.data)

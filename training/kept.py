@@ -15,7 +15,8 @@ RECORDS = 4096  # in a file
 class Kept:
     """Records of a structured dtype whose last field is `made`: a record that was cut off has none.
 
-    Several processes may read and write at once: a record always holds the same bytes. Raises OutputError when
+    Several processes may read and write at once: a record always holds the same bytes. After a power failure a
+    record may be `made` and yet hold zeros: then delete the folder. Raises OutputError when
     the folder cannot be made.
     """
 
@@ -31,7 +32,7 @@ class Kept:
     def __getitem__(self, n: int) -> np.void | None:
         """Record number n, or None where it was not kept."""
         path, offset = self._place(n)
-        with suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
+        with suppress(OSError), path.open("rb", buffering=0) as file:
             file.seek(offset)
             data = file.read(self._dtype.itemsize)
             if len(data) == self._dtype.itemsize and data[-1]:

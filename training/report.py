@@ -305,7 +305,7 @@ def _said(f: dict[str, Any]) -> Iterator[str]:
         delay = "" if s["median_delay_s"] is None else f", median delay {s['median_delay_s']:.1f} s"
         rate, low, high = s["false_alarms_per_hour"]
         yield (
-            f"{s['false_alarms']} false alarms, by {len(s['false_alarms_by_voice'])} voices, in "
+            f"{s['false_alarms']} false alarms, by {len(s['false_alarms_by_voice'])} of the voices, in "
             f"{s['clean_minutes']:.1f} minutes of clean speech "
             f"({rate:.0f} an hour, 95 % interval {low:.0f} to {high:.0f}); "
             f"{s['clean_time_called_noisy']:.1%} of the time called noisy"

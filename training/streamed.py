@@ -21,6 +21,7 @@ from .testset import Stream, streams
 
 LATE_S = 3.0  # a noise that ended this long ago may still be in the window
 Spans = list[tuple[float, float]]
+Heard = tuple[Stream, list[Reading]]
 
 
 def on_streams(
@@ -34,7 +35,7 @@ def on_streams(
 
     Each seed joins the recordings of every voice anew, with other pauses, floors and noises.
     """
-    heard: list[tuple[Stream, list[Reading]]] = []
+    heard: list[Heard] = []
     for seed in seeds:
         made = list(streams(catalogue, seed, noisy=False))
         made += [s for s in streams(catalogue, seed, noisy=True) if s.noises]
@@ -48,15 +49,15 @@ def _listened(model: NoiseDetector, samples: Samples) -> list[Reading]:
     readings = []
     for start in range(0, len(samples), SAMPLE_RATE):
         readings += stream.push(samples[start : start + SAMPLE_RATE])
-    return readings
+    return readings + [r for r in stream.finish() if isinstance(r, Reading)]
 
 
-def _figures(heard: Sequence[tuple[Stream, list[Reading]]], threshold: float, hop_s: float) -> dict[str, Any]:
+def _figures(heard: Sequence[Heard], threshold: float, hop_s: float) -> dict[str, Any]:
     voices: Counter[str] = Counter()
     alarmed, seconds = 0.0, 0.0
     noises, missed, on_already, delays = 0, 0, 0, []
     for stream, readings in heard:
-        spans = _spans(_called(readings, threshold, hop_s))
+        spans = _spans(_called(readings, threshold, hop_s, len(stream.samples) / SAMPLE_RATE))
         if not stream.noises:
             seconds += len(stream.samples) / SAMPLE_RATE
             voices += Counter({stream.speaker: len(spans)})  # those without any are left out
@@ -86,13 +87,13 @@ def _figures(heard: Sequence[tuple[Stream, list[Reading]]], threshold: float, ho
     }
 
 
-def _called(readings: Sequence[Reading], threshold: float, hop_s: float) -> list[Event]:
-    """The events that a detector makes of readings at a threshold."""
+def _called(readings: Sequence[Reading], threshold: float, hop_s: float, end_s: float) -> list[Event]:
+    """The events that a detector makes of readings at a threshold, in a stream that ends at end_s."""
     detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
     events = []
     for r in readings:
         events += detector.update(r.time, r.noise, r.reason)[1]
-    return events + (detector.finish(readings[-1].time) if readings else [])
+    return events + detector.finish(end_s)
 
 
 def _spans(events: Sequence[Event]) -> Spans:

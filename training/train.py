@@ -108,17 +108,21 @@ def train(
     """Train a network on a manifest; returns the best checkpoint's path. `options`: fields of TrainConfig.
 
     Writes `last.pt`, `best.pt` and `log.csv` into the folder `out`. A run stopped by Ctrl-C goes on from
-    its last step with resume=True; its length, rate and workers may then be given anew. Several processes
+    its last step with resume=True; its length, rate, workers and teachers may then be given anew. Several processes
     (devices, or torchrun) share each batch; all but the first return None. Windows that were drawn are kept
     in the folder `cache`, for the next run on the same data. Raises InputError for data that
-    cannot teach, OutputError for a folder that cannot be written, UsageError for options out of range,
-    NoisewatchError when the loss is no longer a number or the memory is too small.
+    cannot teach, ModelError for a teacher that is none, OutputError for a folder that cannot be written,
+    UsageError for options out of range, NoisewatchError when the loss is no longer a number or the memory
+    is too small.
     """
     last = out / "last.pt"
     if resume and recipe is not None:
         raise UsageError("a run that goes on keeps the recipe that it was begun with: leave out --recipe.")
     state = load_checkpoint(last) if resume else None
     config = resumed(state["config"], options) if state else configured(options, recipe)
+    teachers = Teachers(config.teachers) if config.teachers else None
+    if teachers and state and "teachers" not in options:
+        _same(teachers, json.loads(state["data"]).get("teachers", []))
     fabric = _launched(config, devices)
     console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=not fabric.is_global_zero)
     if last.exists() and not resume:
@@ -129,7 +133,6 @@ def train(
             json.dump(asdict(config), file, indent=1)
     fabric.barrier()
     catalogue, held_out = _loaded(rows, console)
-    teachers = Teachers(config.teachers) if config.teachers else None
     minutes = sum(len(r.samples) for r in catalogue.speech + catalogue.noise) / 16_000 / 60
     console.print(
         f"{config.net} on {len(catalogue.speech)} speech and {len(catalogue.noise)} noise recordings "
@@ -149,7 +152,7 @@ def train(
         optimizer.load_state_dict(state["optimizer"])  # after the weights have moved to their device
     credits = data_card(rows) if state is None else merged(json.loads(state["data"]), data_card(rows))
     if teachers:
-        credits = taught(credits, teachers.models)
+        credits = taught(credits, teachers)
 
     def save(path: Path) -> None:
         values = {"config": asdict(config), "frontend": asdict(FrontendConfig()), "step": step, "best": best,
@@ -265,6 +268,16 @@ def _loaded(rows: Sequence[Row], console: Console) -> tuple[Catalogue, Catalogue
     if len(skipped + more) > 10:
         console.print(f"left out: {len(skipped + more) - 10} more")
     return catalogue, held_out
+
+
+def _same(teachers: Teachers, before: Sequence[str]) -> None:
+    """Raise UsageError when a teacher is another file than when the run began."""
+    for told in teachers.known_as:
+        if told not in before:
+            raise UsageError(
+                f"the teacher {told} is not one that the run was begun with ({', '.join(before)}). Name the "
+                "teachers that it shall go on with by --teach."
+            )
 
 
 def _suspects(batch: Batch, windows: Windows, first: int) -> str:

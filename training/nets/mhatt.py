@@ -27,7 +27,7 @@ class MHAtt(nn.Module):
             nn.BatchNorm2d(16),
             nn.ReLU(),
         )
-        # It learns as well without, and from raw log-Mel (benchmarks/attention.py); it costs next to nothing.
+        # In a short run of the bare trunk it makes no difference (benchmarks/attention.py).
         self.norm = nn.LayerNorm(160)
         self.gru = nn.GRU(160, WIDTH, num_layers=2, bidirectional=True, batch_first=True)
         self.query = nn.Linear(2 * WIDTH, 2 * WIDTH)
