@@ -30,7 +30,7 @@ class Teachers:
             if model.frames != FRAMES or model.initial_state():
                 raise ModelError(
                     f"{model.path} judges {model.frames} frames at a time and carries on "
-                    f"{len(model.initial_state())} states; a teacher judges {FRAMES} frames, and carries nothing on."
+                    f"{len(model.initial_state())} states; a teacher judges {FRAMES} and carries on none."
                 )
 
     def __reduce__(self) -> tuple[type[Teachers], tuple[Any, ...]]:
