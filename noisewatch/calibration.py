@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .detector import Detector, DetectorConfig
 from .errors import InputError
-from .events import Reading
+from .events import Event, Reading
 from .sinks import atomic_write
 
 HIGHEST = 0.99
@@ -70,13 +70,15 @@ class Calibration:
 
 def alarms(recordings: Sequence[Sequence[Reading]], threshold: float, hop_s: float) -> int:
     """How many noises the detector would call in readings, at a threshold."""
-    count = 0
-    for readings in recordings:
-        detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
-        for r in readings:
-            _, events = detector.update(r.time, r.noise, r.reason)
-            count += sum(e.event == "noise_start" for e in events)
-    return count
+    events = [e for readings in recordings for e in called(readings, threshold, hop_s)]
+    return sum(e.event == "noise_start" for e in events)
+
+
+def called(readings: Sequence[Reading], threshold: float, hop_s: float, end_s: float | None = None) -> list[Event]:
+    """The events that the detector makes of readings at a threshold; with end_s, in a stream that ends there."""
+    detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
+    events = [e for r in readings for e in detector.update(r.time, r.noise, r.reason)[1]]
+    return events if end_s is None else events + detector.finish(end_s)
 
 
 def choose(

@@ -126,8 +126,9 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
 
 def command_of(made: dict[str, Any]) -> str:
     """What trained it: the recipe of the network, or the one with teachers."""
-    recipe = f"training/recipes/{made['net']}-taught.toml"
-    taught = f" --recipe {recipe}" if made.get("teachers") and Path(recipe).is_file() else ""
+    recipe = Path(f"training/recipes/{made['net']}-taught.toml")
+    there = (Path(__file__).parent.parent / recipe).is_file()
+    taught = f" --recipe {recipe}" if made.get("teachers") and there else ""
     return f"noisewatch train DATA --net {made.get('net')}{taught}"
 
 

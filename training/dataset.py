@@ -20,7 +20,7 @@ from noisewatch.frontend import LogMel
 
 from . import augment, kept, mixing
 from .augment import Samples
-from .kept import Kept
+from .kept import Kept, once
 from .mixing import Catalogue, Scene, Window, draw_scene, render
 from .teachers import Teachers
 
@@ -86,30 +86,16 @@ class Windows(Dataset[Batch]):
 
     def __getitem__(self, n: int) -> Batch:
         n %= self.count
-        record = self._kept[n] if self._kept else None
-        if record is None:
-            record = recorded(self.window(n), self.logmel)
-            if self._kept:
-                self._kept[n] = record
+        record = once(self._kept, n, lambda: recorded(self.window(n), self.logmel))
         logmel, targets = record["logmel"].astype(np.float32), record["targets"].copy()
-        if self.teachers and self.trust:
-            self._teach(targets, self._lesson(n, logmel, float(record["reference"])))
+        if (teachers := self.teachers) and self.trust:
+            self._teach(targets, once(self._lessons, n, lambda: lesson(teachers, logmel, record["reference"])))
         return (
             torch.from_numpy(logmel),
             torch.tensor(record["reference"]),
             torch.from_numpy(targets),
             torch.from_numpy(record["tracks"].astype(np.float32)),
         )
-
-    def _lesson(self, n: int, logmel: Samples, reference_dbfs: float) -> np.void:
-        """What the teachers say of window n."""
-        assert self.teachers is not None
-        lesson = self._lessons[n] if self._lessons else None
-        if lesson is None:
-            lesson = np.array([(*self.teachers(logmel, reference_dbfs), True)], LESSON)[0]
-            if self._lessons:
-                self._lessons[n] = lesson
-        return lesson
 
     def _teach(self, targets: Samples, lesson: np.void) -> None:
         """Blend label and teachers, who also speak of the verdict where the label does not."""
@@ -128,6 +114,12 @@ def recorded(window: Window, logmel: LogMel) -> np.void:
     fields = (logmel.feed(window.samples), window.tracks_db, window.reference_dbfs, targets, True)
     record: np.void = np.array([fields], RECORD)[0]
     return record
+
+
+def lesson(teachers: Teachers, logmel: Samples, reference_dbfs: np.float32) -> np.void:
+    """What teachers say of a window (298, 40), as it is kept."""
+    told: np.void = np.array([(*teachers(logmel, float(reference_dbfs)), True)], LESSON)[0]
+    return told
 
 
 def _fingerprint(catalogue: Catalogue, seed: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,3 +52,13 @@ class Kept:
 
     def _place(self, n: int) -> tuple[Path, int]:
         return self._folder / f"{n // RECORDS:06d}.windows", n % RECORDS * self._dtype.itemsize
+
+
+def once(kept: Kept | None, n: int, make: Callable[[], np.void]) -> np.void:
+    """Record number n as it was kept, or made now and kept; without a place to keep it, made now."""
+    record = None if kept is None else kept[n]
+    if record is None:
+        record = make()
+        if kept is not None:
+            kept[n] = record
+    return record

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from noisewatch import NoiseDetector
-from noisewatch.calibration import poisson_interval
-from noisewatch.detector import Detector, DetectorConfig
+from noisewatch.calibration import called, poisson_interval
 from noisewatch.events import Event, Reading
 
 from .augment import SAMPLE_RATE, Samples
@@ -57,7 +56,7 @@ def _figures(heard: Sequence[Heard], threshold: float, hop_s: float) -> dict[str
     alarmed, seconds = 0.0, 0.0
     noises, missed, on_already, delays = 0, 0, 0, []
     for stream, readings in heard:
-        spans = _spans(_called(readings, threshold, hop_s, len(stream.samples) / SAMPLE_RATE))
+        spans = _spans(called(readings, threshold, hop_s, len(stream.samples) / SAMPLE_RATE))
         if not stream.noises:
             seconds += len(stream.samples) / SAMPLE_RATE
             voices += Counter({stream.speaker: len(spans)})  # those without any are left out
@@ -85,15 +84,6 @@ def _figures(heard: Sequence[Heard], threshold: float, hop_s: float) -> dict[str
         "on_already": on_already,
         "median_delay_s": float(np.median(delays)) if delays else None,
     }
-
-
-def _called(readings: Sequence[Reading], threshold: float, hop_s: float, end_s: float) -> list[Event]:
-    """The events that a detector makes of readings at a threshold, in a stream that ends at end_s."""
-    detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
-    events = []
-    for r in readings:
-        events += detector.update(r.time, r.noise, r.reason)[1]
-    return events + detector.finish(end_s)
 
 
 def _spans(events: Sequence[Event]) -> Spans:

@@ -1,7 +1,7 @@
 """Finished networks whose verdicts a new one learns from, beside the labels. Hinton et al. 2015, arXiv 1503.02531
 
 https://arxiv.org/abs/1503.02531. A label is a bit; what several networks make of a window also says how sure
-anybody could be, and where the networks differ, their mean is right more often than any of them.
+anybody could be, and where the networks differ, their mean is often right where one of them is not.
 """
 
 from __future__ import annotations

@@ -9,22 +9,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .nets.head import DB
+
 COLOUR_DB = 4.0  # at most, at each of six places over the bands
 WARP = 0.06  # stretch of the Mel axis, after Jaitly & Hinton 2013 (vocal tract length perturbation)
-_LOG_POWER = 0.2302585  # dB -> natural log of power
 
 
 def varied(logmel: Tensor, share: float, seed: int) -> Tensor:
     """A share of the windows (B, T, M), natural-log power, with another colour and a stretched Mel axis.
 
-    Levels of voice and noise move by a decibel or two against each other, within what their labels are worth.
+    Levels of voice and noise move against each other by half a decibel mostly, by more than two rarely.
     The same seed gives the same windows.
     """
     draw = torch.Generator().manual_seed(seed)
     b, _, mels = logmel.shape
     chosen = torch.rand(b, generator=draw) < share
     colour = (torch.rand(b, 1, 6, generator=draw) * 2 - 1) * COLOUR_DB * torch.rand(b, 1, 1, generator=draw)
-    curve = F.interpolate(colour, size=mels, mode="linear", align_corners=True)[:, 0] * _LOG_POWER  # (B, M)
+    curve = F.interpolate(colour, size=mels, mode="linear", align_corners=True)[:, 0] / DB  # (B, M)
     stretch = 1 + (torch.rand(b, 1, generator=draw) * 2 - 1) * WARP
     curve, stretch = curve * chosen[:, None], torch.where(chosen[:, None], stretch, torch.ones(()))
     place = ((torch.arange(mels) + 0.5) * stretch - 0.5).clamp(0, mels - 1)  # (B, M)
