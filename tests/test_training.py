@@ -17,14 +17,14 @@ import soundfile as sf
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 from noisewatch.training import augment, export, mixing
-from noisewatch.training.checkpoint import save_checkpoint, taught
+from noisewatch.training.checkpoint import begin_with, load_checkpoint, save_checkpoint, taught
 from noisewatch.training.config import configured
-from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, SNR, Windows, batches
+from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, Windows, batches
 from noisewatch.training.manifest import COLUMNS, check_splits, read_manifest, write_manifest
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.bcresnet import BCResNet
 from noisewatch.training.teachers import Teachers
-from noisewatch.training.train import train
+from noisewatch.training.train import losses, train
 from noisewatch.training.vary import varied
 
 from noisewatch import InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
@@ -370,9 +370,17 @@ def test_a_recipe_sets_what_is_not_given(tmp_path: Path):
         {"batch": "64"},
         {"teachers": "tcn"},
         {"teachers": 3},
+        {"begin": "runs/mhatt"},
     ):
         with pytest.raises(UsageError, match=r"allowed|there are"):
             configured(options)
+
+
+def _checkpoint(path: Path, name: str, net, data: dict) -> None:
+    state = {"config": asdict(configured({"net": name})), "frontend": asdict(FrontendConfig()), "step": 0,
+             "best": 0.0, "metrics": {"scale": 2.0, "offset": 0.5}, "data": json.dumps(data),
+             "net": net.state_dict(), "optimizer": {}}  # fmt: skip
+    save_checkpoint(path, state)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -382,13 +390,49 @@ def test_every_network_has_a_recipe_and_can_be_exported(name: str, tmp_path: Pat
     if name in ("bcresnet16", "vgg11"):  # the same code as their small relatives, and 40 MB to write
         return
     net = NETS[name]()
-    state = {"config": asdict(config), "frontend": asdict(FrontendConfig()), "step": 0, "best": 0.0,
-             "metrics": {"scale": 2.0, "offset": 0.5}, "data": json.dumps({"sources": [], "shippable": False}),
-             "net": net.state_dict(), "optimizer": {}}  # fmt: skip
-    save_checkpoint(tmp_path / "best.pt", state)
-    card = Model(export.export(tmp_path, tmp_path / "x.onnx")).card
+    _checkpoint(tmp_path / "best.pt", name, net, {"sources": [], "shippable": False})
+    file = export.export(tmp_path, tmp_path / "x.onnx")
+    card = Model(file).card
     assert card.parameters == sum(p.numel() for p in net.parameters())
     assert card.macs > 100_000
+    assert file.stat().st_size < 2.2 * card.parameters + 170_000  # half precision, and the graph
+
+
+def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_path: Path):
+    import torch
+
+    nets = {name: NETS[name]().eval() for name in ("tcn", "mhatt")}
+    paths = [tmp_path / name / "best.pt" for name in nets]
+    for path, (name, net) in zip(paths, nets.items(), strict=True):
+        source = {"kind": "noise", "source": name}
+        _checkpoint(path, name, net, {"sources": [source], "shippable": name == "tcn", "teachers": [name]})
+    duo = NETS["duo"]()
+    data = begin_with(duo, "duo", [str(paths[0]), str(paths[1].parent)])
+    assert data["shippable"] is False
+    assert data["teachers"] == [s["source"] for s in data["sources"]] == ["tcn", "mhatt"]
+    x, reference = torch.randn(4, 298, 40) * 3 - 8, torch.full((4,), -26.0)
+    duo.eval()
+    alone = [nets[name](x, reference) for name in duo.members]
+    torch.testing.assert_close(duo(x, reference).noise, (alone[0].noise + alone[1].noise) / 2)
+    # Each member learns as if it were alone.
+    targets, levels = torch.rand(4, 5), torch.randn(4, 2, 150)
+    targets[:, [NOISY_WEIGHT, SNR_WEIGHT]] = 1.0
+    duo.training = True  # of the duo itself alone: the members' statistics stay
+    both = losses(duo(x, reference), targets, levels)
+    pooled = [v._replace(tracks=torch.nn.functional.adaptive_avg_pool1d(v.tracks, 75)) for v in alone]
+    torch.testing.assert_close(both, sum(losses(v, targets, levels) for v in pooled) / 2)
+
+    run_of = ["train", toy_set, "--epochs", 1, "--windows", 16, "--batch", 16, "--workers", 0, "--lr", 1e-9]
+    begin = ["--begin", paths[0], "--begin", paths[1]]
+    done = run(*run_of, "--net", "duo", *begin, "-o", tmp_path / "duo", timeout=120)
+    assert done.returncode == 0, done.stderr
+    learned = load_checkpoint(tmp_path / "duo" / "last.pt")["net"]
+    for name, net in nets.items():
+        torch.testing.assert_close(learned[f"members.{name}.out.weight"], net.out.weight.data)
+    done = run(*run_of, "--net", "mhatt", *begin[:2], "-o", tmp_path / "wrong")
+    assert done.returncode == 2
+    assert "runs of tcn. mhatt begins with one run of each of: mhatt." in done.stderr
+    assert not (tmp_path / "wrong").exists()
 
 
 @pytest.mark.parametrize("by", ["torchrun", "--devices"])

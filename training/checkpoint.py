@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -9,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from noisewatch.errors import InputError
+from noisewatch.errors import InputError, UsageError
 from noisewatch.frontend import FrontendConfig
 from noisewatch.sinks import atomic_write
 
 from .config import TrainConfig
 from .manifest import Row
 from .nets import NETS
+from .nets.duo import Duo
 from .teachers import Teachers
 
 
@@ -44,6 +48,29 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
+def begin_with(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]:
+    """Give a network, or each member of one that has members, the weights of a run; returns their card of data.
+
+    Raises UsageError where these are not runs of the same networks, InputError for what is no checkpoint.
+    """
+    members: dict[str, nn.Module] = dict(net.members.items()) if isinstance(net, Duo) else {name: net}
+    states = [load_checkpoint(best_of(Path(run))) for run in runs]
+    found = [state["config"]["net"] for state in states]
+    if sorted(found) != sorted(members):
+        raise UsageError(
+            f"{', '.join(runs)}: runs of {', '.join(found)}. {name} begins with one run of each of: "
+            f"{', '.join(members)}."
+        )
+    for member, state in zip(found, states, strict=True):
+        members[member].load_state_dict(state["net"])
+    return functools.reduce(merged, (json.loads(state["data"]) for state in states))
+
+
+def best_of(run: Path) -> Path:
+    """The checkpoint that a run's folder, or its own path, stands for."""
+    return run / "best.pt" if run.is_dir() else run
+
+
 def data_card(rows: Sequence[Row]) -> dict[str, Any]:
     """What the weights learned from: sources, minutes, licences, and whether all of it may be shipped."""
     used = [r for r in rows if r.split == "train"]
@@ -63,17 +90,21 @@ def data_card(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The card of data of a run that went on with other data: it learned from both."""
+    """The card of data of weights that learned from both."""
     known = [s for s in before["sources"] if s not in now["sources"]]
-    return {**before, "sources": known + now["sources"], "shippable": before["shippable"] and now["shippable"]}
+    return {
+        "sources": known + now["sources"],
+        "shippable": before["shippable"] and now["shippable"],
+        "teachers": list(dict.fromkeys([*before.get("teachers", []), *now.get("teachers", [])])),
+    }
 
 
 def taught(card: dict[str, Any], teachers: Teachers) -> dict[str, Any]:
     """The card of data of a run with teachers: what they learned from has come with them."""
-    for teacher in teachers.models:
-        card = merged(card, {"sources": teacher.card.trained_on, "shippable": teacher.card.shippable})
-    names = [*card.get("teachers", []), *teachers.known_as]
-    return {**card, "teachers": list(dict.fromkeys(names))}  # a run that went on may have had others before
+    for model, name in zip(teachers.models, teachers.known_as, strict=True):
+        told = {"sources": model.card.trained_on, "shippable": model.card.shippable, "teachers": [name]}
+        card = merged(card, told)
+    return card
 
 
 def newest_run(checkpoint: str, folder: Path = Path("runs")) -> Path:

@@ -45,6 +45,7 @@ class TrainConfig:
     epochs: int = 20
     windows: int = 16_000  # per epoch
     distinct: int = 0  # windows that are drawn; after them, the same again. 0: no window comes twice
+    begin: tuple[str, ...] = ()  # runs whose weights it begins with: one, or one for each member of a duo
     teachers: tuple[str, ...] = ()  # models whose verdicts are learned beside the labels
     trust: float = 0.7  # share of a verdict that is the teachers', where there are any
     vary: float = 0.0  # share of the windows that are given another colour and voice each time
@@ -58,11 +59,11 @@ class TrainConfig:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        if not isinstance(self.teachers, list | tuple) or not all(isinstance(t, str) for t in self.teachers):
-            raise UsageError(
-                f'teachers is {self.teachers!r}; allowed: a list of models, such as ["mhatt", "x.onnx"].'
-            )
-        object.__setattr__(self, "teachers", tuple(self.teachers))  # a TOML or JSON list, too
+        for name, such_as in (("teachers", '["mhatt", "x.onnx"]'), ("begin", '["runs/mhatt"]')):
+            value = getattr(self, name)
+            if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+                raise UsageError(f"{name} is {value!r}; allowed: a list, such as {such_as}.")
+            object.__setattr__(self, name, tuple(value))  # a TOML or JSON list, too
         for name, kind, low, high in _RANGES:
             value = getattr(self, name)
             fits = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)

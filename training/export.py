@@ -25,14 +25,15 @@ from noisewatch.frontend import LogMel
 from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
 from noisewatch.sinks import atomic_write
 
-from .checkpoint import load_checkpoint, newest_run
+from .checkpoint import best_of, load_checkpoint, newest_run
 from .manifest import load_audio
 from .nets import NETS
-from .nets.head import NoiseNet, Verdict
+from .nets.head import Verdict
 from .size import macs, parameters
 
 TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
+HALVED = 1024  # numbers: tensors from this size on are kept in half precision, which moves a logit by some 0.001
 
 
 def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licence: str = "") -> Path:
@@ -42,7 +43,7 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
     windows; InputError for what is no checkpoint; OutputError where nothing can be written.
     """
     run = newest_run("best.pt") if run is None else run
-    checkpoint = run / "best.pt" if run.is_dir() else run
+    checkpoint = best_of(run)
     state = load_checkpoint(checkpoint)
     net_name = state["config"]["net"]
     if net_name not in NETS:
@@ -86,17 +87,21 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
     return out
 
 
-def trained(state: dict[str, Any]) -> NoiseNet:
-    """The network of a checkpoint, ready to judge."""
+def trained(state: dict[str, Any]) -> nn.Module:
+    """The network of a checkpoint, ready to judge, with the weights that a model file can hold."""
     net = NETS[state["config"]["net"]]()
     net.load_state_dict(state["net"])
+    with torch.no_grad():
+        for weight in net.parameters():
+            if weight.numel() >= HALVED:
+                weight.copy_(weight.half())
     return net.eval()
 
 
 class Judge(nn.Module):
     """The outputs that a model file has: calibrated, and without what only training needs."""
 
-    def __init__(self, net: NoiseNet, scale: float, offset: float) -> None:
+    def __init__(self, net: nn.Module, scale: float, offset: float) -> None:
         super().__init__()
         self.net, self.scale, self.offset = net, scale, offset
 
@@ -113,10 +118,26 @@ def _write(net: Judge, card: Card, path: Path) -> None:
         torch.onnx.export(
             net, example, str(path), input_names=list(INPUTS), output_names=list(OUTPUTS), opset_version=17,
             dynamo=False,
+            # The runtime folds batch norms into the weights when it loads them, and in single precision.
+            training=torch.onnx.TrainingMode.PRESERVE,
         )  # fmt: skip
-    model = onnx.load(path)
+    model = halved(onnx.load(path))
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     onnx.save(model, path)
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its large tensors in half precision: half the file, and the same network once it is loaded."""
+    casts = []
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= HALVED:
+            name = tensor.name
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
+    return model
 
 
 def parity(net: Judge, model: Model) -> float:

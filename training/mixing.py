@@ -24,6 +24,7 @@ NOISY_DB, CLEAN_DB = 20.0, 40.0  # at or below: noisy; at or above: clean; betwe
 SHORTEST_NOISE_S = 0.3  # noise that sounds for less is not scored
 ASSUMED_DBFS = -26.0  # the reference before any voice was heard
 COARSE_DBFS = -34.0  # voices below it are not coded in 8 bits
+SPARSE_DB = 15.0  # a noise whose own floor lies further below it comes and goes: barks, knocks, keys
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,20 @@ class Catalogue:
     def __init__(self, speech: Sequence[Recording], noise: Sequence[Recording], rooms: Sequence[Samples]) -> None:
         self.speech, self.noise, self.rooms = list(speech), list(noise), list(rooms)
         self.clean = [i for i, r in enumerate(self.speech) if r.floor_db >= CLEAN_DB]
+        gaps_db = [levels.floor_db(r.samples.astype(np.float32) / np.float32(32767)) for r in self.noise]
+        self.sparse = [i for i, gap_db in enumerate(gaps_db) if gap_db > SPARSE_DB] or list(range(len(self.noise)))
         self._draws = {
             "speech": _Draw(self.speech, range(len(self.speech))),
             "clean": _Draw(self.speech, self.clean),
             "noise": _Draw(self.noise, range(len(self.noise))),
+            "sparse": _Draw(self.noise, self.sparse),
         }
 
     def draw(self, rng: Rng, what: str) -> int:
-        """Index of a recording: `speech`, `clean` (speech over a floor of 40 dB or better) or `noise`."""
+        """Index of a recording: `speech`, `clean` (over a floor of 40 dB or better), `noise`, `sparse`.
+
+        Sparse are the noises that come and go, or all where none does: they are what is hard to hear.
+        """
         return self._draws[what](rng)
 
     @classmethod
@@ -123,7 +130,7 @@ class Take:
 class Noise:
     """What sounds behind the voice."""
 
-    kind: str  # "recording" | "babble" | "coloured" | "tones" | "impacts"
+    kind: str  # "recording" | "babble" | "coloured" | "tones" | "impacts" | "calls"
     takes: tuple[Take, ...]  # recordings, or the voices of the babble
     gains_db: tuple[float, ...]  # of the takes
     shape: str  # "steady" | "onset" | "offset" | "events" | "gated"
@@ -167,11 +174,12 @@ def _draw_speed(rng: Rng, share: float, spread: float) -> float:
 
 def draw_noise(rng: Rng, catalogue: Catalogue, with_voice: bool, roomy: bool) -> Noise:
     """A noise of any kind and shape."""
-    kinds = ["recording", "babble", "coloured", "tones", "impacts"]
-    kind = str(rng.choice(kinds, p=[0.70, 0.08, 0.08, 0.07, 0.07]))
+    kinds = ["recording", "babble", "coloured", "tones", "impacts", "calls"]
+    kind = str(rng.choice(kinds, p=[0.67, 0.08, 0.06, 0.06, 0.07, 0.06]))
     if kind == "recording":
         count = int(rng.choice([1, 2, 3], p=[0.82, 0.14, 0.04]))
-        takes = tuple(Take(catalogue.draw(rng, "noise"), _draw_speed(rng, 0.4, 0.3)) for _ in range(count))
+        what = ["sparse" if rng.random() < 0.35 else "noise" for _ in range(count)]
+        takes = tuple(Take(catalogue.draw(rng, w), _draw_speed(rng, 0.5, 0.4)) for w in what)
     elif kind == "babble":
         # One far voice up to a crowded cafe; but one voice alone in a window is no noise.
         count = int(rng.choice([1, 2, 3, 5, 8] if with_voice else [3, 4, 5, 6, 8]))
@@ -385,8 +393,8 @@ def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng) -> Samples:
     """(48000,) of noise, its takes summed at their gains."""
     if noise.kind == "coloured":
         return augment.coloured_noise(rng, rng.uniform(-1.3, 0.4))
-    if noise.kind in ("tones", "impacts"):
-        return (tones if noise.kind == "tones" else impacts)(rng)
+    if noise.kind in MADE:
+        return MADE[noise.kind](rng)
     track = np.zeros(WINDOW, np.float32)
     for take, gain_db in zip(noise.takes, noise.gains_db, strict=True):
         recording = (catalogue.speech if noise.kind == "babble" else catalogue.noise)[take.index]
@@ -433,11 +441,51 @@ def impacts(rng: Rng) -> Samples:
     t = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
     body = rng.standard_normal(len(t)) * np.exp(-t / rng.uniform(0.001, 0.03)) * rng.uniform(0, 1.5)
     decay = np.exp(rng.uniform(np.log(0.004), np.log(0.15)))
+    dull = rng.random() < 0.35  # a door, a desk, a step
     for _ in range(int(rng.integers(0, 6))):
-        pitch = np.exp(rng.uniform(np.log(80), np.log(7000)))
+        pitch = np.exp(rng.uniform(np.log(40), np.log(500 if dull else 7000)))
         body += np.sin(2 * np.pi * pitch * t) * np.exp(-t / (decay * rng.uniform(0.3, 1))) * rng.random()
     spectrum = np.fft.rfft(strikes) * np.fft.rfft(body, WINDOW)
     return np.asarray(np.fft.irfft(spectrum, WINDOW), np.float32)
+
+
+def calls(rng: Rng) -> Samples:
+    """(48000,) of throats that do not speak: barks, coughs, cries, chirps; one call, or the like of it again.
+
+    Voiced or breathed sound, of a pitch that glides, through a mouth of a few wide resonances (source and
+    filter: G. Fant, Acoustic Theory of Speech Production, 1960).
+    """
+    pitch = np.exp(rng.uniform(np.log(70), np.log(2500)))  # Hz
+    length = np.exp(rng.uniform(np.log(0.06), np.log(1.2)))  # s
+    breath = rng.uniform(0, 1) ** 2 if rng.random() < 0.7 else 1.0  # 1: nothing but air, as in a cough
+    glide = rng.uniform(-0.6, 0.6, 3)  # octaves, at the beginning, the peak and the end
+    rough = rng.uniform(0, 0.08) if rng.random() < 0.5 else 0.0  # octaves, every 5 ms
+    tilt, attack = rng.uniform(0.3, 1.8), rng.uniform(0.003, 0.3)
+    resonances = int(rng.integers(1, 5))
+    places = np.log(250) + rng.uniform(0, 1, resonances) * np.log(26)  # ln Hz: 250 to 6500
+    widths, heights = rng.uniform(0.06, 0.35, resonances), rng.uniform(0.3, 1, resonances)
+    at, every = rng.uniform(0, 3.0), rng.uniform(1.1, 3.0) * length
+    track = np.zeros(WINDOW)
+    for _ in range(int(rng.integers(1, max(2, min(9, int(2.5 / length) + 1))))):
+        n = min(WINDOW, max(320, int(length * rng.uniform(0.75, 1.3) * SAMPLE_RATE)))
+        u = np.linspace(0, 1, n)
+        octaves = np.interp(u, [0, rng.uniform(0.15, 0.6), 1], glide + rng.normal(0, 0.08, 3))
+        octaves += rough * np.repeat(rng.standard_normal(n // 80 + 1), 80)[:n]
+        cycles = np.cumsum(pitch * 2**octaves) / SAMPLE_RATE
+        harmonics = np.arange(1, np.clip(7000 / (pitch * 2 ** octaves.max()), 1, 24) + 1)
+        call = sum(np.sin(2 * np.pi * h * cycles) / h**tilt for h in harmonics)
+        call = (1 - breath) * call / (np.std(call) + 1e-9) + breath * rng.standard_normal(n)
+        ln_hz = np.log(np.fft.rfftfreq(n, 1 / SAMPLE_RATE) + 1)[:, None] - rng.normal(0, 0.05)
+        mouth = 0.03 + (heights * np.exp(-((ln_hz - places) ** 2) / (2 * widths**2))).sum(1)
+        call = np.fft.irfft(np.fft.rfft(call) * mouth, n)
+        call *= np.minimum(1, u / attack) * np.interp(u, [0, rng.uniform(0.3, 0.9), 1], [1, 1, 0]) ** 1.5
+        start = int(at * SAMPLE_RATE) % WINDOW
+        track += np.roll(np.pad(call, (0, WINDOW - n)), start) * 10 ** (-rng.uniform(0, 6) / 20)
+        at += every * rng.uniform(0.8, 1.25)
+    return np.asarray(track, np.float32)
+
+
+MADE = {"tones": tones, "impacts": impacts, "calls": calls}
 
 
 def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng) -> Samples:

@@ -28,7 +28,7 @@ from noisewatch.errors import NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
 from noisewatch.sinks import atomic_write
 
-from .checkpoint import data_card, load_checkpoint, merged, save_checkpoint, taught
+from .checkpoint import begin_with, data_card, load_checkpoint, merged, save_checkpoint, taught
 from .config import PRECISIONS, TrainConfig, configured, resumed
 from .dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE, Batch, Windows, batches
 from .manifest import Row, read_manifest
@@ -47,9 +47,11 @@ BANDS = ((-5, 5), (5, 12), (12, 20))  # dB: the AUC is logged for each
 def losses(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
     """Weighted mean loss of a batch: noise and voice (cross-entropy), SNR and levels over time (Huber).
 
-    targets (B, 5) and tracks (B, 2, T) as `dataset` lays them out. Windows of weight 0 do not count; levels
-    count down to 45 dB under the loud part of the window.
+    targets (B, 5) and tracks (B, 2, T) as `dataset` lays them out; a verdict of n B rows tells each window n
+    times. Windows of weight 0 do not count; levels count down to 45 dB under the loud part of the window.
     """
+    times_told = len(verdict.noise) // len(targets)
+    targets, tracks = targets.repeat(times_told, 1), tracks.repeat(times_told, 1, 1)
     weight, snr_weight = targets[:, NOISY_WEIGHT], targets[:, SNR_WEIGHT]
     noisy = F.binary_cross_entropy_with_logits(verdict.noise, targets[:, NOISY], reduction="none")
     error = F.smooth_l1_loss(verdict.snr_db / 5, targets[:, SNR].clamp(-10, 45) / 5, reduction="none")
@@ -127,6 +129,11 @@ def train(
     console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=not fabric.is_global_zero)
     if last.exists() and not resume:
         raise OutputError(f"{out} holds a run already. Go on with --resume, or name another folder with -o.")
+    torch.manual_seed(config.seed)
+    bare = NETS[config.net]()
+    before = json.loads(state["data"]) if state else None
+    if state is None and config.begin:
+        before = begin_with(bare, config.net, config.begin)
     rows = read_manifest(data)
     if fabric.is_global_zero:
         with atomic_write(out / "config.json") as file:  # before anything long: the folder may be read-only
@@ -140,8 +147,6 @@ def train(
         markup=False,
     )
 
-    torch.manual_seed(config.seed)
-    bare = NETS[config.net]()
     optimizer = torch.optim.AdamW(bare.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     step, best, waited, metrics = 0, -math.inf, 0, dict[str, float]()
     if state is not None:
@@ -150,7 +155,9 @@ def train(
     net, optimizer = fabric.setup(bare, optimizer)
     if state is not None:
         optimizer.load_state_dict(state["optimizer"])  # after the weights have moved to their device
-    credits = data_card(rows) if state is None else merged(json.loads(state["data"]), data_card(rows))
+    credits = data_card(rows)
+    if before is not None:
+        credits = merged(before, credits)
     if teachers:
         credits = taught(credits, teachers)
 

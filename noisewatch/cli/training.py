@@ -66,6 +66,10 @@ def train(
     teach: Annotated[
         list[str] | None, typer.Option(help="Model whose verdicts it learns beside the labels; repeat for more.")
     ] = None,
+    begin: Annotated[
+        list[str] | None,
+        typer.Option(help="Run whose weights it begins with; for the duo, one of each of its networks."),
+    ] = None,
     devices: Annotated[
         int | None, typer.Option(min=1, help="GPUs or processes that share a batch.", show_default="1")
     ] = None,
@@ -80,7 +84,8 @@ def train(
         out = checkpoint.newest_run("last.pt") if resume else checkpoint.new_run()
     given = {"net": net, "epochs": epochs, "windows": windows, "batch": batch, "lr": lr, "precision": precision,
              "patience": patience, "seed": seed,
-             "workers": workers, "teachers": tuple(teach) if teach else None}  # fmt: skip
+             "workers": workers, "teachers": tuple(teach) if teach else None,
+             "begin": tuple(begin) if begin else None}  # fmt: skip
     options = {key: value for key, value in given.items() if value is not None}
     best = module.train(data, out, options, recipe=recipe, resume=resume, devices=devices, cache=cache)
     if best is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .bcresnet import BCResNet
 from .dense import Dense
+from .duo import Duo
 from .head import NoiseNet
 from .mhatt import MHAtt
 from .tcn import TCN
@@ -16,7 +17,8 @@ def _net(trunk: BCResNet | TCN | VGG11 | MHAtt | Dense) -> NoiseNet:
     return NoiseNet(trunk, trunk.channels)
 
 
-NETS: dict[str, Callable[[], NoiseNet]] = {
+NETS: dict[str, Callable[[], NoiseNet | Duo]] = {
+    "duo": lambda: Duo({"mhatt": _net(MHAtt()), "tcn": _net(TCN())}),
     "tcn": lambda: _net(TCN()),
     "bcresnet1": lambda: _net(BCResNet(scale=1)),
     "bcresnet8": lambda: _net(BCResNet(scale=8)),
