@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .errors import ModelError
 from .frontend import FrontendConfig
 
-DEFAULT = "mhatt"
+DEFAULT = "duo"
 METADATA_KEY = "noisewatch"  # of the card in the ONNX metadata
 INPUTS = ("logmel", "reference")  # (1, frames, mels) float32; (1,) float32 dBFS
 OUTPUTS = ("noise", "snr_db", "voice")  # (1,) float32 each: logit, dB, logit

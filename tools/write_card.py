@@ -125,11 +125,11 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
 
 
 def command_of(made: dict[str, Any]) -> str:
-    """What trained it: the recipe of the network, or the one with teachers."""
-    recipe = Path(f"training/recipes/{made['net']}-taught.toml")
+    """What trained it: the recipe of the network, or the one with teachers, or of members that had learned alone."""
+    how = "joined" if made.get("begin") else "taught" if made.get("teachers") else ""
+    recipe = Path(f"training/recipes/{made['net']}-{how}.toml")
     there = (Path(__file__).parent.parent / recipe).is_file()
-    taught = f" --recipe {recipe}" if made.get("teachers") and there else ""
-    return f"noisewatch train DATA --net {made.get('net')}{taught}"
+    return f"noisewatch train DATA --net {made.get('net')}" + (f" --recipe {recipe}" if there else "")
 
 
 def taught_by(made: dict[str, Any]) -> str:
