@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +21,10 @@ from noisewatch.training import augment, export, mixing
 from noisewatch.training.checkpoint import begin_with, load_checkpoint, save_checkpoint, taught
 from noisewatch.training.config import configured
 from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, Windows, batches
-from noisewatch.training.manifest import COLUMNS, check_splits, read_manifest, write_manifest
+from noisewatch.training.manifest import COLUMNS, Row, check_splits, read_manifest, write_manifest
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.bcresnet import BCResNet
+from noisewatch.training.nets.duo import _coarser
 from noisewatch.training.teachers import Teachers
 from noisewatch.training.train import losses, train
 from noisewatch.training.vary import varied
@@ -300,6 +302,43 @@ def test_labels_follow_the_definition(catalogue: mixing.Catalogue):
             assert window.noisy_weight < 1
 
 
+def test_sparse_noises_are_those_that_come_and_go():
+    row = Row("x.wav", "noise", "s", "g", 3.0, "train", "yes", None, "CC0")
+    fan = (augment.coloured_noise(np.random.default_rng(0), -0.5) * 3000).astype(np.int16)
+    knock = np.where(np.arange(48_000) % 16_000 < 3_000, fan, 0).astype(np.int16)
+    noises = [mixing.Recording(row, fan), mixing.Recording(row, knock)]
+    assert mixing.Catalogue([], noises, []).sparse == [1]
+    assert mixing.Catalogue([], noises[:1], []).sparse == [0]  # where none does, all are drawn from
+    for seed in range(20):
+        call, again = (mixing.calls(np.random.default_rng(seed)) for _ in range(2))
+        np.testing.assert_array_equal(call, again)
+        assert call.shape == (48_000,)
+        assert np.isfinite(call).all()
+        assert active_seconds(call / np.abs(call).max()) > 0
+
+
+def test_sources_can_be_left_out_of_training(tmp_path: Path):
+    def row(kind: str, source: str, group: str, split: str) -> Row:
+        return Row(f"/x/{source}-{group}.wav", kind, source, group, 1.0, split, "yes", None, "CC0")
+
+    rows = [row("speech", "books", "a", "train"), row("speech", "books", "b", "val")]
+    rows += [row("noise", s, g, split) for s in ("fans", "dogs") for g, split in (("1", "train"), ("2", "val"))]
+    write_manifest(tmp_path / "all.csv", [*rows, row("noise", "street", "3", "test")])
+    tool = [sys.executable, "tools/leave_out.py", str(tmp_path / "all.csv"), "-o", str(tmp_path / "left.csv")]
+    home = Path(__file__).parent.parent
+
+    def left_out(*sources: str) -> subprocess.CompletedProcess[str]:
+        named = [part for s in sources for part in ("--source", s)]
+        return subprocess.run([*tool, *named], capture_output=True, text=True, cwd=home, check=False)
+
+    assert left_out("dogs").returncode == 0
+    left = {(r.source, r.group): r.split for r in read_manifest(tmp_path / "left.csv")}
+    assert left == {("books", "a"): "train", ("books", "b"): "val", ("dogs", "1"): "val", ("dogs", "2"): "val",
+                    ("fans", "1"): "train"}  # fmt: skip
+    assert "leaves no noise for train" in left_out("dogs", "fans").stderr
+    assert "called cats" in left_out("cats").stderr
+
+
 def test_short_noise_is_not_scored():
     noise = np.zeros(48_000, np.float32)
     noise[10_000:13_000] = 0.5  # 0.19 s
@@ -387,7 +426,7 @@ def _checkpoint(path: Path, name: str, net, data: dict) -> None:
 def test_every_network_has_a_recipe_and_can_be_exported(name: str, tmp_path: Path):
     config = configured({"net": name})
     assert config.net == name
-    if name in ("bcresnet16", "vgg11"):  # the same code as their small relatives, and 40 MB to write
+    if name in ("bcresnet16", "vgg11"):  # the one below; the other is 40 MB to write
         return
     net = NETS[name]()
     _checkpoint(tmp_path / "best.pt", name, net, {"sources": [], "shippable": False})
@@ -409,7 +448,12 @@ def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_p
     duo = NETS["duo"]()
     data = begin_with(duo, "duo", [str(paths[0]), str(paths[1].parent)])
     assert data["shippable"] is False
-    assert data["teachers"] == [s["source"] for s in data["sources"]] == ["tcn", "mhatt"]
+    assert [s["source"] for s in data["sources"]] == ["tcn", "mhatt"]
+    assert data["teachers"] == []  # of this run there are none yet
+    assert [begun.split(" at ")[1] for begun in data["begun_with"]] == [
+        "step 0, taught by tcn",
+        "step 0, taught by mhatt",
+    ]
     x, reference = torch.randn(4, 298, 40) * 3 - 8, torch.full((4,), -26.0)
     duo.eval()
     alone = [nets[name](x, reference) for name in duo.members]
@@ -419,7 +463,7 @@ def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_p
     targets[:, [NOISY_WEIGHT, SNR_WEIGHT]] = 1.0
     duo.training = True  # of the duo itself alone: the members' statistics stay
     both = losses(duo(x, reference), targets, levels)
-    pooled = [v._replace(tracks=torch.nn.functional.adaptive_avg_pool1d(v.tracks, 75)) for v in alone]
+    pooled = [v._replace(tracks=_coarser(v.tracks, 75)) for v in alone]
     torch.testing.assert_close(both, sum(losses(v, targets, levels) for v in pooled) / 2)
 
     run_of = ["train", toy_set, "--epochs", 1, "--windows", 16, "--batch", 16, "--workers", 0, "--lr", 1e-9]
@@ -429,10 +473,40 @@ def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_p
     learned = load_checkpoint(tmp_path / "duo" / "last.pt")["net"]
     for name, net in nets.items():
         torch.testing.assert_close(learned[f"members.{name}.out.weight"], net.out.weight.data)
-    done = run(*run_of, "--net", "mhatt", *begin[:2], "-o", tmp_path / "wrong")
+    shutil.rmtree(tmp_path / "tcn")  # a run that goes on needs none of what it began with
+    on = [toy_set, "-o", tmp_path / "duo", "--resume", "--epochs", 2]
+    assert "leave out --begin" in run("train", *on, "--begin", paths[1]).stderr
+    assert run("train", *on, timeout=120).returncode == 0
+    assert json.loads(load_checkpoint(tmp_path / "duo" / "last.pt")["data"])["begun_with"] == data["begun_with"]
+    begin_with(NETS["duo"](), "duo", [str(tmp_path / "duo")])  # another duo begins with this one
+    done = run(*run_of, "--net", "dense", *begin[2:], "-o", tmp_path / "wrong")
     assert done.returncode == 2
-    assert "runs of tcn. mhatt begins with one run of each of: mhatt." in done.stderr
+    assert "best.pt hold mhatt; dense begins with a run of dense." in done.stderr
     assert not (tmp_path / "wrong").exists()
+
+
+def test_only_what_half_precision_holds_is_kept_in_it(tmp_path: Path):
+    import onnx
+    import torch
+
+    kept = {
+        "round": np.full(2048, 0.5),
+        "fine": np.full(2048, 0.1),
+        "huge": np.full(2048, 1e6),
+        "few": np.full(8, 0.5),
+    }
+    tensors = [onnx.numpy_helper.from_array(v.astype(np.float32), k) for k, v in kept.items()]
+    graph = onnx.helper.make_graph([], "g", [], [], tensors)
+    model = export.halved(onnx.helper.make_model(graph))
+    assert [t.name for t in model.graph.initializer] == ["round.half", "fine", "huge", "few"]
+    assert [(n.op_type, *n.output) for n in model.graph.node] == [("Cast", "round")]
+    # Statistics of batch norms as wide as bcresnet16's are not weights: they are not rounded, and still agree.
+    net = NETS["bcresnet16"]()
+    for name, buffer in net.named_buffers():
+        if "running" in name:
+            buffer.copy_(torch.rand_like(buffer) + 0.5)
+    _checkpoint(tmp_path / "best.pt", "bcresnet16", net, {"sources": [], "shippable": True})
+    export.export(tmp_path, tmp_path / "x.onnx")
 
 
 @pytest.mark.parametrize("by", ["torchrun", "--devices"])

@@ -5,7 +5,8 @@
     noisewatch evaluate left-out.csv --split val --model runs/left-out
 
 Other files of a source sound like the ones that were learned. The sources named here become validation, beside
-those that were validation whole; other groups of the sources that remain for training are left out, and so is test.
+those that were validation whole. Where a kind has such sources, other groups of its training sources are left
+out; test always is.
 """
 
 from __future__ import annotations
@@ -21,22 +22,30 @@ from noisewatch.training.manifest import read_manifest, write_manifest
 
 def main(
     data: Path,
-    source: Annotated[list[str], typer.Option(help="Repeat for more.")],
     out: Annotated[Path, typer.Option("-o", "--out")],
+    source: Annotated[list[str] | None, typer.Option(help="Repeat for more.")] = None,
 ) -> None:
     """Write the manifest."""
     rows = [row for row in read_manifest(data) if row.split != "test"]
-    unknown = sorted(set(source) - {row.source for row in rows})
+    named = set(source or ())
+    unknown = sorted(named - {row.source for row in rows})
     if unknown:
         raise SystemExit(f"no training or validation source is called {', '.join(unknown)}.")
     splits = defaultdict(set)
     for row in rows:
-        splits[row.source].add(row.split)
-    held = {name for name, found in splits.items() if found == {"val"}} | set(source)
-    kept = [replace(row, split="val") for row in rows if row.source in held]
-    kept += [row for row in rows if row.source not in held and row.split == "train"]
+        splits[row.kind, row.source].add(row.split)
+    held = {key for key, found in splits.items() if found == {"val"} or key[1] in named}
+    kinds = {kind for kind, _ in held}
+    kept = [replace(row, split="val") for row in rows if (row.kind, row.source) in held]
+    kept += [row for row in rows if (row.kind, row.source) not in held and (row.split, row.kind) not in
+             {("val", kind) for kind in kinds}]  # fmt: skip
+    left = {(row.kind, row.split) for row in kept}
+    for kind in ("speech", "noise"):
+        for split in ("train", "val"):
+            if (kind, split) not in left:
+                raise SystemExit(f"that leaves no {kind} for {split}: name other sources.")
     write_manifest(out, kept)
-    print(f"{out}: {len(kept)} recordings; left out of training: {', '.join(sorted(held))}")
+    print(f"{out}: {len(kept)} recordings; validation: {', '.join(sorted({name for _, name in held}))}")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ def card(
         "",
         *([unshipped(made, size), ""] if size > SHIPPED_KIB else []),
         *([taught_by(made), ""] if made.get("teachers") else []),
+        *(["It began with these runs, by network and digest of the checkpoint:", ""] if made.get("begin") else []),
+        *([*(f"- {begun}" for begun in made["begin"]), ""] if made.get("begin") else []),
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
         "Outputs: noise logit, SNR in dB, voice logit.",
         f"Noise from a probability of {card.threshold} on.",
@@ -125,11 +127,13 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
 
 
 def command_of(made: dict[str, Any]) -> str:
-    """What trained it: the recipe of the network, or the one with teachers, or of members that had learned alone."""
-    how = "joined" if made.get("begin") else "taught" if made.get("teachers") else ""
-    recipe = Path(f"training/recipes/{made['net']}-{how}.toml")
-    there = (Path(__file__).parent.parent / recipe).is_file()
-    return f"noisewatch train DATA --net {made.get('net')}" + (f" --recipe {recipe}" if there else "")
+    """What trained it: the recipe of its network, or the one with teachers, or the one that begins with runs."""
+    net = made.get("net")
+    how = "joined" if made.get("begin") else "taught" if made.get("teachers") else None
+    recipe = Path(f"training/recipes/{net}-{how}.toml")
+    if how and (Path(__file__).parent.parent / recipe).is_file():
+        return f"noisewatch train DATA --recipe {recipe}"
+    return f"noisewatch train DATA --net {net}" + " --begin RUN" * len(made.get("begin", []))
 
 
 def taught_by(made: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -49,26 +49,36 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def begin_with(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]:
-    """Give a network, or each member of one that has members, the weights of a run; returns their card of data.
+    """Give a network the weights of a run, or each member of a duo those of one; returns their card of data.
 
-    Raises UsageError where these are not runs of the same networks, InputError for what is no checkpoint.
+    Raises UsageError where these are runs of other networks, InputError for what is no checkpoint.
     """
-    members: dict[str, nn.Module] = dict(net.members.items()) if isinstance(net, Duo) else {name: net}
-    states = [load_checkpoint(best_of(Path(run))) for run in runs]
+    paths = [best_of(Path(run)) for run in runs]
+    states = [load_checkpoint(path) for path in paths]
     found = [state["config"]["net"] for state in states]
-    if sorted(found) != sorted(members):
+    parts: dict[str, nn.Module] = {name: net}
+    if isinstance(net, Duo) and found != [name]:
+        parts = dict(net.members.items())
+    if sorted(found) != sorted(parts):
+        each = f", or with one of each of: {', '.join(parts)}" if isinstance(net, Duo) else ""
         raise UsageError(
-            f"{', '.join(runs)}: runs of {', '.join(found)}. {name} begins with one run of each of: "
-            f"{', '.join(members)}."
+            f"{' and '.join(runs)} hold {' and '.join(found)}; {name} begins with a run of {name}{each}."
         )
-    for member, state in zip(found, states, strict=True):
-        members[member].load_state_dict(state["net"])
-    return functools.reduce(merged, (json.loads(state["data"]) for state in states))
+    card: dict[str, Any] = {"sources": [], "shippable": True}
+    begun = []
+    for path, part, state in zip(paths, found, states, strict=True):
+        parts[part].load_state_dict(state["net"])
+        data = json.loads(state["data"])
+        card = merged(card, {**data, "teachers": []})  # those taught the other run, by its own trust
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
+        by = f", taught by {', '.join(data['teachers'])}" if data.get("teachers") else ""
+        begun.append(f"{part} {digest} at step {state['step']}{by}")
+    return {**card, "begun_with": begun}
 
 
 def best_of(run: Path) -> Path:
     """The checkpoint that a run's folder, or its own path, stands for."""
-    return run / "best.pt" if run.is_dir() else run
+    return run if run.suffix == ".pt" or run.is_file() else run / "best.pt"
 
 
 def data_card(rows: Sequence[Row]) -> dict[str, Any]:
@@ -96,6 +106,7 @@ def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         "sources": known + now["sources"],
         "shippable": before["shippable"] and now["shippable"],
         "teachers": list(dict.fromkeys([*before.get("teachers", []), *now.get("teachers", [])])),
+        "begun_with": before.get("begun_with", []),
     }
 
 

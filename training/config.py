@@ -45,7 +45,7 @@ class TrainConfig:
     epochs: int = 20
     windows: int = 16_000  # per epoch
     distinct: int = 0  # windows that are drawn; after them, the same again. 0: no window comes twice
-    begin: tuple[str, ...] = ()  # runs whose weights it begins with: one, or one for each member of a duo
+    begin: tuple[str, ...] = ()  # run whose weights it begins with; or two, one for each member of a duo
     teachers: tuple[str, ...] = ()  # models whose verdicts are learned beside the labels
     trust: float = 0.7  # share of a verdict that is the teachers', where there are any
     vary: float = 0.0  # share of the windows that are given another colour and voice each time
@@ -139,6 +139,8 @@ def read_recipe(name: str, text: str) -> dict[str, Any]:
 
 def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
     """The configuration of a run that goes on: what shaped it stays; length, rate, workers, teachers may change."""
+    if "begin" in options:
+        raise UsageError("a run that goes on has weights of its own: leave out --begin.")
     for key, value in options.items():
         if key not in ("epochs", "lr", "workers", "teachers") and stored.get(key) != value:
             raise UsageError(

@@ -33,7 +33,7 @@ from .size import macs, parameters
 
 TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
-HALVED = 1024  # numbers: tensors from this size on are kept in half precision, which moves a logit by some 0.001
+HALVED = 1024  # numbers: weights from this size on are rounded to half precision, which halves the file
 
 
 def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licence: str = "") -> Path:
@@ -67,7 +67,12 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
         licence=licence,
         trained_on=data["sources"],
         shippable=data["shippable"],
-        training={**state["config"], "steps": state["step"], "teachers": data.get("teachers", [])},
+        training={
+            **state["config"],
+            "steps": state["step"],
+            "teachers": data.get("teachers", []),
+            "begin": data.get("begun_with", []),
+        },
         metrics=metrics,
         parameters=parameters(net),
         macs=macs(net),
@@ -127,13 +132,20 @@ def _write(net: Judge, card: Card, path: Path) -> None:
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its large tensors in half precision: half the file, and the same network once it is loaded."""
+    """The model with the large tensors that fit kept in half precision: the same network once it is loaded.
+
+    Weights fit, because `trained` rounds them; statistics of batch norms do not, and may be beyond its range.
+    """
     casts = []
     for tensor in model.graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.size >= HALVED:
+        if values.dtype != np.float32 or values.size < HALVED:
+            continue
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
+        if (half == values).all():
             name = tensor.name
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            tensor.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
             casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
     for cast in reversed(casts):
         model.graph.node.insert(0, cast)

@@ -472,7 +472,7 @@ def calls(rng: Rng) -> Samples:
         octaves = np.interp(u, [0, rng.uniform(0.15, 0.6), 1], glide + rng.normal(0, 0.08, 3))
         octaves += rough * np.repeat(rng.standard_normal(n // 80 + 1), 80)[:n]
         cycles = np.cumsum(pitch * 2**octaves) / SAMPLE_RATE
-        harmonics = np.arange(1, np.clip(7000 / (pitch * 2 ** octaves.max()), 1, 24) + 1)
+        harmonics = range(1, int(np.clip(7000 / (pitch * 2 ** octaves.max()), 1, 24)) + 1)
         call = sum(np.sin(2 * np.pi * h * cycles) / h**tilt for h in harmonics)
         call = (1 - breath) * call / (np.std(call) + 1e-9) + breath * rng.standard_normal(n)
         ln_hz = np.log(np.fft.rfftfreq(n, 1 / SAMPLE_RATE) + 1)[:, None] - rng.normal(0, 0.05)

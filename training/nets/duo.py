@@ -1,10 +1,11 @@
-"""Networks that learn apart and speak as one. Lakshminarayanan et al. 2017, arXiv 1612.01474
+"""Networks that learn side by side and speak as one. Lakshminarayanan et al. 2017, arXiv 1612.01474
 
 https://arxiv.org/abs/1612.01474. On sounds that none has met they err apart, and their mean errs less.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -12,6 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .head import NoiseNet, Verdict
+
+
+def _coarser(tracks: Tensor, times: int) -> Tensor:
+    return F.avg_pool1d(tracks, math.ceil(int(tracks.shape[2]) / times), ceil_mode=True)
 
 
 class Duo(nn.Module):
@@ -27,8 +32,8 @@ class Duo(nn.Module):
 
     def forward(self, logmel: Tensor, reference: Tensor) -> Verdict:
         told = [member(logmel, reference) for member in self.members.values()]
-        times = min(verdict.tracks.shape[2] for verdict in told)  # (B, 2, T / 4) of mhatt, (B, 2, T / 2) of tcn
-        told = [v._replace(tracks=F.adaptive_avg_pool1d(v.tracks, times)) for v in told]
+        times = min(int(verdict.tracks.shape[2]) for verdict in told)  # (B, 2, 75) of mhatt, (B, 2, 149) of tcn
+        told = [v._replace(tracks=_coarser(v.tracks, times)) for v in told]
         if self.training:
             return Verdict(*(torch.cat(parts) for parts in zip(*told, strict=True)))
         return Verdict(*(torch.stack(parts).mean(0) for parts in zip(*told, strict=True)))

@@ -32,7 +32,8 @@ class Normalise(nn.Module):
 
     def forward(self, logmel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, T, M) natural log -> window (B, T, M) in -1..1.25, level (B, T) dB re loud, loud (B, 1) dBFS."""
-        level = torch.logsumexp(logmel, dim=2) * DB  # (B, T)
+        # The front end's floor keeps the logarithm finite; ONNX Runtime's logsumexp costs more.
+        level = torch.log(torch.exp(logmel).sum(2)) * DB  # (B, T)
         loud = level.topk(30, dim=1).values.mean(dim=1, keepdim=True)  # (B, 1): the loudest tenth
         x = (logmel * DB - loud.unsqueeze(2)).clamp(-RANGE_DB, 10.0)
         return x / 40 + 1, (level - loud).clamp(-RANGE_DB, 10.0), loud - MEL_SUM_DB
@@ -41,19 +42,21 @@ class Normalise(nn.Module):
 def ranked(x: Tensor, ranks: tuple[int, ...]) -> Tensor:
     """Order statistics over time of 50 ms means: (B, C, T) -> (B, C, len(ranks)), lowest first.
 
-    Minimum statistics see a steady floor under speech that averages hide (R. Martin, 2001). `topk`
-    stands for sorting, because torch.quantile does not export to ONNX.
+    Minimum statistics see a steady floor under speech that averages hide (R. Martin, 2001).
     """
     means = F.avg_pool1d(x, POOL)
-    ascending = -(-means).topk(means.shape[2], dim=2).values
-    return ascending.index_select(2, torch.tensor(ranks, device=x.device))
+    return ascending(means).index_select(2, torch.tensor(ranks, device=x.device))
+
+
+def ascending(x: Tensor) -> Tensor:
+    """x (B, C, T) sorted over time; `topk` stands for sorting, which does not export to ONNX."""
+    return x.topk(int(x.shape[2]), dim=2, largest=False).values
 
 
 def active_level(db: Tensor) -> Tensor:
-    """Level of the frames within 30 dB of the loudest, softly: (B, T) dB -> (B, 1) dB, as `levels` has it."""
-    active = torch.sigmoid((db - db.amax(dim=1, keepdim=True) + ACTIVE_RANGE_DB) / 2)
-    power = (torch.exp(db / DB) * active).sum(dim=1, keepdim=True) / active.sum(dim=1, keepdim=True)
-    return torch.log(power) * DB
+    """Level of the frames within 30 dB of the loudest, softly: (B, C, T) dB -> (B, C) dB, as `levels` has it."""
+    active = torch.sigmoid((db - db.amax(dim=2, keepdim=True) + ACTIVE_RANGE_DB) / 2)
+    return torch.log((torch.exp(db / DB) * active).sum(dim=2) / active.sum(dim=2)) * DB
 
 
 class Verdict(NamedTuple):
@@ -94,10 +97,9 @@ class NoiseNet(nn.Module):
         loudest = F.avg_pool1d(f, event, stride=max(1, event // 6)).amax(dim=2)
 
         tracks = 15 * self.tracks(f) - 20  # (B, 2, T')
-        voice_db, noise_db = active_level(tracks[:, 0]), active_level(tracks[:, 1])
-        ascending = -(-tracks).topk(times, dim=2).values
+        voice_db, noise_db = active_level(tracks).chunk(2, dim=1)  # (B, 1) each
         ranks = torch.tensor([round(r * (times - 1)) for r in TRACK_RANKS], device=x.device)
-        spread = ascending.index_select(2, ranks).flatten(1) / 20
+        spread = ascending(tracks).index_select(2, ranks).flatten(1) / 20
 
         quantiles = ranked(level.unsqueeze(1), BROADBAND_RANKS).squeeze(1) / 20  # (B, 12), dB re loud
         above = (loud - reference.unsqueeze(1)) / 20  # the loud part against the voice that was heard
