@@ -458,7 +458,7 @@ def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_p
     duo.eval()
     alone = [nets[name](x, reference) for name in duo.members]
     torch.testing.assert_close(duo(x, reference).noise, (alone[0].noise + alone[1].noise) / 2)
-    # Each member learns as if it were alone.
+    # Each member is judged by itself.
     targets, levels = torch.rand(4, 5), torch.randn(4, 2, 150)
     targets[:, [NOISY_WEIGHT, SNR_WEIGHT]] = 1.0
     duo.training = True  # of the duo itself alone: the members' statistics stay

@@ -37,8 +37,8 @@ def main(
     held = {key for key, found in splits.items() if found == {"val"} or key[1] in named}
     kinds = {kind for kind, _ in held}
     kept = [replace(row, split="val") for row in rows if (row.kind, row.source) in held]
-    kept += [row for row in rows if (row.kind, row.source) not in held and (row.split, row.kind) not in
-             {("val", kind) for kind in kinds}]  # fmt: skip
+    others = [row for row in rows if (row.kind, row.source) not in held]
+    kept += [row for row in others if row.split == "train" or row.kind not in kinds]
     left = {(row.kind, row.split) for row in kept}
     for kind in ("speech", "noise"):
         for split in ("train", "val"):

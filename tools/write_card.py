@@ -70,8 +70,7 @@ def card(
         "",
         *([unshipped(made, size), ""] if size > SHIPPED_KIB else []),
         *([taught_by(made), ""] if made.get("teachers") else []),
-        *(["It began with these runs, by network and digest of the checkpoint:", ""] if made.get("begin") else []),
-        *([*(f"- {begun}" for begun in made["begin"]), ""] if made.get("begin") else []),
+        *([begun_with(made), ""] if made.get("begin") else []),
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
         "Outputs: noise logit, SNR in dB, voice logit.",
         f"Noise from a probability of {card.threshold} on.",
@@ -144,6 +143,12 @@ def taught_by(made: dict[str, Any]) -> str:
         "A name in the recipe\nmeans the model that ships today: for the same teachers, give files of these "
         "digests with `--teach`."
     )
+
+
+def begun_with(made: dict[str, Any]) -> str:
+    """Which runs it had its first weights from."""
+    runs = "\n".join(f"- {run}" for run in made["begin"])
+    return f"It began with these runs, by network and digest of the checkpoint:\n\n{runs}"
 
 
 def unshipped(made: dict[str, Any], size: float) -> str:

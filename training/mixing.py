@@ -391,8 +391,6 @@ def own_floor(samples: Samples, rng: Rng) -> Samples:
 
 def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng) -> Samples:
     """(48000,) of noise, its takes summed at their gains."""
-    if noise.kind == "coloured":
-        return augment.coloured_noise(rng, rng.uniform(-1.3, 0.4))
     if noise.kind in MADE:
         return MADE[noise.kind](rng)
     track = np.zeros(WINDOW, np.float32)
@@ -405,6 +403,11 @@ def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng) -> Samples:
                 break
         track += piece / (levels.active_rms(piece) + 1e-9) * 10 ** (gain_db / 20)
     return track
+
+
+def coloured(rng: Rng) -> Samples:
+    """(48000,) of steady noise, from rumble to hiss."""
+    return augment.coloured_noise(rng, rng.uniform(-1.3, 0.4))
 
 
 def tones(rng: Rng) -> Samples:
@@ -485,7 +488,7 @@ def calls(rng: Rng) -> Samples:
     return np.asarray(track, np.float32)
 
 
-MADE = {"tones": tones, "impacts": impacts, "calls": calls}
+MADE = {"coloured": coloured, "tones": tones, "impacts": impacts, "calls": calls}
 
 
 def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng) -> Samples:
