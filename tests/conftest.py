@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
+
+# A shell that ignores Ctrl-C for its background jobs hands that on to the commands that are tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "noisewatch" / "demo.flac"

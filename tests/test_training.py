@@ -339,12 +339,28 @@ def test_sources_can_be_left_out_of_training(tmp_path: Path):
     assert "called cats" in left_out("cats").stderr
 
 
-def test_short_noise_is_not_scored():
-    noise = np.zeros(48_000, np.float32)
-    noise[10_000:13_000] = 0.5  # 0.19 s
-    assert active_seconds(noise) < mixing.SHORTEST_NOISE_S
-    noise[10_000:16_000] = 0.5
-    assert active_seconds(noise) > mixing.SHORTEST_NOISE_S
+def test_short_noise_is_not_scored(catalogue: mixing.Catalogue):
+    row = Row("x.wav", "noise", "s", "g", 3.0, "train", "yes", None, "CC0")
+    hiss = (augment.coloured_noise(np.random.default_rng(0), 0.0) * 3000).astype(np.int16)
+    noise = mixing.Noise("recording", (mixing.Take(0),), (0.0,), "events", None)
+    scene = mixing.draw_scene(np.random.default_rng(0), catalogue)
+    scene = replace(scene, voice=mixing.Take(0), room=None, noise=noise, snr_db=10.0, zeros=(0.0, 0.0))
+    for length, weight in ((3_000, 0.0), (8_000, 1.0)):  # 0.19 s, 0.5 s
+        burst = mixing.Recording(row, np.where(np.arange(48_000) < length, hiss, 0).astype(np.int16))
+        window = mixing.render(scene, mixing.Catalogue(catalogue.speech, [burst], []))
+        assert window.noisy_weight == weight
+
+
+@pytest.mark.parametrize("shape", ["steady", "onset", "offset", "events", "gated"])
+@pytest.mark.parametrize("kind", mixing.MADE)
+def test_noise_is_not_cut_until_it_is_too_short(kind: str, shape: str, voice: np.ndarray):
+    made = mixing.Noise(kind, (), (), shape, None)
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        noise = mixing.shaped(
+            mixing.noise_track(made, mixing.Catalogue([], [], []), rng), shape, voice[:48_000], rng
+        )
+        assert active_seconds(noise / np.abs(noise).max()) >= mixing.SHORTEST_NOISE_S
 
 
 @pytest.mark.parametrize("coding", ["float", "int16", "8bit", "mulaw", "mp3", "vorbis", "opus"])
@@ -448,11 +464,11 @@ def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_p
     duo = NETS["duo"]()
     data = begin_with(duo, "duo", [str(paths[0]), str(paths[1].parent)])
     assert data["shippable"] is False
-    assert [s["source"] for s in data["sources"]] == ["tcn", "mhatt"]
+    assert [s["source"] for s in data["sources"]] == ["mhatt", "tcn"]
     assert data["teachers"] == []  # of this run there are none yet
     assert [begun.split(" at ")[1] for begun in data["begun_with"]] == [
-        "step 0, taught by tcn",
         "step 0, taught by mhatt",
+        "step 0, taught by tcn",
     ]
     x, reference = torch.randn(4, 298, 40) * 3 - 8, torch.full((4,), -26.0)
     duo.eval()
@@ -479,6 +495,12 @@ def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_p
     assert run("train", *on, timeout=120).returncode == 0
     assert json.loads(load_checkpoint(tmp_path / "duo" / "last.pt")["data"])["begun_with"] == data["begun_with"]
     begin_with(NETS["duo"](), "duo", [str(tmp_path / "duo")])  # another duo begins with this one
+    single = NETS["tcn"]()  # and so does another tcn
+    begun = begin_with(single, "tcn", [str(tmp_path / "duo")])["begun_with"]
+    assert begun[0].startswith("tcn of duo ")
+    torch.testing.assert_close(single.out.weight, nets["tcn"].out.weight)
+    with pytest.raises(UsageError, match="hold mhatt; tcn begins with a run of tcn, or of the duo"):
+        begin_with(single, "tcn", [str(paths[1])])
     done = run(*run_of, "--net", "dense", *begin[2:], "-o", tmp_path / "wrong")
     assert done.returncode == 2
     assert "best.pt hold mhatt; dense begins with a run of dense." in done.stderr

@@ -6,8 +6,9 @@ A `Scene` holds every drawn parameter; `render` applies it. The same scene and c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import soxr
@@ -175,7 +176,7 @@ def _draw_speed(rng: Rng, share: float, spread: float) -> float:
 def draw_noise(rng: Rng, catalogue: Catalogue, with_voice: bool, roomy: bool) -> Noise:
     """A noise of any kind and shape."""
     kinds = ["recording", "babble", "coloured", "tones", "impacts", "calls"]
-    kind = str(rng.choice(kinds, p=[0.67, 0.08, 0.06, 0.06, 0.07, 0.06]))
+    kind = str(rng.choice(kinds, p=[0.65, 0.08, 0.06, 0.06, 0.07, 0.08]))
     if kind == "recording":
         count = int(rng.choice([1, 2, 3], p=[0.82, 0.14, 0.04]))
         what = ["sparse" if rng.random() < 0.35 else "noise" for _ in range(count)]
@@ -294,7 +295,7 @@ def render(scene: Scene, catalogue: Catalogue) -> Window:
     mixed[a:b] = voice[a:b] = noise[a:b] = floor[a:b] = 0.0
     scored = True
     if scene.noise is not None:
-        scored = levels.active_seconds(noise / (np.abs(noise).max() + 1e-9)) >= SHORTEST_NOISE_S
+        scored = _is_heard(noise)
     tracks_db = _over_time(np.stack([voice, noise + floor]), mixed)
     return _labelled(scene, mixed, catalogue, scored, tracks_db)
 
@@ -390,19 +391,34 @@ def own_floor(samples: Samples, rng: Rng) -> Samples:
 
 
 def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng) -> Samples:
-    """(48000,) of noise, its takes summed at their gains."""
+    """(48000,) of noise, made or its takes summed at their gains; what is too short is drawn again."""
     if noise.kind in MADE:
-        return MADE[noise.kind](rng)
+        return _heard(MADE[noise.kind], rng)
     track = np.zeros(WINDOW, np.float32)
     for take, gain_db in zip(noise.takes, noise.gains_db, strict=True):
         recording = (catalogue.speech if noise.kind == "babble" else catalogue.noise)[take.index]
-        for _ in range(5):
-            piece = _piece(recording, take.speed, rng, loud=noise.kind == "babble")
-            piece = np.roll(np.resize(piece, WINDOW), int(rng.integers(WINDOW)) if len(piece) < WINDOW else 0)
-            if levels.active_seconds(piece / (np.abs(piece).max() + 1e-9)) >= SHORTEST_NOISE_S:
-                break
+        piece = _heard(_looped, recording, take.speed, rng, noise.kind == "babble")
         track += piece / (levels.active_rms(piece) + 1e-9) * 10 ** (gain_db / 20)
     return track
+
+
+def _looped(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples:
+    """A piece (48000,) of a recording; where it is shorter, again and again from anywhere."""
+    piece = _piece(recording, speed, rng, loud)
+    return np.roll(np.resize(piece, WINDOW), int(rng.integers(WINDOW)) if len(piece) < WINDOW else 0)
+
+
+def _is_heard(noise: Samples) -> bool:
+    """Whether noise (48000,) sounds for as long as is scored, however loud it is."""
+    return levels.active_seconds(noise / (np.abs(noise).max() + 1e-9)) >= SHORTEST_NOISE_S
+
+
+def _heard(draw: Callable[..., Samples], *args: Any) -> Samples:
+    """The first of five draws that is heard, else the last."""
+    for _ in range(5):
+        if _is_heard(noise := draw(*args)):
+            break
+    return noise
 
 
 def coloured(rng: Rng) -> Samples:
@@ -492,7 +508,7 @@ MADE = {"coloured": coloured, "tones": tones, "impacts": impacts, "calls": calls
 
 
 def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng) -> Samples:
-    """noise (48000,) as it comes and goes within the window."""
+    """noise (48000,) as it comes and goes within the window; as it was where too little of it would be left."""
     mask = np.ones(WINDOW, np.float32)
     if shape == "onset":
         mask[: int(rng.uniform(0.1, 0.87) * WINDOW)] = 0
@@ -510,4 +526,5 @@ def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng) -> Samples:
         window = int(rng.uniform(0.05, 0.2) * SAMPLE_RATE)
         envelope = np.sqrt(np.maximum(augment.moving_average(voice**2, window), 0))
         mask = (envelope > envelope.max() * rng.uniform(0.015, 0.08)).astype(np.float32)
-    return noise * augment.moving_average(mask, 80)  # 5 ms edges: a switch would click
+    left = noise * augment.moving_average(mask, 80)  # 5 ms edges: a switch would click
+    return left if _is_heard(left) else noise

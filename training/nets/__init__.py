@@ -17,8 +17,9 @@ def _net(trunk: BCResNet | TCN | VGG11 | MHAtt | Dense) -> NoiseNet:
     return NoiseNet(trunk, trunk.channels)
 
 
-NETS: dict[str, Callable[[], NoiseNet | Duo]] = {
-    "duo": lambda: Duo({"mhatt": _net(MHAtt()), "tcn": _net(TCN())}),
+MEMBERS = ("mhatt", "tcn")  # of a duo
+
+_ALONE: dict[str, Callable[[], NoiseNet]] = {
     "tcn": lambda: _net(TCN()),
     "bcresnet1": lambda: _net(BCResNet(scale=1)),
     "bcresnet8": lambda: _net(BCResNet(scale=8)),
@@ -26,4 +27,9 @@ NETS: dict[str, Callable[[], NoiseNet | Duo]] = {
     "vgg11": lambda: _net(VGG11()),
     "mhatt": lambda: _net(MHAtt()),
     "dense": lambda: _net(Dense()),
+}
+
+NETS: dict[str, Callable[[], NoiseNet | Duo]] = {
+    "duo": lambda: Duo({name: _ALONE[name]() for name in MEMBERS}),
+    **_ALONE,
 }
