@@ -498,6 +498,7 @@ def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_p
     single = NETS["tcn"]()  # and so does another tcn
     begun = begin_with(single, "tcn", [str(tmp_path / "duo")])["begun_with"]
     assert begun[0].startswith("tcn of duo ")
+    assert begun[0].endswith(f", begun with ({'; '.join(data['begun_with'])})")
     torch.testing.assert_close(single.out.weight, nets["tcn"].out.weight)
     with pytest.raises(UsageError, match="hold mhatt; tcn begins with a run of tcn, or of the duo"):
         begin_with(single, "tcn", [str(paths[1])])

@@ -126,13 +126,13 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
 
 
 def command_of(made: dict[str, Any]) -> str:
-    """What trained it: the recipe of its network, or the one with teachers, or the one that begins with runs."""
-    net = made.get("net")
-    how = "joined" if made.get("begin") else "taught" if made.get("teachers") else None
+    """What trained it: the recipe of its network, with teachers, that begins with two runs, or goes on with one."""
+    net, begun = made.get("net"), len(made.get("begin", []))
+    how = "joined" if begun > 1 else "further" if begun else "taught" if made.get("teachers") else None
     recipe = Path(f"training/recipes/{net}-{how}.toml")
     if how and (Path(__file__).parent.parent / recipe).is_file():
         return f"noisewatch train DATA --recipe {recipe}"
-    return f"noisewatch train DATA --net {net}" + " --begin RUN" * len(made.get("begin", []))
+    return f"noisewatch train DATA --net {net}" + " --begin RUN" * begun
 
 
 def taught_by(made: dict[str, Any]) -> str:

@@ -78,7 +78,8 @@ def begin_with(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]
         digest = hashlib.blake2b(paths[i].read_bytes(), digest_size=4).hexdigest()
         by = f", taught by {', '.join(data['teachers'])}" if data.get("teachers") else ""
         of = "" if part == whole else f" of {whole}"
-        begun.append(f"{part}{of} {digest} at step {state['step']}{by}")
+        with_ = f", begun with ({'; '.join(data['begun_with'])})" if data.get("begun_with") else ""
+        begun.append(f"{part}{of} {digest} at step {state['step']}{by}{with_}")
     return {**card, "begun_with": begun}
 
 
