@@ -126,7 +126,7 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
 
 
 def command_of(made: dict[str, Any]) -> str:
-    """What trained it: the recipe of its network, with teachers, that begins with two runs, or goes on with one."""
+    """What trained it: the recipe of its network; -taught by teachers, -joined of two runs, -further from one."""
     net, begun = made.get("net"), len(made.get("begin", []))
     how = "joined" if begun > 1 else "further" if begun else "taught" if made.get("teachers") else None
     recipe = Path(f"training/recipes/{net}-{how}.toml")

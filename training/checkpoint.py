@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from noisewatch.sinks import atomic_write
 
 from .config import TrainConfig
 from .manifest import Row
-from .nets import MEMBERS, NETS
+from .nets import NETS
 from .nets.duo import Duo
 from .teachers import Teachers
 
@@ -50,45 +49,32 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def begin_with(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]:
-    """Give a network the weights of a run that holds it, or each member of a duo those of one; their card of data.
+    """Give a network the weights of a run, or each member of a duo those of one; returns their card of data.
 
-    A run of a duo holds its members, too. Raises UsageError where runs hold other networks, InputError for what
-    is no checkpoint.
+    Raises UsageError where these are runs of other networks, InputError for what is no checkpoint.
     """
     paths = [best_of(Path(run)) for run in runs]
     states = [load_checkpoint(path) for path in paths]
-    held = [_networks(state) for state in states]
-    wanted = {name: net}
-    if isinstance(net, Duo) and len(runs) > 1:
-        wanted = dict(net.members.items())
-    orders = permutations(range(len(runs))) if len(runs) == len(wanted) else iter(())
-    fitting = next((o for o in orders if all(part in held[i] for part, i in zip(wanted, o, strict=True))), None)
-    if fitting is None:
-        found = " and ".join(state["config"]["net"] for state in states)
-        more = f", or with two that hold {' and '.join(MEMBERS)}" if isinstance(net, Duo) else ""
-        more = ", or of the duo" if name in MEMBERS else more
-        raise UsageError(f"{' and '.join(runs)} hold {found}; {name} begins with a run of {name}{more}.")
+    found = [state["config"]["net"] for state in states]
+    parts: dict[str, nn.Module] = {name: net}
+    if isinstance(net, Duo) and found != [name]:
+        parts = dict(net.members.items())
+    if sorted(found) != sorted(parts):
+        each = f", or with one of each of: {', '.join(parts)}" if isinstance(net, Duo) else ""
+        raise UsageError(
+            f"{' and '.join(runs)} hold {' and '.join(found)}; {name} begins with a run of {name}{each}."
+        )
     card: dict[str, Any] = {"sources": [], "shippable": True}
     begun = []
-    for (part, module), i in zip(wanted.items(), fitting, strict=True):
-        module.load_state_dict(held[i][part].state_dict())
-        state, whole = states[i], states[i]["config"]["net"]
+    for path, part, state in zip(paths, found, states, strict=True):
+        parts[part].load_state_dict(state["net"])
         data = json.loads(state["data"])
         card = merged(card, {**data, "teachers": []})  # those taught the other run, by its own trust
-        digest = hashlib.blake2b(paths[i].read_bytes(), digest_size=4).hexdigest()
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
         by = f", taught by {', '.join(data['teachers'])}" if data.get("teachers") else ""
-        of = "" if part == whole else f" of {whole}"
         with_ = f", begun with ({'; '.join(data['begun_with'])})" if data.get("begun_with") else ""
-        begun.append(f"{part}{of} {digest} at step {state['step']}{by}{with_}")
+        begun.append(f"{part} {digest} at step {state['step']}{by}{with_}")
     return {**card, "begun_with": begun}
-
-
-def _networks(state: dict[str, Any]) -> dict[str, nn.Module]:
-    """The networks that a checkpoint holds, by name."""
-    name = state["config"]["net"]
-    net = NETS[name]()
-    net.load_state_dict(state["net"])
-    return {name: net, **(dict(net.members.items()) if isinstance(net, Duo) else {})}
 
 
 def best_of(run: Path) -> Path:

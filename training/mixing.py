@@ -271,7 +271,8 @@ def tracks(scene: Scene, catalogue: Catalogue) -> tuple[Samples, Samples, Sample
     if scene.noise is not None and scene.snr_db is not None:
         noise = noise_track(scene.noise, catalogue, rng)
         noise = augment.filtered(noise, curve, _response(scene.noise.room, catalogue))
-        noise = shaped(noise, scene.noise.shape, voice, rng)
+        cut = shaped(noise, scene.noise.shape, voice, rng)
+        noise = cut if _is_heard(cut) else noise  # short sounds are events already
         noise = augment.at_level(noise, scene.voice_dbfs - scene.snr_db)
     floor = augment.coloured_noise(rng, mic.floor_slope) * np.float32(
         10 ** ((scene.voice_dbfs - mic.floor_db) / 20)
@@ -508,7 +509,7 @@ MADE = {"coloured": coloured, "tones": tones, "impacts": impacts, "calls": calls
 
 
 def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng) -> Samples:
-    """noise (48000,) as it comes and goes within the window; as it was where too little of it would be left."""
+    """noise (48000,) as it comes and goes within the window."""
     mask = np.ones(WINDOW, np.float32)
     if shape == "onset":
         mask[: int(rng.uniform(0.1, 0.87) * WINDOW)] = 0
@@ -526,5 +527,4 @@ def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng) -> Samples:
         window = int(rng.uniform(0.05, 0.2) * SAMPLE_RATE)
         envelope = np.sqrt(np.maximum(augment.moving_average(voice**2, window), 0))
         mask = (envelope > envelope.max() * rng.uniform(0.015, 0.08)).astype(np.float32)
-    left = noise * augment.moving_average(mask, 80)  # 5 ms edges: a switch would click
-    return left if _is_heard(left) else noise
+    return noise * augment.moving_average(mask, 80)  # 5 ms edges: a switch would click

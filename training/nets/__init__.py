@@ -17,9 +17,8 @@ def _net(trunk: BCResNet | TCN | VGG11 | MHAtt | Dense) -> NoiseNet:
     return NoiseNet(trunk, trunk.channels)
 
 
-MEMBERS = ("mhatt", "tcn")  # of a duo
-
-_ALONE: dict[str, Callable[[], NoiseNet]] = {
+NETS: dict[str, Callable[[], NoiseNet | Duo]] = {
+    "duo": lambda: Duo({"mhatt": _net(MHAtt()), "tcn": _net(TCN())}),
     "tcn": lambda: _net(TCN()),
     "bcresnet1": lambda: _net(BCResNet(scale=1)),
     "bcresnet8": lambda: _net(BCResNet(scale=8)),
@@ -27,9 +26,4 @@ _ALONE: dict[str, Callable[[], NoiseNet]] = {
     "vgg11": lambda: _net(VGG11()),
     "mhatt": lambda: _net(MHAtt()),
     "dense": lambda: _net(Dense()),
-}
-
-NETS: dict[str, Callable[[], NoiseNet | Duo]] = {
-    "duo": lambda: Duo({name: _ALONE[name]() for name in MEMBERS}),
-    **_ALONE,
 }
