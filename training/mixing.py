@@ -409,9 +409,14 @@ def _looped(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples
     return np.roll(np.resize(piece, WINDOW), int(rng.integers(WINDOW)) if len(piece) < WINDOW else 0)
 
 
+def sounding_seconds(noise: Samples) -> float:
+    """How long noise (n,) sounds, however loud it is."""
+    return levels.active_seconds(noise / (np.abs(noise).max() + 1e-9))
+
+
 def _is_heard(noise: Samples) -> bool:
-    """Whether noise (48000,) sounds for as long as is scored, however loud it is."""
-    return levels.active_seconds(noise / (np.abs(noise).max() + 1e-9)) >= SHORTEST_NOISE_S
+    """Whether noise (48000,) sounds for as long as is scored."""
+    return sounding_seconds(noise) >= SHORTEST_NOISE_S
 
 
 def _heard(draw: Callable[..., Samples], *args: Any) -> Samples:

@@ -152,6 +152,6 @@ def _event(catalogue: Catalogue, length: int, rng: Rng) -> Samples:
         start = int(rng.integers(0, max(1, WINDOW - length)))
         noise = np.resize(noise[start:], length) if length <= WINDOW else np.resize(noise, length)
         level = levels.active_rms(noise)
-        if levels.active_seconds(noise / (np.abs(noise).max() + 1e-9)) > 0.8 * length / SAMPLE_RATE:
+        if mixing.sounding_seconds(noise) > 0.8 * length / SAMPLE_RATE:
             break
     return np.asarray(noise / (level + 1e-9) * 10 ** (-rng.uniform(*EVENT_SNR_DB) / 20), np.float32)
