@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -393,6 +394,23 @@ def test_a_height_that_does_not_divide_is_refused():
 
     with pytest.raises(ValueError, match="do not divide by 5"):
         BCResNet(1)(torch.zeros(1, 1, 64, 298))
+
+
+@pytest.mark.parametrize("name", ["bcresnet1", "bcresnet8", "dense", "duo", "mhatt", "tcn"])
+def test_the_command_on_a_card_is_the_run_that_made_the_file(name: str):
+    home = Path(__file__).parent.parent
+    command = re.search(r"by `noisewatch train DATA (.*?)`", (home / "models" / f"{name}.md").read_text())
+    assert command
+    words = command[1].split()
+    given: dict[str, object] = dict(zip((w.removeprefix("--") for w in words[::2]), words[1::2], strict=True))
+    recipe = home / str(given.pop("recipe")) if "recipe" in given else None
+    given.pop("begin", None)  # the run itself is named further down
+    for key, kind in (("epochs", int), ("windows", int), ("batch", int), ("lr", float), ("seed", int)):
+        given |= {key: kind(given[key])} if key in given else {}
+    told = asdict(configured(given, recipe))
+    made = Model(name).card.training
+    shaped = set(told) & set(made) - {"begin", "teachers", "workers"}  # these are kept with their digests
+    assert {key: made[key] for key in shaped} == {key: told[key] for key in shaped}
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import numpy
 import onnxruntime
 import typer
+from noisewatch.training.config import configured
 from noisewatch.training.evaluate import by_hand, evaluate, model_scorer
 
 from noisewatch.model import Model
@@ -38,6 +39,7 @@ LIMITS = """\
 
 
 SHIPPED_KIB = 2048  # larger networks are made by their recipe
+OPTIONS = ("epochs", "windows", "batch", "lr", "seed", "precision")  # of `train`, that a recipe holds as well
 
 
 app = typer.Typer(add_completion=False)
@@ -126,13 +128,21 @@ def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "
 
 
 def command_of(made: dict[str, Any]) -> str:
-    """What trained it: the recipe of its network; -taught by teachers, -joined of two runs, -further from one."""
-    net, begun = made.get("net"), len(made.get("begin", []))
+    """What trained it: the recipe of its network, and the options that were given over it.
+
+    Recipes are called -taught with teachers, -joined of two runs, -further from one.
+    """
+    net, begun = made["net"], len(made.get("begin", []))
     how = "joined" if begun > 1 else "further" if begun else "taught" if made.get("teachers") else None
     recipe = Path(f"training/recipes/{net}-{how}.toml")
-    if how and (Path(__file__).parent.parent / recipe).is_file():
-        return f"noisewatch train DATA --recipe {recipe}"
-    return f"noisewatch train DATA --net {net}" + " --begin RUN" * begun
+    own = (Path(__file__).parent.parent / recipe).is_file()
+    config = configured({"net": net}, Path(__file__).parent.parent / recipe if own else None)
+    over = [
+        f"--{key} {made[key]}" for key in OPTIONS if made.get(key, getattr(config, key)) != getattr(config, key)
+    ]
+    return " ".join(
+        ["noisewatch train DATA", f"--recipe {recipe}" if own else f"--net {net}", *over, *["--begin RUN"] * begun]
+    )
 
 
 def taught_by(made: dict[str, Any]) -> str:
