@@ -525,6 +525,12 @@ def test_a_duo_begins_with_networks_that_learned_alone(run, toy_set: Path, tmp_p
     assert json.loads(load_checkpoint(tmp_path / "duo" / "last.pt")["data"])["begun_with"] == data["begun_with"]
     further = begin_with(NETS["duo"](), "duo", [str(tmp_path / "duo")])  # another duo begins with this one
     assert further["begun_with"][0].endswith(f", begun with ({'; '.join(data['begun_with'])})")
+    part = NETS["mhatt"]()  # and what is a member of one, with its part of it
+    told = begin_with(part, "mhatt", [str(tmp_path / "duo")])["begun_with"]
+    assert told == further["begun_with"]
+    torch.testing.assert_close(part.out.weight.data, nets["mhatt"].out.weight.data)
+    with pytest.raises(UsageError, match="hold duo; dense begins with a run of dense"):
+        begin_with(NETS["dense"](), "dense", [str(tmp_path / "duo" / "best.pt")])
     done = run(*run_of, "--net", "dense", *begin[2:], "-o", tmp_path / "wrong")
     assert done.returncode == 2
     assert "best.pt hold mhatt; dense begins with a run of dense." in done.stderr

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from noisewatch.errors import InputError, UsageError
 from noisewatch.frontend import FrontendConfig
@@ -49,9 +49,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def begin_with(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]:
-    """Give a network the weights of a run, or each member of a duo those of one; returns their card of data.
+    """Give a network the weights of a run, or its part of a duo's; each member of a duo those of a run of its own.
 
-    Raises UsageError where these are runs of other networks, InputError for what is no checkpoint.
+    Returns their card of data. Raises UsageError where these are runs of other networks, InputError for what is no
+    checkpoint.
     """
     paths = [best_of(Path(run)) for run in runs]
     states = [load_checkpoint(path) for path in paths]
@@ -59,22 +60,31 @@ def begin_with(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]
     parts: dict[str, nn.Module] = {name: net}
     if isinstance(net, Duo) and found != [name]:
         parts = dict(net.members.items())
-    if sorted(found) != sorted(parts):
+    taken = found
+    if found == ["duo"] and (member := _member(states[0]["net"], name)):
+        taken, states = [name], [{**states[0], "net": member}]
+    if sorted(taken) != sorted(parts):
         each = f", or with one of each of: {', '.join(parts)}" if isinstance(net, Duo) else ""
         raise UsageError(
             f"{' and '.join(runs)} hold {' and '.join(found)}; {name} begins with a run of {name}{each}."
         )
     card: dict[str, Any] = {"sources": [], "shippable": True}
     begun = []
-    for path, part, state in zip(paths, found, states, strict=True):
+    for path, part, state in zip(paths, taken, states, strict=True):
         parts[part].load_state_dict(state["net"])
         data = json.loads(state["data"])
         card = merged(card, {**data, "teachers": []})  # those taught the other run, by its own trust
         digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
         by = f", taught by {', '.join(data['teachers'])}" if data.get("teachers") else ""
         with_ = f", begun with ({'; '.join(data['begun_with'])})" if data.get("begun_with") else ""
-        begun.append(f"{part} {digest} at step {state['step']}{by}{with_}")
+        begun.append(f"{state['config']['net']} {digest} at step {state['step']}{by}{with_}")
     return {**card, "begun_with": begun}
+
+
+def _member(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The weights of one member of a duo; none where it has no such member."""
+    prefix = f"members.{name}."
+    return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
 
 
 def best_of(run: Path) -> Path:

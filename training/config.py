@@ -45,7 +45,7 @@ class TrainConfig:
     epochs: int = 20
     windows: int = 16_000  # per epoch
     distinct: int = 0  # windows that are drawn; after them, the same again. 0: no window comes twice
-    begin: tuple[str, ...] = ()  # run whose weights it begins with; or two, one for each member of a duo
+    begin: tuple[str, ...] = ()  # run whose weights, or part of a duo, it begins with; or two, for a duo
     teachers: tuple[str, ...] = ()  # models whose verdicts are learned beside the labels
     trust: float = 0.7  # share of a verdict that is the teachers', where there are any
     vary: float = 0.0  # share of the windows that are given another colour and voice each time

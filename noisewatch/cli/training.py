@@ -68,7 +68,9 @@ def train(
     ] = None,
     begin: Annotated[
         list[str] | None,
-        typer.Option(help="Run whose weights it begins with; the duo also with two: an mhatt and a tcn."),
+        typer.Option(
+            help="Run whose weights it begins with; mhatt and tcn also with a duo, it also with one of each."
+        ),
     ] = None,
     devices: Annotated[
         int | None, typer.Option(min=1, help="GPUs or processes that share a batch.", show_default="1")
