@@ -74,7 +74,7 @@ def open_sound_file(path: Path) -> SoundFile:
             # On Unix a name is bytes, and need not be text.
             return soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
     except FileNotFoundError as error:
-        raise InputError(f"no file at {path}. `noisewatch listen demo` needs none.") from error
+        raise InputError(f"no file at {path}. Check the name and the folder.") from error
     except TypeError as error:  # soundfile asks for the rate of what has no header
         raise InputError(
             f"{path} has no header that says its rate. Pipe it in: noisewatch listen - --raw-rate 48000 < "

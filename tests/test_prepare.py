@@ -29,6 +29,7 @@ def put(path: Path, rate: int = 16_000) -> Path:
         ("speech", "train-clean-100/19/198/19-198-0001.flac", "19"),
         ("speech", "anna/one.wav", "anna"),
         ("speech", "train/anna/one.wav", "anna"),
+        ("speech", "wavs/p225_001.wav", "p225"),
         ("speech", "p225_001.wav", "p225"),
         ("speech", "clean_train/clnsp17.wav", "clnsp17"),
         ("noise", "noise_train/AirConditioner_3.wav", "AirConditioner:AirConditioner_3"),
@@ -80,3 +81,19 @@ def test_a_csv_of_filenames_and_a_manifest(run, tmp_path: Path):
     done = run("prepare", "--speech", tmp_path / "odd.csv", "--noise", tmp_path / "noises", "-o", tmp_path / "c")
     assert done.returncode == 6
     assert "neither a column `filename` nor" in done.stderr
+
+
+def test_a_voice_stays_in_one_split_through_the_parts_of_librispeech(run, tmp_path: Path):
+    for part in ("dev-clean", "dev-other"):
+        for speaker in range(10, 18):
+            put(tmp_path / part / str(speaker) / "7" / f"{speaker}-7-0001.wav")
+    for n in range(2):
+        put(tmp_path / "noises" / f"{n}.wav")
+    speech = ["--speech", tmp_path / "dev-clean", "--speech", tmp_path / "dev-other"]
+    done = run("prepare", *speech, "--noise", tmp_path / "noises", "-o", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    rows = [r for r in read_manifest(tmp_path / "data") if r.kind == "speech"]
+    assert len(rows) == 16
+    assert len({(r.group, r.split) for r in rows}) == 8
+    assert "no noise for val, and `train` needs both" in done.stderr
+    assert "no speech for" not in done.stderr

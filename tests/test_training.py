@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import soundfile as sf
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 from noisewatch.training import augment, export, mixing
+from noisewatch.training import train as trainer
 from noisewatch.training.checkpoint import begin_with, load_checkpoint, save_checkpoint, taught
 from noisewatch.training.config import configured
 from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, Windows, batches
@@ -76,10 +78,43 @@ def test_bare_train_says_how_to_get_data(run, tmp_path: Path):
     assert "noisewatch prepare" in done.stderr
 
 
+def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(run, toy_set: Path, tmp_path: Path):
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write that fails, as on a full disk
+
+    tiny = ["--epochs", "1", "--windows", "32", "--batch", "16", "--workers", "0", "--net", "dense"]
+    command = [sys.executable, "-m", "noisewatch", "train", str(toy_set), "-o", str(tmp_path / "run"), *tiny]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited, check=False)
+    assert done.returncode == 7
+    assert "cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json"]
+
+
+def test_a_rate_that_ends_in_nan_is_a_sentence(toy_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    options = {"net": "dense", "epochs": 1, "windows": 32, "batch": 16, "workers": 0}
+    validated = trainer.validate
+    monkeypatch.setattr(trainer, "validate", lambda net, windows: validated(_broken(net), windows))
+    with pytest.raises(
+        NoisewatchError, match=r"validation windows are no numbers at step 2\. Begin again, and try"
+    ):
+        train(toy_set, tmp_path / "run", options)
+    assert not (tmp_path / "run" / "best.pt").exists()
+
+
+def _broken(net):
+    import torch
+
+    with torch.no_grad():
+        net.out.bias.fill_(float("nan"))
+    return net
+
+
 def test_ctrl_c_saves_and_resume_goes_on(run, toy_set: Path, tmp_path: Path):
     folder = tmp_path / "run"
     args = ["train", str(toy_set), "-o", str(folder), "--windows", "256", "--batch", "16", "--workers", "1"]
-    command = [sys.executable, "-m", "noisewatch", *args, "--epochs", "500"]
+    command = [sys.executable, "-m", "noisewatch", *args, "--epochs", "500", "--resume"]  # as a job does each time
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/tmp"
     ) as process:
@@ -89,6 +124,7 @@ def test_ctrl_c_saves_and_resume_goes_on(run, toy_set: Path, tmp_path: Path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
+    assert f"no run in {folder} yet: one begins" in err
     assert "--resume" in err
     assert "Traceback" not in err
     with (folder / "log.csv").open() as file:
@@ -172,6 +208,7 @@ def test_unreadable_files_are_listed_not_fatal(run, toy_set: Path, tmp_path: Pat
         ("path,kind,source,group,split\na.wav,speech,s,g,dev\n", "split is 'dev'"),
         ("path,kind,source,group,seconds\na.wav,speech,s,g,long\n", "could not convert"),
         ("path,kind,source,group,split\na.wav,speech,s,g,train\nb.wav,speech,s,g,test\n", "more than one split"),
+        ("path,kind,source,group,split\na.wav,noise,s,g,train\na.wav,noise,t,h,test\n", "a.wav in test and train"),
         ("path,kind,source,group\n", "lists no recording"),
     ],
 )
@@ -465,6 +502,16 @@ def _checkpoint(path: Path, name: str, net, data: dict) -> None:
              "best": 0.0, "metrics": {"scale": 2.0, "offset": 0.5}, "data": json.dumps(data),
              "net": net.state_dict(), "optimizer": {}}  # fmt: skip
     save_checkpoint(path, state)
+
+
+@pytest.mark.parametrize(("called", "said"), [("tcn", "its weights are not of one"), ("rnn", "called 'rnn'")])
+def test_a_checkpoint_of_another_network_is_told(run, tmp_path: Path, called: str, said: str):
+    _checkpoint(tmp_path / "best.pt", "dense", NETS["dense"](), {"sources": [], "shippable": False})
+    state = load_checkpoint(tmp_path / "best.pt")
+    save_checkpoint(tmp_path / "best.pt", state | {"config": state["config"] | {"net": called}})
+    done = run("export-onnx", tmp_path)
+    assert done.returncode == 6
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -26,8 +27,10 @@ from .teachers import Teachers
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Tensors and plain values only, complete or not at all."""
+    written = io.BytesIO()  # torch has words of its own for a full disk
+    torch.save(state, written)
     with atomic_write(path, "wb") as file:
-        torch.save(state, file)
+        file.write(written.getbuffer())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -37,14 +40,23 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = dict(torch.load(path, map_location="cpu", weights_only=True))
         frontend, config = state["frontend"], TrainConfig(**state["config"])
-        NETS[config.net]().load_state_dict(state["net"])
         state.setdefault("waited", 0)
+        weights = state["net"]
+    except UsageError as error:
+        raise InputError(f"{path} cannot be used here: {error}") from error
     except Exception as error:  # torch raises whatever the bytes make it
         raise InputError(
             f"{path} is no checkpoint of this version of noisewatch ({type(error).__name__})."
         ) from error
     if frontend != asdict(FrontendConfig()):
         raise InputError(f"{path} was trained on another front end: {frontend}. Train again.")
+    try:
+        NETS[config.net]().load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} says that it is a {config.net}, but its weights are not of one as this version of noisewatch "
+            "builds it. Train again."
+        ) from error
     return state
 
 

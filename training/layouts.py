@@ -16,7 +16,9 @@ from noisewatch.errors import InputError
 from .manifest import Row, read_manifest
 
 AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".au"}
-SPLIT_FOLDERS = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
+# Folders that say nothing of who speaks.
+NO_SPEAKER = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
+NO_SPEAKER |= {"wav", "wavs", "flac", "audio", "clips", "recordings"}
 
 # MS-SNSD keeps clean speech, noise and its own mixtures side by side.
 MS_SNSD = {
@@ -61,7 +63,10 @@ def find(root: Path, kind: str) -> Iterator[Found]:
         classes = _esc50_classes(root)
         for folder in sorted(folders) or [root]:
             for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO and p.is_file()):
-                yield Found(path, root.resolve().name, group(path, folder, kind, classes))
+                # LibriSpeech numbers its speakers through all of its parts.
+                numbered = kind == "speech" and LIBRISPEECH_NAME.fullmatch(path.stem)
+                source = "librispeech" if numbered else root.resolve().name
+                yield Found(path, source, group(path, folder, kind, classes))
     else:
         raise InputError(f"no folder at {root}; --{kind} takes a folder of recordings, or a csv.")
 
@@ -72,7 +77,7 @@ def group(path: Path, root: Path, kind: str, classes: dict[str, str] | None = No
     if kind == "speech":
         if match := LIBRISPEECH_NAME.fullmatch(name):
             return match[1]
-        if above := [part for part in inside.parts[:-1] if part.lower() not in SPLIT_FOLDERS]:
+        if above := [part for part in inside.parts[:-1] if part.lower() not in NO_SPEAKER]:
             return above[0]
         return name if NAMELESS.fullmatch(name) else re.split(r"[-_]", name, maxsplit=1)[0]
     if match := URBANSOUND_NAME.fullmatch(name):

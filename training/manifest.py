@@ -44,8 +44,8 @@ COLUMNS = tuple(f.name for f in fields(Row))
 def read_manifest(path: Path) -> list[Row]:
     """Rows of a csv, or of `manifest.csv` in a folder. Paths come back absolute.
 
-    Raises InputError for a missing file, missing columns, an unknown kind or split, and for groups that
-    lie in two splits. Rows without a split are assigned 60/20/20 by group, the same way every time.
+    Raises InputError for a missing file, missing columns, an unknown kind or split, and for groups and files
+    that lie in two splits. Rows without a split are assigned 60/20/20 by group, the same way every time.
     """
     path = path / "manifest.csv" if path.is_dir() else path
     if not path.is_file():
@@ -114,15 +114,15 @@ def assign_splits(rows: Sequence[Row], seed: int = 0) -> list[Row]:
 
 
 def check_splits(rows: Iterable[Row]) -> None:
-    """Raise InputError when a speaker or a noise recording lies in two splits: such numbers would lie."""
-    seen: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    """Raise InputError when a speaker, a noise recording or a file lies in two splits: such numbers would lie."""
+    seen: dict[str, set[str]] = defaultdict(set)
     for r in rows:
-        seen[r.kind, r.source, r.group].add(r.split)
-    shared = [key for key, splits in seen.items() if len(splits) > 1]
+        seen[f"{r.kind} {r.source}/{r.group}"].add(r.split)
+        seen[r.path].add(r.split)
+    shared = [what for what, splits in seen.items() if len(splits) > 1]
     if shared:
-        kind, source, group = shared[0]
         raise InputError(
-            f"{len(shared)} group(s) lie in more than one split, the first: {kind} {source}/{group} in "
+            f"{len(shared)} group(s) or files lie in more than one split, the first: {shared[0]} in "
             f"{' and '.join(sorted(seen[shared[0]]))}. A network would be tested on voices or noises that it "
             "learned. Keep each group in one split, or leave the column `split` empty to have it filled."
         )

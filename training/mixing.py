@@ -91,10 +91,11 @@ class Catalogue:
         catalogue = cls(kinds["speech"], kinds["noise"], rooms)
         if not catalogue.clean or not catalogue.noise:
             what = "noise" if catalogue.clean else f"speech with a floor of {CLEAN_DB:.0f} dB or better"
+            first = f" The first reason: {skipped[0]}" if skipped else ""
             raise InputError(
                 f"the split {split!r} has no {what} ({len(catalogue.speech)} speech and "
                 f"{len(catalogue.noise)} noise recordings could be read, {len(skipped)} were left out). "
-                "Both are needed to tell them apart."
+                f"Both are needed to tell them apart.{first}"
             )
         return catalogue, skipped
 

@@ -115,6 +115,15 @@ def _summarise(
                 highlight=False,
                 soft_wrap=True,
             )
+        empty = [s for s in ("train", "val") if not any(r.split == s for r in mine)]
+        if kind != "rir" and empty:
+            who = "speakers" if kind == "speech" else "recordings"
+            console.print(
+                f"  warning: no {kind} for {' and '.join(empty)}, and `train` needs both: there have to be three "
+                f"{who} at least. What names and folders tell apart counts as one.",
+                highlight=False,
+                soft_wrap=True,
+            )
         if kind == "speech":
             clean = sum((r.floor_db or 0) >= 40 for r in mine)
             console.print(f"  {clean} have a floor of 40 dB or better and can teach what clean is", highlight=False)

@@ -69,12 +69,17 @@ def losses(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
 
 @torch.no_grad()
 def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
-    """Figures on the validation windows: loss, AUC over all and where someone speaks, SNR error, calibration."""
+    """Figures on the validation windows: loss, AUC over all and where someone speaks, SNR error, calibration.
+
+    A loss of nan alone where a verdict is none.
+    """
     net.eval()
     verdicts = [net(x, reference) for x, reference, _, _ in validation]
     verdict = Verdict(*(torch.cat(parts).float().cpu() for parts in zip(*verdicts, strict=True)))
     targets, tracks = (torch.cat([batch[i] for batch in validation]).cpu() for i in (2, 3))
     noise, snr, voice = verdict.noise, verdict.snr_db, verdict.voice
+    if not all(torch.isfinite(said).all() for said in verdict):
+        return {"loss": math.nan}
     weight, noisy, spoken = targets[:, NOISY_WEIGHT] == 1, targets[:, NOISY] == 1, targets[:, VOICE] == 1
     clean = targets[:, NOISY] == 0
 
@@ -109,15 +114,18 @@ def train(
 ) -> Path | None:
     """Train a network on a manifest; returns the best checkpoint's path. `options`: fields of TrainConfig.
 
-    Writes `last.pt`, `best.pt` and `log.csv` into the folder `out`. A run stopped by Ctrl-C goes on from
-    its last step with resume=True; its length, rate, workers and teachers may then be given anew. Several processes
-    (devices, or torchrun) share each batch; all but the first return None. Windows that were drawn are kept
-    in the folder `cache`, for the next run on the same data. Raises InputError for data that
-    cannot teach, ModelError for a teacher that is none, OutputError for a folder that cannot be written,
-    UsageError for options out of range, NoisewatchError when the loss is no longer a number or the memory
-    is too small.
+    Writes `last.pt`, `best.pt` and `log.csv` into the folder `out`. With resume=True a run that was stopped goes on
+    from its last step, if there is one; its length, rate, workers and teachers may then be given anew. Several
+    processes (devices, or torchrun) share each batch; all but the first return None. Windows that were drawn are
+    kept in the folder `cache`, for the next run on the same data.
+
+    Raises InputError for data that cannot teach, ModelError for a teacher that is none, OutputError for a folder
+    that cannot be written, UsageError for options out of range, NoisewatchError when the loss is no longer a number
+    or the memory is too small.
     """
     last = out / "last.pt"
+    anew = resume and not last.exists()
+    resume = resume and not anew
     if resume and recipe is not None:
         raise UsageError("a run that goes on keeps the recipe that it was begun with: leave out --recipe.")
     state = load_checkpoint(last) if resume else None
@@ -127,6 +135,8 @@ def train(
         _same(teachers, json.loads(state["data"]).get("teachers", []))
     fabric = _launched(config, devices)
     console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=not fabric.is_global_zero)
+    if anew:
+        console.print(f"no run in {out} yet: one begins", markup=False)
     if last.exists() and not resume:
         raise OutputError(f"{out} holds a run already. Go on with --resume, or name another folder with -o.")
     torch.manual_seed(config.seed)
@@ -195,10 +205,8 @@ def train(
             stopping = int(cast(Tensor, fabric.all_reduce(code, reduce_op="max")))
             if not math.isfinite(value):
                 first = step * config.batch + fabric.global_rank * len(x)
-                kept = f"The last good checkpoint is kept in {out}: " if last.exists() else ""
-                raise NoisewatchError(
-                    f"the loss is {value} at step {step}, {_suspects(batch, windows, first)}. {kept}"
-                    f"{'go on with --resume' if kept else 'Begin again'}, and try a lower --lr than {config.lr}."
+                raise _diverged(
+                    f"the loss is {value} at step {step}, {_suspects(batch, windows, first)}", out, config
                 )
             optimizer.zero_grad()
             fabric.backward(loss)
@@ -211,6 +219,10 @@ def train(
             if step % config.steps_per_epoch == 0:
                 speed = (step - begun) * config.batch / (time.monotonic() - began)
                 metrics = fabric.broadcast(validate(bare, validation) if fabric.is_global_zero else {})
+                if not math.isfinite(metrics["loss"]):
+                    raise _diverged(
+                        f"the verdicts on the validation windows are no numbers at step {step}", out, config
+                    )
                 waited = waited + 1
                 if merit(metrics) > best:
                     best, waited = merit(metrics), 0
@@ -285,6 +297,14 @@ def _same(teachers: Teachers, before: Sequence[str]) -> None:
                 f"the teacher {told} is not one that the run was begun with ({', '.join(before)}). Name the "
                 "teachers that it shall go on with by --teach."
             )
+
+
+def _diverged(said: str, out: Path, config: TrainConfig) -> NoisewatchError:
+    """A run that has no numbers any more: what is kept of it, and what to do."""
+    kept = f"The last good checkpoint is kept in {out}: " if (out / "last.pt").exists() else ""
+    return NoisewatchError(
+        f"{said}. {kept}{'go on with --resume' if kept else 'Begin again'}, and try a lower --lr than {config.lr}."
+    )
 
 
 def _suspects(batch: Batch, windows: Windows, first: int) -> str:

@@ -78,7 +78,7 @@ def train(
     cache: Annotated[
         Path | None, typer.Option(help="Folder to keep drawn windows in, for more runs (25 kB each).")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped, if there is one.")] = False,
 ) -> None:
     """Train a network on recordings of your own."""
     module, checkpoint = training("train"), training("checkpoint")
