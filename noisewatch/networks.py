@@ -54,7 +54,7 @@ def _shipped(name: str) -> Network:
         kib=model.path.stat().st_size / 1024,
         ms=statistics.median(times) * 1000,
         auc=figures["auc"]["0-20 dB"][0] if figures else None,
-        live=figures["live"]["all"] if figures else None,
+        live=figures["live"]["all"][0] if figures else None,
     )
 
 

@@ -18,6 +18,7 @@ from noisewatch.training.scores import (
     reliability,
     roc_auc,
     spearman,
+    wilson_interval,
 )
 from noisewatch.training.testset import CONDITIONS
 
@@ -52,6 +53,10 @@ def test_evaluate_scores_windows(run, tmp_path: Path, voice: np.ndarray, noisy_v
     assert by_hand["auc"]["5 dB"] == 1.0
     assert model["scorer"] == DEFAULT
     assert model["auc"] == {"5 dB": 1.0, "all": 1.0}
+    done = run("evaluate", "--windows", tmp_path / "w.npz", "-o", tmp_path / "fixed")
+    assert done.returncode == 0, done.stderr
+    assert [r["scorer"] for r in json.loads((tmp_path / "fixed.json").read_text())] == [DEFAULT, by_hand["scorer"]]
+    assert f"| {DEFAULT} | 1.000 | 1.000 |" in (tmp_path / "fixed.md").read_text()
     np.savez(tmp_path / "bad.npz", x=pcm)
     assert run("evaluate", "--windows", tmp_path / "bad.npz").returncode == 6
 
@@ -61,7 +66,8 @@ def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
     figures = result["scorers"][DEFAULT]
-    for value, low, high in figures["auc"].values():
+    kinds = ("auc", "live", "conditions", "balanced_accuracy", "clean_called_noisy")
+    for value, low, high in (spread for kind in kinds for spread in figures[kind].values()):
         assert 0 <= low <= value <= high <= 1
     assert set(figures["conditions"]) == set(CONDITIONS) - {"room"}  # the toy set has none
     assert figures["streams"]["clean_minutes"] > 0.3
@@ -96,6 +102,8 @@ def test_the_same_item_has_the_same_samples(catalogue: mixing.Catalogue):
 def test_figures_of_merit():
     assert poisson_interval(0) == (0.0, pytest.approx(3.689, abs=1e-3))
     assert poisson_interval(3) == (pytest.approx(0.619, abs=1e-3), pytest.approx(8.767, abs=1e-3))
+    assert wilson_interval(0, 38) == (0.0, pytest.approx(0.0918, abs=1e-3))
+    assert wilson_interval(5, 10) == (pytest.approx(0.2366, abs=1e-3), pytest.approx(0.7634, abs=1e-3))
     assert spearman([1, 2, 3], [10, 20, 30]) == pytest.approx(1)
     assert spearman([1, 2, 2], [3, 1, 1]) == pytest.approx(-1)
     assert reliability([0.25, 0.25, 0.25, 0.25], [True, False, False, False])[0] == pytest.approx(0.25)

@@ -42,14 +42,15 @@ def main(
         judged = [(snr, scorer.judge(samples).noise or 0.0) for snr, samples in windows]
         table = on_streams(scorer.detector, catalogue, range(SEED, SEED + seeds), THRESHOLDS, Console(stderr=True))
         some = table[THRESHOLDS[0]]
-        print(f"\n{name}: {some['clean_minutes']:.1f} clean minutes, {some['noises']} noises, val split")
+        print(f"\n{name}, val split: {some['noises']} noises, {some['clean_minutes']:.1f} clean minutes joined "
+              f"{seeds} times; alarms are the mean of these")  # fmt: skip
         print("threshold  false alarms  an hour (95 %)     voices  time noisy  missed  " +
               "  ".join(f"{snr:g} dB called" for snr in SNRS))  # fmt: skip
         for threshold, f in table.items():
             rate, low, high = f["false_alarms_per_hour"]
             called = [[noise >= threshold for at, noise in judged if at == snr] for snr in SNRS]
             print(
-                f"{threshold:9.2f}  {f['false_alarms']:12d}  {rate:5.1f} ({low:.1f}-{high:.1f})".ljust(44)
+                f"{threshold:9.2f}  {f['false_alarms']:12.1f}  {rate:5.1f} ({low:.1f}-{high:.1f})".ljust(44)
                 + f"{len(f['false_alarms_by_voice']):6d}  {f['clean_time_called_noisy']:10.1%}  {f['missed']:6d}  "
                 + "  ".join(f"{sum(c) / len(c):12.0%}" for c in called),
                 flush=True,

@@ -18,7 +18,7 @@ import numpy
 import onnxruntime
 import typer
 from noisewatch.training.config import configured
-from noisewatch.training.evaluate import by_hand, evaluate, model_scorer
+from noisewatch.training.evaluate import by_hand, evaluate, markdown, model_scorer
 
 from noisewatch.model import Model
 from noisewatch.sinks import atomic_write
@@ -86,8 +86,7 @@ def card(
         *([made_of] if made_of else []),
         "",
     ]
-    for file in windows:
-        lines += [*table([r for r in results if r["windows"] == file.name], model), ""]
+    lines += [*markdown(results).splitlines(), ""]
     command = " ".join(["noisewatch evaluate", *(f"--windows {w.name}" for w in windows), f"--model {model.name}"])
     versions = (
         f"Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}, numpy {numpy.__version__}"
@@ -95,7 +94,7 @@ def card(
     lines += [
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}; {versions}, {platform.machine()}.",
         "",
-        *([f"More, with intervals: [{report.name}]({report.name})", ""] if report.is_file() else []),
+        *([reported(report, model), ""] if report.is_file() else []),
         *(["## What it needs", "", note, ""] if note else []),
         "## Limits",
         "",
@@ -145,6 +144,12 @@ def command_of(made: dict[str, Any]) -> str:
     )
 
 
+def reported(report: Path, model: Path) -> str:
+    """Where the report is, and what makes it."""
+    command = f"noisewatch evaluate DATA --model {model.name} -o {report.stem}"
+    return f"More, with intervals: [{report.name}]({report.name}), by `{command}`."
+
+
 def taught_by(made: dict[str, Any]) -> str:
     """Which models it learned from, beside the labels."""
     return (
@@ -168,23 +173,6 @@ def unshipped(made: dict[str, Any], size: float) -> str:
         f"{command_of(made)} -o RUN`\n({made.get('windows')} windows an epoch, precision "
         f"{made.get('precision', '32')}), then `noisewatch export-onnx RUN`."
     )
-
-
-def table(results: list[dict[str, Any]], model: Path) -> list[str]:
-    """The scorers of one file of windows as a Markdown table."""
-    columns = list(results[0]["auc"])
-    extras = [k for k in ("balanced_accuracy", "false_alarms", "snr_mae_db") if k in results[-1]]
-    head = [f"{results[0]['windows']}: {results[0]['clean']} clean, {results[0]['noisy']} noisy windows", ""]
-    head += ["| scorer | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]
-    for r in results:
-        head.append(f"| {r['scorer']} | " + " | ".join(f"{r['auc'][c]:.3f}" for c in columns) + " |")
-    words = {
-        "balanced_accuracy": "balanced accuracy at the threshold",
-        "false_alarms": "clean windows called noisy",
-        "snr_mae_db": "mean absolute error of the SNR up to 30 dB, dB",
-    }
-    said = [f"{words[k]} {results[-1][k]:.3f}" for k in extras if results[-1][k] is not None]
-    return [*head, "", f"{model.stem}: {'; '.join(said)}."]
 
 
 def credited(text: str, sources: set[str]) -> list[str]:

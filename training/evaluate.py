@@ -137,6 +137,31 @@ def table(result: dict[str, Any]) -> str:
     return text.getvalue()
 
 
+FIGURES = {
+    "balanced_accuracy": "balanced accuracy at the threshold",
+    "false_alarms": "clean windows called noisy",
+    "snr_mae_db": "mean absolute error of the SNR up to 30 dB, dB",
+}
+
+
+def markdown(results: Sequence[dict[str, Any]]) -> str:
+    """Results as Markdown: a table a file of windows, one row a scorer, and what else is known of each below."""
+    lines = []
+    for file in dict.fromkeys(r["windows"] for r in results):
+        mine = [r for r in results if r["windows"] == file]
+        columns = list(mine[0]["auc"])
+        most = max(mine, key=lambda r: r["clean"] + r["noisy"])
+        lines += [f"{file}: {most['clean']} clean, {most['noisy']} noisy windows", ""]
+        lines += ["| scorer | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]
+        lines += [f"| {r['scorer']} | " + " | ".join(f"{r['auc'][c]:.3f}" for c in columns) + " |" for r in mine]
+        lines += [""]
+        for r in mine:
+            known = [f"{said} {r[key]:.3f}" for key, said in FIGURES.items() if r.get(key) is not None]
+            known += [f"{r['unjudged']} windows could not be judged"] if r["unjudged"] else []
+            lines += [f"{r['scorer']}: {'; '.join(known)}.", ""] if known else []
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def _tagged(snr: NDArray[np.floating]) -> bool:
     """Whether the noisy windows carry nothing but situations; other files have decibels there."""
     return set(snr.tolist()) - {CLEAN} <= set(SITUATIONS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import platform
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ MEAN_OF = tuple(s for s in SNRS if s <= NOISY_DB)  # the SNRs whose mean AUC is 
 CONDITION_WINDOWS = 300  # of each class for every condition
 FEWEST = 20  # windows of a kind or source below which a figure says nothing
 
+LIVE = ("noise alone", "speech", "dense speech", "gated noise")
+
 Numbers = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 def report(catalogue: Catalogue, scorers: Sequence[Scorer], *, count: int, seed: int) -> dict[str, Any]:
@@ -99,12 +103,12 @@ def places(out: Path) -> tuple[Path, Path]:
     return paths
 
 
-def write(result: dict[str, Any], out: Path) -> tuple[Path, Path]:
-    """Write out.json and out.md; returns their paths."""
+def write(result: Any, text: str, out: Path) -> tuple[Path, Path]:
+    """Write a result as out.json and its tables as out.md; returns their paths."""
     paths = places(out)
-    for path, text in zip(paths, (json.dumps(result, indent=1), markdown(result)), strict=True):
+    for path, written in zip(paths, (json.dumps(result, indent=1), text), strict=True):
         with atomic_write(path) as file:
-            file.write(text)
+            file.write(written)
     return paths
 
 
@@ -136,6 +140,11 @@ class _Windows:
         self.mixed = self.situation == "speech"
         self.clean_speech = self.mixed & ~self.noisy
         self.scored = self.noisy & ~(self.snr > NOISY_DB)  # noisy by the definition
+        self.speech_noisy = self.mixed & self.scored
+
+    def spread(self, figure: Callable[[NDArray[np.int_]], float], of: Mask) -> list[float]:
+        """A figure of the windows that it looks at, and its 95 % interval when speakers are drawn anew."""
+        return [figure(np.flatnonzero(of)), *clustered(figure, self.speaker, of=of)]
 
     def mean_auc(self, noise: Numbers, chosen: NDArray[np.int_]) -> float:
         """Mean AUC over 0 to 20 dB among the chosen windows."""
@@ -152,97 +161,83 @@ def _auc(clean: Numbers, noisy: Numbers) -> float:
     return roc_auc(clean[~np.isnan(clean)], noisy[~np.isnan(noisy)])
 
 
-def _share(noise: Numbers, threshold: float) -> float:
-    """Of the judged windows, how many are called noisy."""
-    judged = noise[~np.isnan(noise)]
-    return float((judged >= threshold).mean()) if len(judged) else float("nan")
-
-
 def _figures(w: _Windows, noise: Numbers, snr: Numbers, threshold: float | None) -> dict[str, Any]:
-    everything = np.arange(len(noise))
-    clean = noise[w.clean_speech]
-
-    def at(value: float) -> list[float]:
-        def figure(chosen: NDArray[np.int_]) -> float:
-            here = w.mixed[chosen]
-            noisy = here & (w.snr[chosen] == value)
-            return _auc(noise[chosen[here & ~w.noisy[chosen]]], noise[chosen[noisy]])
-
-        return [figure(everything), *clustered(figure, w.speaker, of=w.mixed)]
-
-    figures: dict[str, Any] = {
-        "unjudged": int(np.isnan(noise).sum()),
-        "auc": {f"{value:g} dB": at(value) for value in SNRS},
-    }
-    figures["auc"]["0-20 dB"] = [
-        w.mean_auc(noise, everything),
-        *clustered(lambda chosen: w.mean_auc(noise, chosen), w.speaker, of=w.mixed),
-    ]
-    live_clean = noise[~w.noisy]
-    live = {s: w.scored & (w.situation == s) for s in ("noise alone", "speech", "dense speech", "gated noise")}
-    figures["live"] = {s: _auc(live_clean, noise[mask]) for s, mask in live.items()}
-    figures["live"]["all"] = _auc(live_clean, noise[w.scored])
-    speech_noisy = w.mixed & w.scored
-    figures["by_noise_kind"] = _by(w.kind, lambda mine: _auc(clean, noise[speech_noisy & mine]), speech_noisy)
-    figures["by_noise_source"] = _by(
-        w.noise_source, lambda mine: _auc(clean, noise[speech_noisy & mine]), speech_noisy
-    )
-    figures["by_voice_source"] = _by(
-        w.voice_source,
-        lambda mine: _auc(noise[w.clean_speech & mine], noise[speech_noisy & mine]),
-        w.clean_speech,
-    )
+    """Every figure of one scorer; most are [value, low, high] with the 95 % interval over speakers."""
     known = ~np.isnan(noise)
+
+    def auc(clean: Mask, noisy: Mask) -> list[float]:
+        return w.spread(lambda at: _auc(noise[at[clean[at]]], noise[at[noisy[at]]]), clean | noisy)
+
+    def by(labels: NDArray[np.str_], counted: Mask, clean: Callable[[Mask], Mask]) -> dict[str, list[float]]:
+        names = [str(k) for k in sorted(set(labels[counted].tolist()) - {""})]
+        enough = [k for k in names if (counted & (labels == k)).sum() >= FEWEST]
+        return {k: auc(clean(labels == k), w.speech_noisy & (labels == k)) for k in enough}
+
+    at_snr = {f"{value:g} dB": w.mixed & (w.snr == value) for value in SNRS}
+    situations = {s: w.scored & (w.situation == s) for s in LIVE}
+    figures: dict[str, Any] = {
+        "unjudged": int((~known).sum()),
+        "auc": {name: auc(w.clean_speech, noisy) for name, noisy in at_snr.items()},
+        "live": {name: auc(~w.noisy, noisy) for name, noisy in situations.items()},
+        "by_noise_kind": by(w.kind, w.speech_noisy, lambda mine: w.clean_speech),
+        "by_noise_source": by(w.noise_source, w.speech_noisy, lambda mine: w.clean_speech),
+        "by_voice_source": by(w.voice_source, w.clean_speech, lambda mine: w.clean_speech & mine),
+    }
+    figures["auc"]["0-20 dB"] = w.spread(lambda at: w.mean_auc(noise, at), w.mixed)
+    figures["live"]["all"] = auc(~w.noisy, w.scored)
     if threshold is not None:
-        figures["threshold"] = threshold
-        hit = {f"{v:g} dB": noise[w.mixed & (w.snr == v) & known] for v in SNRS}
-        figures["balanced_accuracy"] = {
-            k: balanced_accuracy(clean[~np.isnan(clean)], v, threshold) for k, v in hit.items()
-        }
-        figures["clean_called_noisy"] = {
-            "speech": _share(clean, threshold),
-            "all": _share(live_clean, threshold),
-        }
-        sure = known & (~w.noisy | w.scored)
-        error, bins = reliability(noise[sure], w.scored[sure])
-        figures["calibration"] = {"expected_error": error, "bins": bins}
+        figures |= _decided(w, noise, threshold, at_snr | {"0-20 dB": w.speech_noisy})
     told = w.mixed & w.noisy & ~np.isnan(snr)
     if told.any():
-        error = snr[told] - w.snr[told]
+        error = snr - w.snr
         figures["snr"] = {
-            "mae_db": float(np.abs(error).mean()),
-            "bias_db": float(error.mean()),
-            "spearman": spearman(snr[told], w.snr[told]),
+            "mae_db": w.spread(lambda at: float(np.abs(error[at]).mean()), told),
+            "bias_db": w.spread(lambda at: float(error[at].mean()), told),
+            "spearman": w.spread(lambda at: spearman(snr[at], w.snr[at]), told),
             "told": float(told.sum() / (w.mixed & w.noisy).sum()),
         }
     return figures
 
 
-def _by(
-    labels: NDArray[np.str_], figure: Callable[[NDArray[np.bool_]], float], counted: NDArray[np.bool_]
-) -> dict[str, float]:
-    """A figure by label, where at least FEWEST of the counted windows carry it."""
-    known = [str(k) for k in sorted(set(labels[counted].tolist()) - {""})]
-    return {k: figure(labels == k) for k in known if (counted & (labels == k)).sum() >= FEWEST}
+def _decided(w: _Windows, noise: Numbers, threshold: float, groups: Mapping[str, Mask]) -> dict[str, Any]:
+    """What a scorer decides at its threshold, and how far its probabilities are right."""
+    known = ~np.isnan(noise)
+    clean = w.clean_speech & known
+
+    def accuracy(noisy: Mask) -> list[float]:
+        return w.spread(
+            lambda at: balanced_accuracy(noise[at[clean[at]]], noise[at[noisy[at]]], threshold), clean | noisy
+        )
+
+    def share(of: Mask) -> list[float]:
+        return w.spread(lambda at: float((noise[at] >= threshold).mean()) if len(at) else float("nan"), of)
+
+    sure = known & (~w.noisy | w.scored)
+    return {
+        "threshold": threshold,
+        "balanced_accuracy": {name: accuracy(noisy & known) for name, noisy in groups.items()},
+        "clean_called_noisy": {"speech": share(clean), "all": share(~w.noisy & known)},
+        "calibration": {
+            "expected_error": w.spread(lambda at: reliability(noise[at], w.scored[at])[0], sure),
+            "bins": reliability(noise[sure], w.scored[sure])[1],
+        },
+    }
 
 
 def _paired(w: _Windows, ours: Numbers, theirs: Numbers) -> list[float]:
-    def figure(chosen: NDArray[np.int_]) -> float:
-        return w.mean_auc(ours, chosen) - w.mean_auc(theirs, chosen)
-
-    return [figure(np.arange(len(ours))), *clustered(figure, w.speaker, of=w.mixed)]
+    return w.spread(lambda at: w.mean_auc(ours, at) - w.mean_auc(theirs, at), w.mixed)
 
 
 def _conditions(
     items: Sequence[Item], catalogue: Catalogue, scorers: Sequence[Scorer], seed: int, console: Console
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, list[float]]]:
     """Mean AUC over 0 to 20 dB by scorer and condition, on the same windows."""
     spoken = [i for i in items if i.situation == "speech" and (i.snr_db is None or i.snr_db <= NOISY_DB)]
     clean = [i for i in spoken if not i.noisy][:CONDITION_WINDOWS]
     each = CONDITION_WINDOWS // len(MEAN_OF)
     chosen = clean + [i for s in MEAN_OF for i in [i for i in spoken if i.snr_db == s][:each]]
     table = _Windows(chosen, catalogue)
-    result: dict[str, dict[str, float]] = defaultdict(dict)
+    result: dict[str, dict[str, list[float]]] = defaultdict(dict)
     for condition in CONDITIONS:
         if condition == "room" and not catalogue.rooms:
             continue
@@ -252,7 +247,8 @@ def _conditions(
             for scorer in scorers:
                 noises[scorer.name].append(scorer.judge(samples).noise)
         for name, values in noises.items():
-            result[name][condition] = table.mean_auc(_numbers(values), np.arange(len(chosen)))
+            noise = _numbers(values)
+            result[name][condition] = table.spread(partial(table.mean_auc, noise), table.mixed)
     return result
 
 
@@ -263,7 +259,8 @@ def markdown(result: dict[str, Any]) -> str:
         f"Split {result['split']}, seed {result['seed']}: {result['windows']} windows of "
         f"{result['speakers']} speakers; noisewatch {result['noisewatch']}, {result['made']}, {result['machine']}.",
         "",
-        "ROC-AUC of clean speech against noisy speech at one SNR, 95 % intervals by resampling speakers",
+        "ROC-AUC of clean speech against noisy speech at one SNR. In brackets, here and below: 95 % intervals by "
+        "resampling speakers",
         "",
     ]
     steps = [*(f"{s:g} dB" for s in MEAN_OF), "0-20 dB", *(f"{s:g} dB" for s in SNRS if s not in MEAN_OF)]
@@ -289,36 +286,42 @@ def markdown(result: dict[str, Any]) -> str:
 def _said(f: dict[str, Any]) -> Iterator[str]:
     if "threshold" in f:
         called = f["clean_called_noisy"]
-        accuracy = ", ".join(f"{_figure(v)} at {k}" for k, v in f["balanced_accuracy"].items())
+        accuracy = ", ".join(f"{_spread(v)} at {k}" for k, v in f["balanced_accuracy"].items())
         yield f"at the threshold of {f['threshold']:g}: balanced accuracy {accuracy}"
-        shares = [f"{_figure(called[k], '.1%')} of {k}" for k in ("speech", "all")]
+        shares = [f"{_spread(called[k], '.1%')} of {k}" for k in ("speech", "all")]
         yield f"clean windows called noisy: {', '.join(shares)}"
-        yield f"expected calibration error {f['calibration']['expected_error']:.3f}"
+        yield f"expected calibration error {_spread(f['calibration']['expected_error'])}"
     if "snr" in f:
         snr = f["snr"]
+        mae, bias = _spread(snr["mae_db"], ".2f"), _spread(snr["bias_db"], "+.2f")
         yield (
-            f"SNR over 0-30 dB: mean absolute error {snr['mae_db']:.1f} dB, bias {snr['bias_db']:+.1f} dB, "
-            f"Spearman {_figure(snr['spearman'], '.2f')}, told for {snr['told']:.0%} of the windows"
+            f"SNR over 0-30 dB: mean absolute error {mae} dB, bias {bias} dB, "
+            f"Spearman {_spread(snr['spearman'])}, told for {snr['told']:.0%} of the windows"
         )
     if "streams" in f:
         s = f["streams"]
         delay = "" if s["median_delay_s"] is None else f", median delay {s['median_delay_s']:.1f} s"
         rate, low, high = s["false_alarms_per_hour"]
         yield (
-            f"{s['false_alarms']} false alarms, by {len(s['false_alarms_by_voice'])} of the voices, in "
+            f"{s['false_alarms']:g} false alarms, by {len(s['false_alarms_by_voice'])} of the voices, in "
             f"{s['clean_minutes']:.1f} minutes of clean speech "
             f"({rate:.0f} an hour, 95 % interval {low:.0f} to {high:.0f}); "
             f"{s['clean_time_called_noisy']:.1%} of the time called noisy"
         )
         already = f", {s['on_already']} called before they began" if s["on_already"] else ""
-        yield f"{s['missed']} of {s['noises']} noises of 1-4 s at 0-10 dB missed{already}{delay}"
+        yield (
+            f"{s['missed']} of {s['noises']} noises of 1-4 s, that sound for four fifths of it at 0-10 dB, missed "
+            f"({_spread(s['missed_share'], '.0%')}){already}{delay}"
+        )
     if f["unjudged"]:
         yield f"{f['unjudged']} windows could not be judged and are left out"
 
 
-def _spread(values: Sequence[float | None]) -> str:
+def _spread(values: Sequence[float | None], form: str = ".3f") -> str:
     value, low, high = values
-    return _figure(value) if low is None else f"{_figure(value)} ({_figure(low)}-{_figure(high)})"
+    if low is None:
+        return _figure(value, form)
+    return f"{_figure(value, form)} ({_figure(low, form)} to {_figure(high, form)})"
 
 
 def _figure(value: float | None, form: str = ".3f") -> str:
@@ -328,13 +331,13 @@ def _figure(value: float | None, form: str = ".3f") -> str:
 def _both(key: str, scorers: dict[str, Any]) -> list[str]:
     """A table of a flat figure: one row a scorer."""
     columns = list(next(iter(scorers.values()))[key])
-    return _table(["scorer", *columns], [[n, *(_figure(f[key][c]) for c in columns)] for n, f in scorers.items()])
+    return _table(["scorer", *columns], [[n, *(_spread(f[key][c]) for c in columns)] for n, f in scorers.items()])
 
 
 def _turned(key: str, scorers: dict[str, Any]) -> list[str]:
     """The same with one column a scorer, for long lists."""
     rows = list(next(iter(scorers.values()))[key])
-    return _table(["", *scorers], [[r, *(_figure(f[key][r]) for f in scorers.values())] for r in rows])
+    return _table(["", *scorers], [[r, *(_spread(f[key][r]) for f in scorers.values())] for r in rows])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -80,6 +81,13 @@ def clustered(
         values.append(figure(np.concatenate([windows[i] for i in drawn])))
     low, high = np.nanpercentile(values, [2.5, 97.5]) if not np.isnan(values).all() else (np.nan, np.nan)
     return float(low), float(high)
+
+
+def wilson_interval(count: int, of: int) -> tuple[float, float]:
+    """95 % interval of a share of which `count` in `of` were seen (Wilson 1927)."""
+    z2 = 1.96**2
+    middle, half = count + z2 / 2, 1.96 * math.sqrt(count * (of - count) / of + z2 / 4)
+    return max(0.0, (middle - half) / (of + z2)), min(1.0, (middle + half) / (of + z2))
 
 
 def reliability(probability: ArrayLike, noisy: ArrayLike, bins: int = 10) -> tuple[float, list[list[float]]]:

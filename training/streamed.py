@@ -16,6 +16,7 @@ from noisewatch.events import Event, Reading
 
 from .augment import SAMPLE_RATE, Samples
 from .mixing import Catalogue
+from .scores import wilson_interval
 from .testset import Stream, streams
 
 LATE_S = 3.0  # a noise that ended this long ago may still be in the window
@@ -32,7 +33,8 @@ def on_streams(
 ) -> dict[float, dict[str, Any]]:
     """For each threshold: false alarms an hour on clean streams; misses and delays on noisy ones.
 
-    Each seed joins the recordings of every voice anew, with other pauses, floors and noises.
+    Each seed joins the recordings of every voice anew, with other pauses, floors and noises. The clean minutes are
+    those that are there, and false alarms the mean over the seeds: the same voice heard again is no more evidence.
     """
     heard: list[Heard] = []
     for seed in seeds:
@@ -40,7 +42,7 @@ def on_streams(
         made += [s for s in streams(catalogue, seed, noisy=True) if s.noises]
         for stream in track(made, "streams", console=console, transient=True, disable=console is None):
             heard.append((stream, _listened(model, stream.samples)))
-    return {threshold: _figures(heard, threshold, model.model.card.hop_s) for threshold in thresholds}
+    return {threshold: _figures(heard, len(seeds), threshold, model.model.card.hop_s) for threshold in thresholds}
 
 
 def _listened(model: NoiseDetector, samples: Samples) -> list[Reading]:
@@ -51,7 +53,7 @@ def _listened(model: NoiseDetector, samples: Samples) -> list[Reading]:
     return readings + [r for r in stream.finish() if isinstance(r, Reading)]
 
 
-def _figures(heard: Sequence[Heard], threshold: float, hop_s: float) -> dict[str, Any]:
+def _figures(heard: Sequence[Heard], times: int, threshold: float, hop_s: float) -> dict[str, Any]:
     voices: Counter[str] = Counter()
     alarmed, seconds = 0.0, 0.0
     noises, missed, on_already, delays = 0, 0, 0, []
@@ -70,17 +72,18 @@ def _figures(heard: Sequence[Heard], threshold: float, hop_s: float) -> dict[str
                 on_already += 1  # called noisy before there was noise: neither found nor missed
             else:
                 missed += 1
-    alarms = voices.total()
-    low, high = poisson_interval(alarms)
-    hours = max(seconds / 3600, 1e-9)
+    alarms = voices.total() / times
+    low, high = poisson_interval(round(alarms))
+    hours = max(seconds / 3600 / times, 1e-9)
     return {
-        "clean_minutes": seconds / 60,
+        "clean_minutes": 60 * hours,
         "false_alarms": alarms,
         "false_alarms_per_hour": [alarms / hours, low / hours, high / hours],
         "false_alarms_by_voice": dict(voices.most_common()),
         "clean_time_called_noisy": alarmed / max(seconds, 1e-9),
         "noises": noises,
         "missed": missed,
+        "missed_share": [missed / noises, *wilson_interval(missed, noises)] if noises else [None] * 3,
         "on_already": on_already,
         "median_delay_s": float(np.median(delays)) if delays else None,
     }

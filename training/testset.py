@@ -20,8 +20,9 @@ from .mixing import Catalogue, Noise, Take
 
 SNRS = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)  # dB; noisy up to 20
 CONDITIONS = ("plain", "gain -30 dB", "peak at -1 dBFS", "telephone", "room", "mu-law", "MP3")
-STREAM_DBFS = -26.0
+STREAM_DBFS = (-40.0, -22.0)  # of the voice: microphones are not set to the level that is assumed
 EVENT_S, EVENT_SNR_DB = (1.0, 4.0), (0.0, 10.0)  # of the noises laid into streams
+EVENT_SOUNDS = 0.8  # of its time, at least: a bark in two seconds is no noise of two seconds
 GAP_S = 8.0  # between them: longer than a window and the detector's patience
 
 
@@ -141,7 +142,7 @@ def streams(catalogue: Catalogue, seed: int, *, noisy: bool) -> Iterator[Stream]
             samples[start : start + length] += _event(catalogue, length, rng)
             noises.append((at, at + length / SAMPLE_RATE))
             at += length / SAMPLE_RATE + rng.uniform(GAP_S, GAP_S + 4)
-        gain = np.float32(10 ** (STREAM_DBFS / 20))
+        gain = np.float32(10 ** (np.random.default_rng([seed, number, 1]).uniform(*STREAM_DBFS) / 20))
         yield Stream(speaker, np.clip(samples * gain, -1, 1).astype(np.float32), noises)
 
 
@@ -152,6 +153,6 @@ def _event(catalogue: Catalogue, length: int, rng: Rng) -> Samples:
         start = int(rng.integers(0, max(1, WINDOW - length)))
         noise = np.resize(noise[start:], length) if length <= WINDOW else np.resize(noise, length)
         level = levels.active_rms(noise)
-        if mixing.sounding_seconds(noise) > 0.8 * length / SAMPLE_RATE:
+        if mixing.sounding_seconds(noise) > EVENT_SOUNDS * length / SAMPLE_RATE:
             break
     return np.asarray(noise / (level + 1e-9) * 10 ** (-rng.uniform(*EVENT_SNR_DB) / 20), np.float32)

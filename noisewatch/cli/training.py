@@ -131,8 +131,8 @@ def evaluate(
 ) -> None:
     """Score models, and a level statistic beside them, on voices and noises kept apart."""
     module, report = training("evaluate"), training("report")
-    if windows and (data is not None or out is not None):
-        raise UsageError("evaluate takes a manifest (and -o), or --windows, not both.")
+    if windows and data is not None:
+        raise UsageError("evaluate takes a manifest or --windows, not both.")
     if dnsmos is not None and not peers:
         raise UsageError("--dnsmos is for --peers: give both.")
     if out is not None:
@@ -144,12 +144,17 @@ def evaluate(
         for sentence in missing:
             print(f"noisewatch: {sentence}", file=sys.stderr)
     if windows:
+        results = []
         for result in module.evaluate(windows, scorers):
-            print(json.dumps(result) if as_json else module.table(result), flush=True)
+            results.append(result)
+            if out is None:
+                print(json.dumps(result) if as_json else module.table(result), flush=True)
+        if out is not None:
+            print(*report.write(results, module.markdown(results), out), sep="\n")
         return
     result = report.report_on(data or Path("data"), split, scorers, count=count, seed=seed)
     if out is not None:
-        print(*report.write(result, out), sep="\n")
+        print(*report.write(result, report.markdown(result), out), sep="\n")
     else:
         print(json.dumps(result) if as_json else report.markdown(result))
 
