@@ -310,8 +310,8 @@ def _said(f: dict[str, Any]) -> Iterator[str]:
         )
         already = f", {s['on_already']} called before they began" if s["on_already"] else ""
         yield (
-            f"{s['missed']} of {s['noises']} noises of 1-4 s, that sound for four fifths of it at 0-10 dB, missed "
-            f"({_spread(s['missed_share'], '.0%')}){already}{delay}"
+            f"{s['missed']} of {s['noises']} noises of 1-4 s at 0-10 dB, that sound for four fifths of it, missed: "
+            f"{_spread(s['missed_share'], '.0%')}{already}{delay}"
         )
     if f["unjudged"]:
         yield f"{f['unjudged']} windows could not be judged and are left out"
