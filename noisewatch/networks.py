@@ -38,7 +38,7 @@ def shipped() -> list[Network]:
 
 def _shipped(name: str) -> Network:
     model = Model(name)
-    figures = _reported(name)
+    auc, live = reported(name)
     window = np.full((model.frames, model.card.frontend.n_mels), -10.0, np.float32)
     state, times = model.initial_state(), []
     for _ in range(RUNS):
@@ -53,15 +53,15 @@ def _shipped(name: str) -> Network:
         macs=model.card.macs or None,
         kib=model.path.stat().st_size / 1024,
         ms=statistics.median(times) * 1000,
-        auc=figures["auc"]["0-20 dB"][0] if figures else None,
-        live=figures["live"]["all"][0] if figures else None,
+        auc=auc,
+        live=live,
     )
 
 
-def _reported(name: str) -> dict[str, Any] | None:
-    """The figures of the report that ships beside a model."""
+def reported(name: str) -> tuple[float | None, float | None]:
+    """AUC at 0-20 dB and over `live` in a network's report, which ships also where the network is too large to."""
     file = resources.files("noisewatch.models").joinpath(f"{name}-report.json")
     if not file.is_file():
-        return None
-    figures: dict[str, Any] | None = json.loads(file.read_text())["scorers"].get(name)
-    return figures
+        return None, None
+    figures: dict[str, Any] = json.loads(file.read_text())["scorers"][name]
+    return figures["auc"]["0-20 dB"][0], figures["live"]["all"][0]

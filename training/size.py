@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from noisewatch.networks import Network
+from noisewatch.networks import Network, reported
 
 from .nets import NETS
 
@@ -28,6 +28,6 @@ def trainable() -> list[Network]:
     """The networks that `train --net` knows."""
     made = {name: build() for name, build in NETS.items()}
     return [
-        Network(name, False, False, parameters(net), macs(net), None, None, None, None)
+        Network(name, False, False, parameters(net), macs(net), None, None, *reported(name))
         for name, net in made.items()
     ]

@@ -163,7 +163,7 @@ def evaluate(
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """List the networks: size, cost of a window on this machine, and how well the shipped ones do."""
+    """List the networks: size, cost of a window on this machine, and AUC in their reports."""
     from ..networks import shipped
 
     found = shipped()
