@@ -1,4 +1,4 @@
-"""The networks there are: what each costs, and how well the shipped ones do."""
+"""The networks there are: what each costs, and how well it does by its report."""
 
 from __future__ import annotations
 
