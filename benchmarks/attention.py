@@ -13,6 +13,9 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, Batch, Windows, batches
 from noisewatch.training.manifest import read_manifest
 from noisewatch.training.mixing import Catalogue
@@ -20,8 +23,6 @@ from noisewatch.training.nets.head import Normalise
 from noisewatch.training.nets.mhatt import MHAtt
 from noisewatch.training.scores import roc_auc
 from noisewatch.training.train import VALIDATION_SEED
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 BATCH = 64
 

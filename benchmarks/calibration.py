@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from noisewatch.training.manifest import read_manifest
-from noisewatch.training.mixing import Catalogue
-from noisewatch.training.testset import streams
-
 from noisewatch import NoiseDetector, Reading
 from noisewatch.calibration import alarms, choose, poisson_interval
 from noisewatch.model import DEFAULT
+from noisewatch.training.manifest import read_manifest
+from noisewatch.training.mixing import Catalogue
+from noisewatch.training.testset import streams
 
 BUDGETS = (10.0, 30.0, 60.0, 120.0)  # false alarms an hour
 LEAST = 0.3  # the command begins at the model's own threshold; from here on generous budgets mean something

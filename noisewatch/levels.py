@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME = 320  # samples: 20 ms at 16 kHz
+FRAME_S = 0.02
 ACTIVE_RANGE_DB = 30.0  # a frame within this much of the loudest one is active
 _TINY = 1e-12
 
@@ -37,12 +38,12 @@ def active_rms(samples: Samples) -> float:
     return float(np.sqrt(active_power(frame_power(samples))))
 
 
-def active_seconds(samples: Samples, sample_rate: int = 16_000) -> float:
-    """How long samples (n,) sound: the duration of their active frames, 0 for silence under -60 dBFS."""
+def active_seconds(samples: Samples) -> float:
+    """How long samples (n,) at 16 kHz sound: the duration of their active frames, 0 for silence under -60 dBFS."""
     power = frame_power(samples)
     if not len(power) or power.mean() < 1e-6:
         return 0.0
-    return float(active_frames(power).sum()) * FRAME / sample_rate
+    return float(active_frames(power).sum()) * FRAME_S
 
 
 def dbfs(power: float) -> float:

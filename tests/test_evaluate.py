@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the training extra is not installed")
+from noisewatch.calibration import poisson_interval
+from noisewatch.model import DEFAULT
 from noisewatch.training import mixing, report, testset
 from noisewatch.training.evaluate import Judgement, Scorer
 from noisewatch.training.nets import NETS
@@ -21,9 +23,6 @@ from noisewatch.training.scores import (
     wilson_interval,
 )
 from noisewatch.training.testset import CONDITIONS
-
-from noisewatch.calibration import poisson_interval
-from noisewatch.model import DEFAULT
 
 
 def test_auc_counts_ties_half():

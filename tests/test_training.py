@@ -19,6 +19,10 @@ import pytest
 import soundfile as sf
 
 pytest.importorskip("torch", reason="the training extra is not installed")
+from noisewatch import InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
+from noisewatch.frontend import FrontendConfig, LogMel
+from noisewatch.levels import active_seconds, snr_db
+from noisewatch.model import Model
 from noisewatch.training import augment, export, mixing
 from noisewatch.training import train as trainer
 from noisewatch.training.checkpoint import begin_with, load_checkpoint, save_checkpoint, taught
@@ -31,11 +35,6 @@ from noisewatch.training.nets.duo import _coarser
 from noisewatch.training.teachers import Teachers
 from noisewatch.training.train import losses, train
 from noisewatch.training.vary import varied
-
-from noisewatch import InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
-from noisewatch.frontend import FrontendConfig, LogMel
-from noisewatch.levels import active_seconds, snr_db
-from noisewatch.model import Model
 
 TINY = ("--epochs", "2", "--windows", "256", "--batch", "16", "--workers", "1")
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+
+from noisewatch.model import DEFAULT
 from noisewatch.training.evaluate import model_scorer
 from noisewatch.training.manifest import read_manifest
 from noisewatch.training.mixing import Catalogue
 from noisewatch.training.streamed import on_streams
 from noisewatch.training.testset import draw, render
-from rich.console import Console
-
-from noisewatch.model import DEFAULT
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 SNRS = (10.0, 20.0)

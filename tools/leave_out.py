@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from noisewatch.training.manifest import read_manifest, write_manifest
 
 

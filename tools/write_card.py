@@ -17,11 +17,11 @@ from typing import Annotated, Any
 import numpy
 import onnxruntime
 import typer
-from noisewatch.training.config import configured
-from noisewatch.training.evaluate import by_hand, evaluate, markdown, model_scorer
 
 from noisewatch.model import Model
 from noisewatch.sinks import atomic_write
+from noisewatch.training.config import configured
+from noisewatch.training.evaluate import by_hand, evaluate, markdown, model_scorer
 
 LIMITS = """\
 - It judges 3 s at a time. Noise that sounds for less than 0.3 s of them is not scored, and short sparse sounds
