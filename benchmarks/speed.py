@@ -15,7 +15,7 @@ from pathlib import Path
 import soundfile as sf
 
 import noisewatch
-from noisewatch.frontend import LogMel
+from noisewatch.frontend import HighPass, LogMel
 from noisewatch.health import Health
 from noisewatch.model import DEFAULT, Model
 
@@ -34,12 +34,13 @@ def main() -> None:
     """Print a row a part."""
     clip, _ = sf.read(Path(noisewatch.__file__).with_name("demo.flac"), dtype="float32")
     hop = clip[48_000:49_600]
-    logmel, health = LogMel(), Health()
+    highpass, logmel, health = HighPass(), LogMel(), Health()
     window = LogMel().feed(clip[:48_000])
     parts: dict[str, Callable[[], object]] = {
-        "front end, 0.1 s": lambda: logmel.feed(hop),
-        "front end, 3 s": lambda: LogMel().feed(clip[:48_000]),
-        "input checks, 0.1 s": lambda: health.feed(hop),
+        "high-pass, 0.1 s": lambda: highpass.feed(hop),
+        "log-Mel, 0.1 s": lambda: logmel.feed(hop),
+        "log-Mel, 3 s": lambda: LogMel().feed(clip[:48_000]),
+        "input checks, 0.1 s": lambda: health.feed(hop, hop),
     }
     for name in sys.argv[1:] or [DEFAULT]:
         detector, model = noisewatch.NoiseDetector(name), Model(name)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from .detector import Detector, DetectorConfig
 from .errors import InputError, NoisewatchError, UsageError
 from .events import Event, Reading, Reason, Warning_
-from .frontend import LogMel
+from .frontend import HighPass, LogMel
 from .health import HEARD_S, Health
 from .model import DEFAULT, Model, Output
 from .ring import Ring
@@ -91,6 +91,7 @@ class Stream:
         self.detector = Detector(config, hop_s=self.hop_s)
         self.model = model
         self.skipped = 0  # decisions left out because the input was ahead
+        self._highpass = HighPass(model.card.frontend)
         self._logmel = LogMel(model.card.frontend)
         self._frames = Ring(model.frames, model.card.frontend.n_mels)
         self._health = Health(WINDOW)
@@ -141,8 +142,9 @@ class Stream:
         while len(x):
             due = self._next - self._since_gap
             part, x = x[:due], x[due:]
-            self._frames.push(self._logmel.feed(part))
-            self._health.feed(part)
+            heard = self._highpass.feed(part)
+            self._frames.push(self._logmel.feed(heard))
+            self._health.feed(part, heard)
             self._samples += len(part)
             self._since_gap += len(part)
             if self._since_gap < self._next:
@@ -156,6 +158,7 @@ class Stream:
 
     def lose(self, reason: Reason) -> list[Reading | Event]:
         """The input stopped sending: say so, and begin a new window when it comes back."""
+        self._highpass.reset()
         self._logmel.reset()
         self._frames.clear()
         self._health.reset()

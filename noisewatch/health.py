@@ -1,4 +1,4 @@
-"""Can this input be judged at all? Levels and faults of the last window, from the samples themselves."""
+"""Can this input be judged at all? Faults of the last window from the raw samples, levels from what is heard."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from . import levels
 from .events import Reason, Warning_
+from .frontend import BLOCK
 from .ring import Ring
 
-BLOCK = 160  # samples: 10 ms
 SILENT_SPAN = 1e-6  # peak to peak: -120 dBFS, below the last bit of 16 and the noise of any 24-bit converter
 DITHER_SPAN = 7e-5  # a whole window within one bit of 16 around zero is a muted input with dither
 SILENT_S = 0.5  # silence this fresh is not judged: a muted microphone would read clean on its past
@@ -29,16 +29,19 @@ class Health:
         self._blocks = Ring(window // BLOCK, 4)
         self._tail = np.zeros(0, np.float32)
 
-    def feed(self, samples: NDArray[np.float32]) -> None:
-        """Take samples (n,) float32 at 16 kHz."""
+    def feed(self, samples: NDArray[np.float32], heard: NDArray[np.float32]) -> None:
+        """Take samples (n,) float32 at 16 kHz, and the whole blocks that the high-pass made of them.
+
+        Silence, a constant offset and clipping are properties of the raw samples; levels are of what is heard.
+        """
         buffer = np.concatenate([self._tail, samples])
-        whole = len(buffer) // BLOCK * BLOCK
+        whole = len(heard)
         self._tail = buffer[whole:]
         if whole:
-            x = buffer[:whole].reshape(-1, BLOCK)
+            x, audible = buffer[:whole].reshape(-1, BLOCK), heard.reshape(-1, BLOCK)
             top, bottom = x.max(1), x.min(1)
             rows = np.zeros((len(x), 4), np.float32)
-            rows[:, _POWER] = np.einsum("ij,ij->i", x, x) / BLOCK
+            rows[:, _POWER] = np.einsum("ij,ij->i", audible, audible) / BLOCK
             rows[:, _SPAN] = top - bottom
             rows[:, _DC] = np.abs(x.sum(1)) / BLOCK
             if max(top.max(), -bottom.min()) >= CLIP_LEVEL:  # hardly ever, and the count costs most

@@ -53,11 +53,15 @@ class Card:
     def from_json(cls, text: str) -> Card:
         """Raises ValueError, TypeError or KeyError for what is no card."""
         fields = json.loads(text)
-        card = cls(**{**fields, "frontend": FrontendConfig(**fields["frontend"])})
+        # Cards older than the high-pass were trained, and run, without it.
+        card = cls(**{**fields, "frontend": FrontendConfig(**{"highpass_hz": 0.0, **fields["frontend"]})})
         for name, low, high in (("window_s", 0.03, 60), ("hop_s", 0.01, 60), ("threshold", 0.05, 0.99)):
             value = getattr(card, name)
             if not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}; allowed: {low} to {high}")
+        cutoff = card.frontend.highpass_hz
+        if not isinstance(cutoff, int | float) or not (cutoff == 0 or 1 <= cutoff <= 100):
+            raise ValueError(f"highpass_hz is {cutoff!r}; allowed: 0 (none), or 1 to 100")
         return card
 
     @property
@@ -145,6 +149,7 @@ class Model:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{self.path} has a card that cannot be read: {error}. Export it again.") from error
         ours, theirs = asdict(FrontendConfig()), asdict(card.frontend)
+        theirs["highpass_hz"] = ours["highpass_hz"]  # the one number that may differ: Card checks its range
         differ = [f"{k} {theirs[k]!r} (here {ours[k]!r})" for k in ours if ours[k] != theirs[k]]
         if differ:
             raise ModelError(

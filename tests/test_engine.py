@@ -71,6 +71,17 @@ def test_gain_does_not_change_the_verdict(detector: NoiseDetector, noisy_voice: 
     assert scaled.noise == pytest.approx(plain.noise, abs=0.1)
 
 
+@pytest.mark.parametrize("below_hearing", ["offset", "rumble"])
+def test_what_is_below_hearing_does_not_count(detector: NoiseDetector, voice: np.ndarray, below_hearing: str):
+    time = np.arange(len(voice)) / 16_000
+    added = 0.07 if below_hearing == "offset" else 0.07 * np.sin(2 * np.pi * 8 * time)
+    plain, moved = detector.stream(), detector.stream()
+    clean, other = plain.push(voice)[-1], moved.push((voice + added).astype(np.float32))[-1]
+    assert (other.state, other.level_dbfs) == ("clean", pytest.approx(clean.level_dbfs, abs=0.5))
+    assert other.snr_db == pytest.approx(clean.snr_db, abs=3)
+    assert moved.reference_dbfs == pytest.approx(plain.reference_dbfs, abs=0.5)
+
+
 def test_digital_silence_never_reads_clean(detector: NoiseDetector, voice: np.ndarray):
     (silent,) = detector.stream().push(np.zeros(48_000, np.float32))
     assert (silent.state, silent.reason, silent.noise, silent.level_dbfs) == (

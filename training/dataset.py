@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from noisewatch import frontend, levels
-from noisewatch.frontend import LogMel
+from noisewatch.frontend import LogMel, high_passed
 
 from . import augment, kept, mixing
 from .augment import Samples
@@ -111,7 +111,7 @@ def recorded(window: Window, logmel: LogMel) -> np.void:
     logmel.reset()
     targets = (window.noisy, window.noisy_weight, window.snr_db, window.snr_weight, window.voice)
     # Half precision resolves 0.07 dB at the quietest, and halves what has to be kept and moved.
-    fields = (logmel.feed(window.samples), window.tracks_db, window.reference_dbfs, targets, True)
+    fields = (logmel.feed(high_passed(window.samples)), window.tracks_db, window.reference_dbfs, targets, True)
     record: np.void = np.array([fields], RECORD)[0]
     return record
 

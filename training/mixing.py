@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from noisewatch import levels
 from noisewatch.errors import InputError
+from noisewatch.frontend import high_passed
 
 from . import augment
 from .augment import SAMPLE_RATE, WINDOW, Microphone, Rng, Room, Samples
@@ -84,6 +85,8 @@ class Catalogue:
             elif np.abs(samples).max(initial=0) < 1e-4:
                 skipped.append(f"{row.path}: digital silence")
             else:
+                if row.kind != "rir":  # levels and SNRs are of what is heard, as in the runtime
+                    samples = high_passed(samples)
                 if row.kind == "speech" and row.floor_db is None:
                     row = Row(**{**row.__dict__, "floor_db": levels.floor_db(samples)})
                 kinds[row.kind].append(Recording(row, np.round(samples.clip(-1, 1) * 32767).astype(np.int16)))

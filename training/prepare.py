@@ -15,6 +15,7 @@ from rich.progress import track
 
 from noisewatch import levels
 from noisewatch.errors import InputError
+from noisewatch.frontend import high_passed
 from noisewatch.sinks import atomic_write
 
 from .augment import coloured_noise
@@ -82,7 +83,7 @@ def _row(found: Found, kind: str) -> tuple[Row, int]:
         seconds=len(samples) / SAMPLE_RATE,
         split="",
         ship="no",  # nobody but the owner knows; edit the column where the licence allows it
-        floor_db=levels.floor_db(samples) if kind == "speech" else None,
+        floor_db=levels.floor_db(high_passed(samples)) if kind == "speech" else None,
         licence="",
     )
     return found.row or row, sf.info(path).samplerate
