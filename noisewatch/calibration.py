@@ -7,17 +7,28 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from . import levels
 from .detector import Detector, DetectorConfig
+from .engine import LOUDEST, SAMPLE_RATE, VOICE, WINDOW, NoiseDetector
 from .errors import InputError
 from .events import Event, Reading
+from .history import duration
+from .model import Card
 from .sinks import atomic_write
 
 HIGHEST = 0.99
-BLOCK_S = 5.0  # of which the highest sustained probability is taken
-ENOUGH = 3.0  # alarms that a budget would allow in a recording, from which on they can simply be counted
-_EULER = 0.5772156649
+LEAST_S = 15.0  # of readings, below which a recording says nothing about a rate
+COST_SNR_DB = 20.0  # the faintest noise that counts as noise
+COST_WINDOWS = 60  # of the recording, spread over it, that the cost of a threshold is measured on
+EXACT = 100  # alarms above which an interval is approximated
+_Z = 1.959963984540054  # normal deviate of 97.5 %
+SLOPES = (0.0, -0.5, -1.0)  # of amplitude spectra: white, pink and brown noise
 
 
 @dataclass(frozen=True)
@@ -58,10 +69,9 @@ class Calibration:
         budget = f"budget {self.budget_per_hour:g} an hour"
         if self.rate is None:
             return f"provisional until `noisewatch listen` has heard more ({budget})"
-        rate, low, high = self.rate
-        heard = f"{self.alarms} noise{'' if self.alarms == 1 else 's'} called in {self.heard_s / 3600:.1f} h"
         state = "provisional" if self.provisional else "kept"
-        return f"{heard}, {rate:.1f} an hour ({low:.1f} to {high:.1f}; {budget}: {state}; real noises count, too)"
+        called = rate_in_words(self.alarms, self.heard_s, "noise called")
+        return f"{called} ({budget}: {state}; real noises count, too)"
 
     def after(self, heard_s: float, alarms: int) -> Calibration:
         """With another session added."""
@@ -81,67 +91,65 @@ def called(readings: Sequence[Reading], threshold: float, hop_s: float, end_s: f
     return events if end_s is None else events + detector.finish(end_s)
 
 
-def choose(
-    recordings: Sequence[Sequence[Reading]], budget_per_hour: float, hop_s: float, least: float
-) -> float | None:
-    """The lowest threshold from `least` on that keeps false alarms within a budget; None when none does.
+@dataclass(frozen=True)
+class Room:
+    """A recording of the room as it should be: its readings, and the first minutes of its samples."""
 
-    Every reading is taken to be of the room as it should be. Where the recordings are long enough for the
-    budget, alarms are counted; otherwise their rate is extrapolated from the highest sustained probability of
-    each 5 s by a Gumbel distribution fitted to them (Gumbel 1958), and none may be in them: with the highest
-    threshold that is the most that minutes can show.
+    readings: list[Reading]
+    samples: NDArray[np.float32]  # (n,) at 16 kHz
+
+    def spoken(self) -> list[NDArray[np.float32]]:
+        """Windows (48000,) in which someone speaks, 1 s apart or more."""
+        windows, last = [], -1.0
+        for reading in self.readings:
+            end = round(reading.time * SAMPLE_RATE)
+            spoken = reading.voice is not None and reading.voice >= VOICE
+            if spoken and reading.time >= last + 1 and WINDOW <= end <= len(self.samples):
+                windows.append(self.samples[end - WINDOW : end])
+                last = reading.time
+        return windows
+
+
+def choose(
+    recordings: Sequence[Sequence[Reading]], budget_per_hour: float, hop_s: float, own: float
+) -> float | None:
+    """The lowest threshold that keeps false alarms within a budget; None when none does.
+
+    Every reading is taken to be of the room as it should be, so whatever is called in it is a false alarm. own: the
+    model's threshold, chosen on far more voices than a recording of one room holds. A lower one, down to the
+    detector's off threshold, needs proof: the upper end of the 95 % interval of its rate keeps the budget. A higher
+    one needs a reason: more alarms at the model's own than the budget allows in that time.
     Raises InputError for less than 15 s that could be judged.
     """
-    judged = [[r for r in readings if r.noise is not None] for readings in recordings]
-    seconds = sum(map(len, judged)) * hop_s
-    if seconds < 3 * BLOCK_S:
+    judged = [sum(r.noise is not None for r in readings) * hop_s for readings in recordings]
+    seconds, config = sum(judged), DetectorConfig(own)
+    if seconds < LEAST_S:
         raise InputError(
             f"{seconds:.1f} s could be judged, where 3 s of each recording fill the first window; a threshold "
-            f"needs {3 * BLOCK_S:.0f} s or more. Record for longer."
+            f"needs {LEAST_S:.0f} s or more. Record for longer."
         )
-    allowed = budget_per_hour * seconds / 3600
-    peaks = _peaks(judged, hop_s)
-    if not peaks:
+    if max(judged) < config.min_on_s - 1e-6:
         raise InputError("no recording is long enough for a noise to be called. Give longer ones.")
-    mean = sum(peaks) / len(peaks)
-    spread = math.sqrt(sum((p - mean) ** 2 for p in peaks) / max(1, len(peaks) - 1))
-    scale = max(spread * math.sqrt(6) / math.pi, 0.1)
-    place = mean - _EULER * scale
-
-    def expected(threshold: float) -> float:  # alarms an hour
-        logit = math.log(threshold / (1 - threshold))
-        return -math.expm1(-math.exp(-(logit - place) / scale)) * 3600 / BLOCK_S
-
-    for percent in range(round(least * 100), round(HIGHEST * 100) + 1):
-        threshold = max(least, percent / 100)
-        if alarms(recordings, threshold, hop_s) > allowed:
-            continue
-        if allowed >= ENOUGH or expected(threshold) <= budget_per_hour or threshold >= HIGHEST:
+    allowed = budget_per_hour * seconds / 3600
+    between = [percent / 100 for percent in range(1, 100) if config.off < percent / 100 < HIGHEST]
+    for threshold in sorted({config.off, own, *between, HIGHEST}):
+        found = alarms(recordings, threshold, hop_s)
+        if (found if threshold >= own else poisson_interval(found)[1]) <= allowed:
             return threshold
     return None
 
 
-def _peaks(judged: Sequence[Sequence[Reading]], hop_s: float) -> list[float]:
-    """The highest logit of each 5 s that was held for as long as a noise has to be."""
-    hold = max(1, math.ceil(DetectorConfig().min_on_s / hop_s - 1e-6))
-    size = max(hold, round(BLOCK_S / hop_s))
-    peaks = []
-    for readings in judged:
-        logits = [math.log(p / (1 - p)) for r in readings if (p := min(max(r.noise or 0.0, 1e-6), 1 - 1e-6))]
-        held = [min(logits[i : i + hold]) for i in range(len(logits) - hold + 1)]
-        peaks += [max(held[i : i + size]) for i in range(0, len(held), size)]
-    return peaks
-
-
 def poisson_interval(count: int) -> tuple[float, float]:
-    """Exact 95 % interval of the mean of which `count` were seen (Garwood 1936), by bisection."""
+    """95 % interval of the mean of which `count` were seen (Garwood 1936): exact, above 100 within 0.003 %."""
+    if count > EXACT:
+        return _chi_square(2 * count, -_Z) / 2, _chi_square(2 * count + 2, _Z) / 2
 
     def below(mean: float, k: int) -> float:  # P(N <= k)
         return sum(math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(k + 1))
 
     def solve(k: int, target: float) -> float:
         low, high = 1e-9, 10.0 * (k + 5)
-        for _ in range(100):
+        for _ in range(60):
             middle = (low + high) / 2
             low, high = (middle, high) if below(middle, k) > target else (low, middle)
         return low
@@ -149,11 +157,72 @@ def poisson_interval(count: int) -> tuple[float, float]:
     return (solve(count - 1, 0.975) if count else 0.0), solve(count, 0.025)
 
 
+def _chi_square(freedom: int, z: float) -> float:
+    """The quantile of the chi-square distribution at a normal deviate (Wilson & Hilferty 1931)."""
+    return float(freedom * (1 - 2 / (9 * freedom) + z * math.sqrt(2 / (9 * freedom))) ** 3)
+
+
+def rate_in_words(count: int, seconds: float, what: str = "alarm") -> str:
+    """What so many alarms in so many seconds say of an hour: "no alarm, at most 8 an hour, from 28 min 10 s"."""
+    low, high = (3600 / seconds * bound for bound in poisson_interval(count))
+    noun, *rest = what.split(" ")
+    counted = " ".join([f"{count or 'no'} {noun}{'' if count < 2 else 's'}", *rest])
+    bounds = f"at most {_rounded(high)}" if not count else f"{_rounded(low)} to {_rounded(high)}"
+    return f"{counted}, {bounds} an hour, from {duration(seconds)}"
+
+
+def _rounded(rate: float) -> str:
+    return f"{rate:.2g}" if rate < 10 else f"{rate:.0f}"
+
+
+def hit_rates(
+    detector: NoiseDetector, recordings: Sequence[Room], thresholds: Sequence[float]
+) -> list[float] | None:
+    """The share of windows called at each threshold once steady noise lies 20 dB below the voice; None without one.
+
+    Where someone spoke in the last 3 s, generated noise of several colours is added to them, and the same engine
+    judges the window.
+    """
+    rng = np.random.default_rng(0)
+    windows = [window for room in recordings for window in room.spoken()]
+    chosen = windows[:: max(1, len(windows) // COST_WINDOWS)]
+    called = np.zeros(len(thresholds))
+    for window in chosen:
+        level = levels.active_rms(window) * 10 ** (-COST_SNR_DB / 20)
+        for slope in SLOPES:
+            mixed = (window + level * _coloured(rng, slope)).astype(np.float32)
+            (reading,) = detector.stream().push(np.clip(mixed, -LOUDEST, LOUDEST))
+            called += [reading.noise is not None and reading.noise >= t for t in thresholds]
+    return [float(share) for share in called / (len(chosen) * len(SLOPES))] if chosen else None
+
+
+def _coloured(rng: np.random.Generator, slope: float) -> NDArray[np.float64]:
+    """A window of Gaussian noise (48000,) of unit RMS, amplitude spectrum (f + 50 Hz) ** slope."""
+    spectrum = np.fft.rfft(rng.standard_normal(WINDOW)) * (np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE) + 50) ** slope
+    noise = np.fft.irfft(spectrum, WINDOW)
+    return np.asarray(noise / noise.std())
+
+
+def share_in_words(share: float) -> str:
+    """A share of windows as people say it: "about 1 window of 6"."""
+    near = Fraction(share).limit_denominator(10)
+    if near in (0, 1):
+        all_of = "every window" if near else "no window"
+        return all_of if share in (0, 1) else f"almost {all_of}"
+    return f"about {near.numerator} window{'' if near.numerator == 1 else 's'} of {near.denominator}"
+
+
 def place() -> Path:
     """The file that calibrations are kept in."""
     import platformdirs
 
     return platformdirs.user_state_path("noisewatch") / "calibrations.json"
+
+
+def fitting(device: str, card: Card, hop_s: float | None) -> Calibration | None:
+    """What is kept for a device, if it was made with this model and hop (None: the model's). Raises InputError."""
+    kept = stored().get(device)
+    return kept if kept and (kept.model, kept.hop_s) == (card.name, hop_s or card.hop_s) else None
 
 
 def stored() -> dict[str, Calibration]:

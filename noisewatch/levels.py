@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME = 320  # samples: 20 ms at 16 kHz
-FRAME_S = 0.02
+RATE = 16_000  # Hz
 ACTIVE_RANGE_DB = 30.0  # a frame within this much of the loudest one is active
 _TINY = 1e-12
 
@@ -43,7 +43,7 @@ def active_seconds(samples: Samples) -> float:
     power = frame_power(samples)
     if not len(power) or power.mean() < 1e-6:
         return 0.0
-    return float(active_frames(power).sum()) * FRAME_S
+    return float(active_frames(power).sum()) * FRAME / RATE
 
 
 def dbfs(power: float) -> float:

@@ -172,6 +172,15 @@ class Model:
         return output, dict(zip(self._carried, carried, strict=True))
 
 
+def reported_threshold(name: str = DEFAULT) -> str:
+    """A shipped model's threshold for a help text, from its report: its card would cost the loading of ONNX."""
+    try:
+        report = json.loads(resources.files("noisewatch.models").joinpath(f"{name}-report.json").read_text())
+        return f"{report['scorers'][name]['threshold']:g} for {name}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"see the card of {name}"
+
+
 def shipped_models() -> list[str]:
     """Names of the models in the package."""
     folder = resources.files("noisewatch.models")

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import lines
+from conftest import ROOT, lines
 
-from noisewatch.model import DEFAULT
+from noisewatch.model import DEFAULT, Model
 
 
 def shown(text: str) -> dict[str, tuple[object, str]]:
@@ -28,6 +28,12 @@ def test_the_order(run, tmp_path: Path):
     table = run("config", env=env).stdout
     assert "NOISEWATCH_KEEP_CLIPS" in table
     assert str(file) in table
+    # `check` shares the device and not these, so that they do not stop it.
+    file.write_text('hop = "often"\nmodel = "tcn"\n')
+    done = run("check", "demo", "--seconds", "5", env={**env, "NOISEWATCH_PRE_ROLL": "long"})
+    assert done.returncode == 0, done.stderr
+    file.write_text("channel = 'left'\n")
+    assert run("check", "demo", "--seconds", "5", env=env).returncode == 2
     file.write_text("hop = 0.5\njson = true\n")
     readings = lines(run("listen", "demo", "--fast", "--seconds", "6", env=env).stdout)
     assert readings[1]["time"] - readings[0]["time"] == pytest.approx(0.5)
@@ -35,7 +41,6 @@ def test_the_order(run, tmp_path: Path):
     assert readings[1]["time"] - readings[0]["time"] == pytest.approx(1.0)
     plain = run("listen", "demo", "--fast", "--seconds", "4", "--no-json", env=env).stdout
     assert plain.startswith("00:03.0")
-    assert run("check", "demo", "--seconds", "5", env=env).returncode == 0  # shares the device, not the hop
 
 
 def test_the_users_folder(run, tmp_path: Path):
@@ -46,6 +51,20 @@ def test_the_users_folder(run, tmp_path: Path):
     assert shown(run("config", "--json", env=env).stdout)["device"] == ("USB", "file")
     for command in ("listen", "check"):  # a recording needs no device
         assert run(command, "demo", "--seconds", "4", env={**env, "NOISEWATCH_CHANNEL": "2"}).returncode == 0
+
+
+def test_the_default_threshold_is_the_one_on_the_card(run):
+    """In README, in every --help and in `config`."""
+    said = f"{Model(DEFAULT).card.threshold:g} for {DEFAULT}"
+    assert f"({said})" in (ROOT / "README.md").read_text()
+    for command in ("listen", "check", "scan"):
+        text = run(command, "--help", env={"COLUMNS": "200"}).stdout
+        assert f"the model's, {said}" in text
+    found = shown(run("config", "--json", env={"PULSE_SERVER": "none"}).stdout)
+    assert found["threshold"] == (Model(DEFAULT).card.threshold, f"card of {DEFAULT}")
+    done = run("config", "--json", env={"NOISEWATCH_MODEL": "nothing"})
+    assert shown(done.stdout)["threshold"] == (None, "default")
+    assert "no model is called 'nothing'" in done.stderr
 
 
 def test_ones_and_zeros_are_numbers(run):
@@ -82,7 +101,8 @@ def test_variables_that_are_wrong(run, tmp_path: Path):
         done = run("listen", "demo", env={"NOISEWATCH_HOP": "0.5", f"NOISEWATCH_{name}": value})
         assert done.returncode == 2
         assert f"NOISEWATCH_{name} is '{value}'" in done.stderr
-    done = run("config", env={"NOISEWATCH_DEVISE": "2"})
+    done = run("config", env={"NOISEWATCH_DEVISE": "2", "NOISEWATCH_DATA": "/data", "NOISEWATCH_EVENT_ID": "1"})
+    assert done.stderr.count("is set, and no option") == 1
     assert "NOISEWATCH_DEVISE is set, and no option is called so. Did you mean NOISEWATCH_DEVICE?" in done.stderr
     done = run("listen", "demo", env={"NOISEWATCH_CONFIG": str(tmp_path / "none.toml")})
     assert done.returncode == 2

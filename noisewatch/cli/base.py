@@ -18,6 +18,9 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import NoisewatchError, UsageError, printable
+from ..model import reported_threshold
+
+OWN_THRESHOLD = f"the model's, {reported_threshold()}"
 
 WELCOME = """\
 noisewatch {version} tells whether there is noise behind the voice.
@@ -106,6 +109,13 @@ def typed(ctx: typer.Context, name: str) -> bool:
     """Whether a parameter was given on the command line: what the file says is for microphones."""
     source = ctx.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def refuse_beside(ctx: typer.Context, name: str, *others: str) -> None:
+    """Raises UsageError where one of the other parameters was typed, which mean nothing beside this one."""
+    shown = {p.name: max(p.opts, key=len) for p in ctx.command.params}
+    if wrong := [shown[other] for other in others if typed(ctx, other)]:
+        raise UsageError(f"{' and '.join(wrong)} would be ignored beside {shown[name]}. Leave one of the two out.")
 
 
 def answer_no(message: str) -> NoReturn:

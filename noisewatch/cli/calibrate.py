@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from ..errors import DeviceError, UsageError
 from ..model import DEFAULT
-from .base import answer_no, app, typed
+from .base import answer_no, app, refuse_beside, typed
 
 if TYPE_CHECKING:
-    from ..engine import Stream
+    from ..calibration import Room
+    from ..engine import NoiseDetector, Stream
     from ..events import Reading
 
 TURN_S = 15.0  # of voice, then of quiet
+KEPT_S = 300.0  # of a recording: enough windows to measure on what a threshold misses
 
 
 @app.command()
@@ -45,10 +49,14 @@ def calibrate(
     """Choose the threshold that suits your room, for a budget of false alarms."""
     from .. import calibration
     from ..engine import NoiseDetector
+    from ..history import duration
 
     if reset:
+        refuse_beside(ctx, "reset", "seconds", "files", "max_false_alarms", "channel", "model")
         _forget(device)
         return
+    if files:
+        refuse_beside(ctx, "files", "seconds")
     budget = _per_hour(max_false_alarms)
     if not 30 <= seconds <= 3600:
         raise UsageError(f"--seconds is {seconds:g}; allowed: 30 to 3600. 60 suits most rooms.")
@@ -56,35 +64,63 @@ def calibrate(
     card = detector.model.card
     name = _device_name(device, needed=not files or typed(ctx, "device"))
     if files:
-        heard = [list(_readings_of(path, detector.stream(), channel)) for path in files]
+        rooms = [_room_of(path, detector.stream(), channel) for path in files]
     else:
-        heard = [_recorded(device, channel, detector.stream(), seconds)]
+        rooms = [_recorded(device, channel, detector.stream(), seconds)]
+    heard = [room.readings for room in rooms]
     threshold = calibration.choose(heard, budget, card.hop_s, card.threshold)
     judged = sum(r.noise is not None for readings in heard for r in readings) * card.hop_s
     if threshold is None:
         found = calibration.alarms(heard, calibration.HIGHEST, card.hop_s)
         answer_no(
             f"no threshold keeps false alarms within {budget:g} an hour here: even at {calibration.HIGHEST} "
-            f"there were {found} in {judged:.0f} s. Make the room quieter, or allow more with --max-false-alarms."
+            f"there {'was' if found == 1 else 'were'} {found} in {duration(judged)}. Make the room quieter, or "
+            "allow more with --max-false-alarms."
         )
     kept = calibration.Calibration(
         device=name or "", model=card.name, hop_s=card.hop_s, threshold=threshold, budget_per_hour=budget,
         made=calibration.today(), recorded_s=round(judged, 1),
     )  # fmt: skip
     called = calibration.alarms(heard, threshold, card.hop_s)
-    low, high = (3600 / judged * bound for bound in calibration.poisson_interval(called))
-    rate = f"{low:.1f} to {high:.1f} an hour (95 %)"
-    print(f"threshold {threshold:.2f}: {called} alarm{'' if called == 1 else 's'} in {judged:.0f} s, so {rate}")
+    print(f"threshold {threshold:.2f}: {calibration.rate_in_words(called, judged)}")
+    print(_compared(rooms, detector, threshold))
+    print(_cost(rooms, detector, threshold))
+    proven = calibration.poisson_interval(called)[1] * 3600 / judged <= budget
     if name is None:
         print(f"not stored, as there is no input device here; use it with --threshold {threshold:.2f}")
-        if high > budget:
+        if not proven:
             print("provisional: that little cannot prove the rate")
         return
     calibration.store({**calibration.stored(), name: kept})
-    proven = high <= budget
     print(
         f"stored for {name}. "
         + (f"That keeps the budget of {budget:g} an hour." if proven else f"It is {kept.sentence()}.")
+    )
+
+
+def _compared(rooms: Sequence[Room], detector: NoiseDetector, threshold: float) -> str:
+    """Why it is this threshold and not the model's own."""
+    from .. import calibration
+
+    card = detector.model.card
+    if threshold == card.threshold:
+        return f"That is {card.name}'s own threshold; it raised no more alarms here than the budget allows."
+    own = calibration.alarms([room.readings for room in rooms], card.threshold, card.hop_s)
+    return f"{card.name}'s own, {card.threshold:.2f}, raised {own or 'no'} alarm{'' if own < 2 else 's'} here."
+
+
+def _cost(rooms: Sequence[Room], detector: NoiseDetector, threshold: float) -> str:
+    """How much faint noise it calls, beside the model's own."""
+    from .. import calibration
+
+    own = detector.model.card.threshold
+    found = calibration.hit_rates(detector, rooms, (threshold, own))
+    if found is None:
+        return "Nobody spoke for 3 s, so what it misses behind a voice could not be measured."
+    here, before = map(calibration.share_in_words, found)
+    return (
+        f"Steady noise {calibration.COST_SNR_DB:.0f} dB below the voice, added to this recording, is called in "
+        f"{here}{'' if here == before else f' instead of {before}'}."
     )
 
 
@@ -111,29 +147,49 @@ def _forget(device: str | None) -> None:
     from .. import calibration
 
     known = calibration.stored()
-    matching = [name for name in known if device is None or device.lower() in name.lower()]
-    if device is not None and not matching:
-        name = _device_name(device, needed=False)  # an index, or a device that has no calibration
+    if device is None or device in known:
+        matching = [name for name in known if device in (None, name)]
+    elif re.fullmatch(r"-?\d+", device):  # the index of an input, and no part of a name
+        name = _device_name(device, needed=True)
         matching = [n for n in known if n == name]
+    else:
+        matching = [n for n in known if device.lower() in n.lower()]
     if not matching:
-        listed = ", ".join(known) or "none"
-        raise UsageError(f"there is no calibration to forget. Calibrated: {listed}.")
-    if device is None and len(matching) > 1:
-        raise UsageError(f"several devices are calibrated; name one with --device: {', '.join(matching)}.")
+        raise UsageError(f"there is no calibration to forget. Calibrated: {', '.join(known) or 'none'}.")
+    if len(matching) > 1:
+        which = "several devices are calibrated" if device is None else f"{device!r} is part of several names"
+        raise UsageError(f"{which}; give one of them to --device: {', '.join(matching)}.")
     calibration.store({name: kept for name, kept in known.items() if name not in matching})
-    print(f"forgot the calibration of {', '.join(matching)}")
+    print(f"forgot the calibration of {matching[0]}")
 
 
-def _readings_of(path: Path, stream: Stream, channel: int | None) -> Iterator[Reading]:
+def _room(blocks: Sequence[NDArray[np.float32]], rate: int, readings: list[Reading]) -> Room:
+    import soxr
+
+    from ..calibration import Room
+    from ..engine import SAMPLE_RATE
+
+    samples = soxr.resample(np.concatenate([np.zeros(0, np.float32), *blocks]), rate, SAMPLE_RATE)
+    return Room(readings, np.asarray(samples, np.float32))
+
+
+def _room_of(path: Path, stream: Stream, channel: int | None) -> Room:
     from ..engine import Session
     from ..events import Reading
     from ..sources import open_source
 
     source = open_source(str(path), channel=channel, paced=False)
-    yield from (item for item in Session(source, stream) if isinstance(item, Reading))
+    blocks: list[NDArray[np.float32]] = []
+
+    def keep(block: NDArray[np.float32]) -> None:
+        if stream.time < KEPT_S:
+            blocks.append(block)
+
+    readings = [item for item in Session(source, stream, heard=keep) if isinstance(item, Reading)]
+    return _room(blocks, source.sample_rate, readings)
 
 
-def _recorded(device: str | None, channel: int | None, stream: Stream, seconds: float) -> list[Reading]:
+def _recorded(device: str | None, channel: int | None, stream: Stream, seconds: float) -> Room:
     """Readings from the microphone, voice and quiet in turn, as somebody is told on stderr."""
     from ..engine import Session
     from ..events import REASONS, Reading
@@ -143,10 +199,13 @@ def _recorded(device: str | None, channel: int | None, stream: Stream, seconds: 
     turns = max(1, round(seconds / TURN_S / 2)) * 2
     print(f"Listening to {source.name} for {seconds:.0f} s, the room as it usually is.", file=sys.stderr)
     readings: list[Reading] = []
+    blocks: list[NDArray[np.float32]] = []
     turn = -1
 
-    def prompt(_: object) -> None:
+    def prompt(block: NDArray[np.float32]) -> None:
         nonlocal turn
+        if stream.time < KEPT_S:
+            blocks.append(block)
         now = min(turns - 1, int(stream.time / seconds * turns))
         if now != turn:
             turn = now
@@ -160,4 +219,4 @@ def _recorded(device: str | None, channel: int | None, stream: Stream, seconds: 
     if 2 * len(lost) > len(readings) or not readings:
         why = REASONS.get(lost[-1].reason or "", "") if lost else ""
         raise DeviceError(f"{source.name} could not be judged for most of the time. {why}")
-    return readings
+    return _room(blocks, source.sample_rate, readings)

@@ -13,7 +13,7 @@ import typer
 
 from ..errors import InputError, UsageError
 from ..model import DEFAULT
-from .base import app, typed
+from .base import OWN_THRESHOLD, app, typed
 
 NOTHING_DBFS = -70.0  # a room through a microphone that is on is louder, if only by the microphone's own noise
 
@@ -53,7 +53,7 @@ def check(
     ] = DEFAULT,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Noise from here on.", show_default="the calibration's, or the model's"),
+        typer.Option(help="Noise from here on.", show_default=f"the calibration's, or {OWN_THRESHOLD}"),
     ] = None,
     max_noisy: Annotated[float, typer.Option(help="Share of the time that may be noisy.")] = 0.2,
     min_snr: Annotated[float | None, typer.Option(help="Least SNR in dB where someone speaks.")] = None,

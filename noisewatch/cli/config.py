@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
 from .. import settings
-from ..errors import UsageError
+from ..errors import DeviceError, NoisewatchError, UsageError, printable
 from .base import app
 
 PREFIX = "NOISEWATCH_"
 SHARED = ("device", "channel", "model")  # `check` and `calibrate` begin with these, too
+OTHERS = ("NOISEWATCH_DATA",)  # the recordings that the project's own tests read
+OF_EVENTS = f"{PREFIX}EVENT_"  # what `--exec` runs is told of the event
 FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _FROM = {"ENVIRONMENT": "environment", "DEFAULT_MAP": "file", "DEFAULT": "default"}
 
@@ -29,11 +32,15 @@ def defaults(ctx: typer.Context) -> dict[str, Any]:
     the environment."""
     command = _listen(ctx)
     known = options(command)
+    # A command that shares a few options is not stopped by the values of the others.
+    read = [key for key in known if ctx.invoked_subcommand in ("listen", "config") or key in SHARED]
     found = {}
     for key, value in settings.read(known).items():
+        if key not in read:
+            continue
         _possible(command, key, value, f"{settings.place()} sets {key} to {value!r}")
         found[known[key].name] = value if known[key].is_flag else str(value)
-    for key in known:
+    for key in read:
         if text := os.environ.get(variable(key)):
             value = FLAGS.get(text.lower(), text) if known[key].is_flag else text
             _possible(command, key, value, f"{variable(key)} is {text!r}")
@@ -85,6 +92,7 @@ def config(
             }
             for name, param in known.items()
         ]
+        problem = _threshold_in_force(session.params, next(r for r in rows if r["option"] == "threshold"))
     strange = _strange({row["variable"] for row in rows})
     if as_json:
         for row in rows:
@@ -103,8 +111,29 @@ def config(
         console.print(table, markup=False)
         exists = "" if settings.place().exists() else " (not there)"
         console.print(f"\nfile: {settings.place()}{exists}", markup=False, soft_wrap=True)
-    for sentence in strange:
+    for sentence in [*problem, *strange]:
         typer.echo(f"noisewatch: {sentence}", err=True)
+
+
+def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str]:
+    """Fill in the threshold that `listen` would use where none is set. Sentences: why it is not known."""
+    from ..calibration import fitting
+    from ..microphone import find_device
+    from ..model import Model
+
+    if row["value"] is not None:
+        return []
+    try:
+        card = Model(params["model"]).card
+        row |= {"value": card.threshold, "from": f"card of {card.name}"}
+        if params["calibration"]:
+            with suppress(DeviceError):  # no microphone, no calibration
+                device = find_device(params["device"]).name
+                if kept := fitting(device, card, params["hop"]):
+                    row |= {"value": kept.threshold, "from": f"calibration of {printable(device)}"}
+    except NoisewatchError as error:
+        return [str(error)]
+    return []
 
 
 def _strange(known: set[str]) -> list[str]:
@@ -113,5 +142,5 @@ def _strange(known: set[str]) -> list[str]:
     return [
         f"{name} is set, and no option is called so. {settings.nearest(name, known)}"
         for name in ours
-        if name not in known | {settings.VARIABLE}
+        if name not in known | {settings.VARIABLE, *OTHERS} and not name.startswith(OF_EVENTS)
     ]

@@ -13,7 +13,7 @@ import typer
 
 from ..errors import DeviceError, InputError, NoisewatchError, UsageError, printable
 from ..model import DEFAULT
-from .base import app, typed
+from .base import OWN_THRESHOLD, app, typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +69,7 @@ def listen(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Noise from this probability on.", show_default="the calibration's, or the model's"),
+        typer.Option(help="Noise from this probability on.", show_default=f"the calibration's, or {OWN_THRESHOLD}"),
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after this much audio.")] = None,
     fast: Annotated[
@@ -153,11 +153,9 @@ def calibrated(source: Source, detector: NoiseDetector, hop: float | None) -> Ca
     """What `calibrate` found for a microphone with this model and hop."""
     if not source.live:
         return None
-    from .. import calibration
+    from ..calibration import fitting
 
-    card = detector.model.card
-    kept = calibration.stored().get(source.name)
-    return kept if kept and (kept.model, kept.hop_s) == (card.name, hop or card.hop_s) else None
+    return fitting(source.name, detector.model.card, hop)
 
 
 class _Heard:

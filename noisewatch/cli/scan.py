@@ -15,7 +15,7 @@ import typer
 from ..errors import InputError, OutputError, UsageError, printable
 from ..events import because
 from ..model import DEFAULT
-from .base import answer_no, app
+from .base import OWN_THRESHOLD, answer_no, app
 
 if TYPE_CHECKING:
     from ..recordings import FileReport, Judge
@@ -57,7 +57,7 @@ def scan(
     model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = DEFAULT,
     hop: Annotated[float, typer.Option(help="Seconds between readings.")] = 0.5,
     threshold: Annotated[
-        float | None, typer.Option(help="Noise from this probability on.", show_default="the model's")
+        float | None, typer.Option(help="Noise from this probability on.", show_default=OWN_THRESHOLD)
     ] = None,
     channel: Annotated[
         int | None, typer.Option(help="Channel, counted from 1.", show_default="mean of all")
