@@ -39,8 +39,8 @@ class HighPass:
     same bits. The stream is taken to have been at the mean of its first block before it began: a constant
     offset leaves nothing, not even a click at the start.
 
-    In partial fractions the filter is y[n] = d x[n] + Re(sum_i r_i w_i[n]), with w_i[n] = p_i w_i[n-1] + x[n]. Within
-    a block w_i[n] = p_i^(n+1) (w_i[-1] + sum_j p_i^-(j+1) x[j]): products and a running sum, which add in one order
+    In partial fractions the filter is y[n] = d x[n] + Re(sum_i r_i w_i[n]), w_i[n] = p_i w_i[n-1] + x[n]. Within a
+    block w_i[n] = p_i^(n+1) (w_i[-1] + sum_j p_i^-(j+1) x[j]): products and a running sum, which add in one order
     however many blocks there are. It is linear in samples and state, so an ONNX graph can hold it.
     """
 
