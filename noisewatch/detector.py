@@ -79,7 +79,7 @@ class Detector:
         if self._lost_since is not None:
             if self._lost:
                 events.append(Event("input_back", time, onset=time))
-            self._lost_since, self._lost = None, False
+            self._lost_since, self._lost, self._since = None, False, None
         if self._noisy:
             events += self._while_noisy(time, heard)
         else:
@@ -97,7 +97,8 @@ class Detector:
 
     def finish(self, time: float) -> list[Event]:
         """The stream ends: noise that is still on ends with it."""
-        return self._end_noise(time, time if self._since is None else self._ended(self._since))
+        called = self._call_undecided(time)
+        return called + self._end_noise(time, time if self._since is None else self._ended(self._since))
 
     def _began(self, time: float) -> float:
         """When a noise began that the reading at `time` was the first to show."""
@@ -120,9 +121,7 @@ class Detector:
         lasted = time - self._since + self.hop_s
         if lasted < self.config.min_on_s - _EPS or time - self._last_end < self.config.cooldown_s - _EPS:
             return []
-        self._noisy, self._since = True, None
-        self._count += 1
-        return [Event("noise_start", time, onset=self._run.onset, id=self._count, **self._run.figures())]
+        return self._start_noise(time)
 
     def _while_noisy(self, time: float, heard: _Heard) -> list[Event]:
         if heard.noise >= self.config.off:
@@ -138,9 +137,24 @@ class Detector:
         self._noisy, self._since = False, None
         return events
 
+    def _start_noise(self, time: float) -> list[Event]:
+        self._noisy, self._since = True, None
+        self._count += 1
+        return [Event("noise_start", time, onset=self._run.onset, id=self._count, **self._run.figures())]
+
+    def _call_undecided(self, time: float) -> list[Event]:
+        """Readings of noise that began the stream, too few to be called yet, when nothing more can come.
+
+        There is no clean reading to weigh against them, and each stands for a whole window.
+        """
+        if self._noisy is not None or self._since is None:
+            return []
+        return self._start_noise(time)
+
     def _unjudged(self, time: float, reason: Reason | None) -> list[Event]:
         self._lost_since = time if self._lost_since is None else self._lost_since
-        self._since = None  # what was not judged speaks for nothing
+        if self._noisy is not None:
+            self._since = None  # what was not judged speaks for nothing
         if time - self._lost_since + self.hop_s < self.config.min_lost_s - _EPS:
             return []
         return self._call_lost(time, reason)
@@ -148,7 +162,7 @@ class Detector:
     def _call_lost(self, time: float, reason: Reason | None) -> list[Event]:
         if self._lost or self._lost_since is None:
             return []
-        events = self._end_noise(time, self._lost_since)
+        events = self._call_undecided(time) + self._end_noise(time, self._lost_since)
         self._lost, self._noisy, self._since, self._first = True, None, None, None
         return [*events, Event("input_lost", time, onset=self._lost_since, reason=reason)]
 

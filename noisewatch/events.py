@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 State = Literal["clean", "noisy", "unknown"]
+Word = Literal["clean", "maybe", "noisy", "unknown"]  # a state as it is shown to a person
 Reason = Literal["digital_silence", "dead_channel", "stalled", "too_short"]
 Warning_ = Literal["clipping", "gated", "short", "late"]
 
@@ -47,6 +48,16 @@ class Reading:
     def json(self) -> str:
         """One JSON line, without the newline."""
         return _line({"type": "reading", **vars(self)})
+
+
+def word(reading: Reading, off: float) -> Word:
+    """The verdict as a person reads it. MAYBE: not called, but the probability lies above the off threshold.
+
+    A noise that was called stays NOISY until it is over, whatever lies between the thresholds: that is hysteresis.
+    """
+    if reading.state == "clean" and reading.noise is not None and reading.noise >= off:
+        return "maybe"
+    return reading.state
 
 
 @dataclass(frozen=True)

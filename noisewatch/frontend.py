@@ -25,7 +25,7 @@ class FrontendConfig:
     f_min: float = 0.0  # Hz
     f_max: float = 8_000.0  # Hz
     log_floor: float = 1e-10  # added to the Mel power before the natural logarithm
-    highpass_hz: float = 25.0  # 3 dB down there, 32 dB at 10 Hz, 0.02 dB at 50 Hz; 0: no high-pass
+    highpass_hz: float = 20.0  # 3 dB down there, 24 dB at 10 Hz, nothing from 50 Hz on; 0: no high-pass
 
     def frames(self, samples: int) -> int:
         """Number of whole frames in `samples` samples (no padding)."""

@@ -1,59 +1,59 @@
-"""What a session has heard so far: for the meter while it runs, for the summary when it ends."""
+"""What the meter shows of the past, and the sentence that ends a session."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
 
-from .events import Event, Reading
+from .detector import DetectorConfig
+from .events import Event, Reading, Word, word
+from .summary import Summary
 
 SPAN_S = 30.0
 
 
 @dataclass
 class History:
-    """The last 30 s of readings and the sums of all."""
+    """The last 30 s of readings, and the totals of all."""
 
     hop_s: float
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    totals: Summary = field(default_factory=Summary)
     recent: deque[Reading] = field(init=False)
     last: Reading | None = None
-    since: float = 0.0  # s of stream time at which the present state began
+    since: float = 0.0  # s of stream time at which the present verdict began
     waited_s: float = 0.0  # since then for an input that stalled: stream time stands still
-    events: int = 0  # noises that began
-    readings: int = 0
-    noisy_s: float = 0.0  # of the noises that ended
-    unknown: int = 0
 
     def __post_init__(self) -> None:
         self.recent = deque(maxlen=max(1, round(SPAN_S / self.hop_s)))
 
     def add(self, item: Reading | Event) -> None:
         """Take what the stream gave."""
+        self.totals.add(item)
         if isinstance(item, Event):
-            self.events += item.event == "noise_start"
-            self.noisy_s += item.duration or 0.0
             return
-        if self.last is None or item.state != self.last.state:
+        if self.last is None or self.word(item) != self.word(self.last):
             self.since, self.waited_s = item.time, 0.0
         if item.reason == "stalled":
             self.waited_s += 1.0  # one such reading a second
         self.last = item
         self.recent.append(item)
-        self.readings += 1
-        self.unknown += item.state == "unknown"
+
+    def word(self, reading: Reading) -> Word:
+        """The verdict on a reading as it is shown."""
+        return word(reading, self.detector.off)
 
     def summary(self, heard_s: float, drops: int, skipped: int) -> str:
         """Plain lines: minutes heard, share noisy, events, drops."""
-        if not self.readings:
+        totals = self.totals
+        if not totals.readings:
             return f"heard {duration(heard_s)}: too little for a reading (the first comes after 3 s)"
-        judged = self.readings - self.unknown
-        share = "none of it could be judged"
-        if judged:
-            share = f"{min(1.0, self.noisy_s / (heard_s * judged / self.readings)):.0%} of it noisy"
-        parts = [f"heard {duration(heard_s)}", share]
-        if judged and self.unknown:
-            parts.append(f"{self.unknown / self.readings:.0%} could not be judged")
-        parts.append(f"{self.events} noise{'' if self.events == 1 else 's'}")
+        noisy = totals.noisy(heard_s)
+        parts = [f"heard {duration(heard_s)}"]
+        parts.append("none of it could be judged" if noisy is None else f"{noisy:.0%} of it noisy")
+        if noisy is not None and totals.unjudged:
+            parts.append(f"{totals.unjudged:.0%} could not be judged")
+        parts.append(f"{totals.noises} noise{'' if totals.noises == 1 else 's'}")
         parts.append(f"{drops} drop{'' if drops == 1 else 's'}")
         if skipped:
             parts.append(f"{skipped} decisions skipped to keep up")

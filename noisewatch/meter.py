@@ -16,7 +16,7 @@ from rich.style import Style
 
 from .engine import VOICE, Source, Stream
 from .errors import printable
-from .events import REASONS, Reading
+from .events import REASONS, Reading, Word
 from .history import SPAN_S, History, duration
 
 FRAMES_PER_S = 6  # bar and numbers
@@ -24,6 +24,7 @@ PICTURE_S = 0.5  # the picture costs more than the rest, and moves slowly
 PICTURE_ROWS = 8
 PICTURE_RANGE_DB = 60.0  # from the loudest cell down
 PICTURE_TOP_DB = -45.0  # Mel power; where nothing is louder, what there is stays dark
+AUDIBLE_SNR_DB = 20.0  # noise at this SNR or below is heard (the definition of noisy)
 GONE = 0.25  # a probability below it speaks against the noise that the state still holds
 MAX_WIDTH = 100
 SHADES = " ░▒▓█"
@@ -33,40 +34,59 @@ Line = list[Segment]
 
 DIM = Style.parse("dim")
 BOLD = Style.parse("bold")
-COLOURS = {"clean": Style.parse("green"), "noisy": Style.parse("red"), "unknown": Style.parse("yellow")}
+COLOURS = {
+    "clean": Style.parse("green"),
+    "maybe": Style.parse("color(214)"),
+    "noisy": Style.parse("red"),
+    "unknown": Style.parse("yellow"),
+}
 LOUD = {state: style + BOLD for state, style in COLOURS.items()}
 HEAT = [Style.parse(c) for c in ("color(17)", "color(18)", "color(55)", "color(126)", "color(203)", "color(222)")]
 
 
-def advice(reading: Reading) -> str:
+def advice(reading: Reading, verdict: Word) -> str:
     """One plain sentence of what to make of a reading."""
-    if reading.state == "unknown":
+    if verdict == "unknown":
         return REASONS.get(reading.reason or "", "The input cannot be judged.")
     if "clipping" in reading.warnings:
-        return "The input clips: turn its gain down. Clipping itself is heard as noise."
-    if reading.state == "noisy" and reading.noise is not None and reading.noise < GONE:
-        return "The noise has stopped, it seems. A moment to be sure."
-    if reading.state == "clean" and reading.noise is not None and reading.noise >= 0.5:
-        return "Something may be beginning behind your voice. A moment to be sure."
+        return CLIPPING
     spoken = reading.voice is not None and reading.voice >= VOICE
-    if reading.state == "clean":
-        return "Nothing but your voice." if spoken else "Quiet. Nothing would be heard behind your voice."
-    if not spoken:
-        return "Noise, and nobody speaking: it would be heard behind your voice."
-    if reading.snr_db is None or reading.snr_db >= 15:
+    if verdict == "maybe":
+        where = "behind your voice" if spoken else "in the room"
+        return f"There may be noise {where}: too faint or too brief to be sure."
+    if verdict == "clean":
+        return only_voice(reading.snr_db) if spoken else "Quiet: there is nothing that a listener would notice."
+    if reading.noise is not None and reading.noise < GONE:
+        return "The noise seems to have stopped. A moment to be sure."
+    return behind_voice(reading.snr_db) if spoken else "Noise, and nobody is speaking."
+
+
+CLIPPING = "The input clips: turn its gain down. Clipping itself is heard as noise."
+
+
+def only_voice(snr_db: float | None) -> str:
+    """What to make of a voice behind which no noise is called; never more than the SNR allows."""
+    if snr_db is None or snr_db >= AUDIBLE_SNR_DB:
+        return "Nothing but your voice."
+    return "No distinct noise, but the SNR is low: a steady floor may be audible."
+
+
+def behind_voice(snr_db: float | None) -> str:
+    """What to make of a noise behind a voice, by the SNR."""
+    if snr_db is None or snr_db >= 15:
         return "There is noise behind your voice; attentive listeners will notice."
-    if reading.snr_db >= 5:
+    if snr_db >= 5:
         return "There is noise behind your voice, and everybody will hear it."
     return "The noise is as loud as your voice, or nearly: hard to understand."
 
 
-def plain_line(reading: Reading) -> str:
+def plain_line(reading: Reading, verdict: Word) -> str:
     """A reading as one line of text, for where there is no terminal."""
     noise = "  -  " if reading.noise is None else f"{reading.noise:5.0%}"
     snr = "SNR    -   " if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB "
     level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
     warned = f" ({', '.join(reading.warnings)})" if reading.warnings else ""
-    return f"{clock(reading.time)}  {reading.state:7}  noise {noise}  {snr} {level} {advice(reading)}{warned}"
+    return f"{clock(reading.time)}  {verdict:7}  noise {noise}  {snr} {level} {advice(reading, verdict)}{warned}"
 
 
 def clock(seconds: float) -> str:
@@ -140,11 +160,12 @@ class Meter:
             return [Segment("WARMING UP", BOLD), Segment(f"  first reading in {missing:.1f} s", DIM)]
         assert reading is not None
         lasted = duration(reading.time - self.history.since + self.history.waited_s)
-        left = f"{reading.state.upper()}"
+        verdict = self.history.word(reading)
+        left = verdict.upper()
         right = "SNR   - dB" if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB"
         gap = " " * max(1, width - len(left) - len(lasted) - 6 - len(right))
         return [
-            Segment(left, LOUD[reading.state]),
+            Segment(left, LOUD[verdict]),
             Segment(f"  for {lasted}", DIM),
             Segment(gap),
             Segment(right, BOLD),
@@ -153,7 +174,7 @@ class Meter:
     def _bar(self, width: int) -> list[Line]:
         reading = self.history.last
         noise = reading.noise if reading else None
-        style = COLOURS[reading.state] if reading else DIM
+        style = COLOURS[self.history.word(reading)] if reading else DIM
         cells = width - 6
         full = round(cells * (noise or 0.0))
         label = "   - " if noise is None else f"{min(noise, 0.99):5.0%}"  # it is never certain
@@ -164,7 +185,7 @@ class Meter:
         reading = self.history.last
         text = "Listening. A verdict needs three seconds of sound."
         if reading and not self._warming_up:
-            text = advice(reading)
+            text = advice(reading, self.history.word(reading))
         return [[Segment(line)] for line in textwrap.wrap(text, width)]
 
     def _numbers(self, width: int) -> list[Line]:
@@ -206,7 +227,7 @@ class Meter:
             elif kept.noise is None:
                 line.append(Segment("?", COLOURS["unknown"]))
             else:
-                line.append(Segment(BARS[1 + int(kept.noise * 7.99)], COLOURS[kept.state]))
+                line.append(Segment(BARS[1 + int(kept.noise * 7.99)], COLOURS[history.word(kept)]))
         return [_joined(line)]
 
     def _spectrogram(self, width: int) -> list[Line]:

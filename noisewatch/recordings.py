@@ -8,7 +8,6 @@ import os
 import stat
 import statistics
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import Any
 
 from .engine import NoiseDetector, Session
 from .errors import InputError, UsageError
-from .events import Event, rounded
+from .events import Event, Reading, rounded
 from .model import DEFAULT
 from .sources import READABLE, VIDEO, Recording, open_sound_file
+from .summary import Summary
 
 HOP_S = 0.5  # fine enough for a recording, and five times faster than the meter's
 # What a folder is searched for, beside containers of video that the user should hear about.
@@ -239,23 +239,19 @@ class _Sums:
     """What is kept of the readings of a file: 8 bytes each of those in which someone speaks."""
 
     def __init__(self) -> None:
+        self.totals = Summary()
         self.snr = array("d")
-        self.readings = self.unknown = 0
         self.worst: tuple[float, float] | None = None
         self.segments: list[Segment] = []
         self.warnings: dict[str, None] = {}
-        self.reasons: Counter[str] = Counter()
 
-    def add(self, item: Any) -> None:
+    def add(self, item: Reading | Event) -> None:
+        self.totals.add(item)
         if isinstance(item, Event):
             if item.event == "noise_end":
                 end, peak, mean = item.end or 0.0, item.peak or 0.0, item.mean or 0.0
                 self.segments.append(Segment(item.onset, end, peak, mean, item.snr_db, item.level_dbfs))
             return
-        self.readings += 1
-        self.unknown += item.state == "unknown"
-        if item.reason is not None:
-            self.reasons[item.reason] += 1
         self.warnings.update(dict.fromkeys(item.warnings))
         if item.snr_db is not None:
             self.snr.append(item.snr_db)
@@ -263,13 +259,11 @@ class _Sums:
             self.worst = (max(0.0, item.time - 3), item.noise)
 
     def figures(self, seconds: float) -> dict[str, Any]:
-        judged = seconds * (1 - self.unknown / self.readings) if self.readings else 0.0
-        noisy = sum(s.end - s.start for s in self.segments)
         snr = self.snr
         return {
-            "noisy": min(1.0, noisy / judged) if judged else None,
-            "unknown": self.unknown / self.readings if self.readings else None,
-            "reason": self.reasons.most_common(1)[0][0] if self.reasons else None,
+            "noisy": self.totals.noisy(seconds),
+            "unknown": self.totals.unjudged,
+            "reason": self.totals.reason,
             "snr_mean_db": statistics.fmean(snr) if snr else None,
             "snr_median_db": statistics.median(snr) if snr else None,
             "snr_min_db": min(snr) if snr else None,

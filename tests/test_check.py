@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 from conftest import DEMO
+
+import noisewatch
+from noisewatch import NoiseDetector, Reading
+from noisewatch.cli.check import answer
+from noisewatch.summary import Summary
 
 RATE = 16_000
 
@@ -25,6 +31,11 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, samples in {"clean": clean, "noisy": noisy, "silent": silent, "short": clean[: RATE // 2],
                           "muted later": np.concatenate([clean, silent])}.items():  # fmt: skip
         sf.write(folder / f"{name}.wav", samples, RATE)
+    rng = np.random.default_rng(2)
+    for seconds in (1.0, 2.0, 3.0, 3.1):
+        hissing = rng.standard_normal(round(seconds * RATE)) * 0.05
+        sf.write(folder / f"hiss {seconds} s.wav", hissing, RATE)
+        sf.write(folder / f"hissing voice {seconds} s.wav", clean[RATE : RATE + len(hissing)] + hissing, RATE)
     (folder / "cut.wav").write_bytes((folder / "clean.wav").read_bytes()[:170_000])
     return folder
 
@@ -34,6 +45,8 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("clean", 0, "OK: 0% of 6 s are noisy, SNR 4"),
         ("noisy", 3, "NOISY: 100% of 6 s are noisy, SNR "),
+        *((f"hiss {s} s", 3, f"NOISY: 100% of {s:.0f} s are noisy, nobody spoke") for s in (1.0, 3.1)),
+        *((f"hissing voice {s} s", 3, "NOISY: 100% of ") for s in (2.0, 3.0)),
         ("silent", 6, "UNKNOWN: 100% of the input could not be judged. It holds digital silence."),
         ("muted later", 6, "UNKNOWN"),
         ("short", 6, "UNKNOWN"),
@@ -48,6 +61,47 @@ def test_answers(run, takes: Path, name: str, code: int, said: str):
     assert done.stdout.count("\n") == 1
     found = json.loads(run("check", takes / f"{name}.wav", "--json").stdout)
     assert found["answer"].upper() == done.stdout.partition(":")[0]
+
+
+@pytest.mark.parametrize("hop", [0.1, 0.5, 3])
+def test_the_share_does_not_depend_on_the_hop(run, takes: Path, hop: float):
+    files = [DEMO, takes / "hissing voice 3.1 s.wav", takes / "hiss 2.0 s.wav", takes / "clean.wav"]
+    shares = [r.noisy for r in noisewatch.scan(files, hop=hop)]
+    assert shares[0] == pytest.approx(0.35, abs=max(hop, 0.5) / 27.2)
+    assert shares[1:] == [1.0, 1.0, 0.0]
+    summary = run("listen", files[1], "--fast", "--hop", hop, "--json").stderr
+    assert "100% of it noisy, 1 noise" in summary
+
+
+def test_several_recordings_have_a_line_each_and_the_worst_exit_code(run, takes: Path):
+    names = ["clean.wav", "noisy.wav", "nothere.wav"]
+    done = run("check", *names, cwd=takes)
+    assert done.returncode == 6
+    words = [line.split()[:2] for line in done.stdout.splitlines()]
+    assert words == [["clean.wav:", "OK:"], ["noisy.wav:", "NOISY:"], ["nothere.wav:", "UNKNOWN:"]]
+    done = run("check", *names[:2], "--json", cwd=takes)
+    assert done.returncode == 3
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [f["source"] for f in found] == names[:2]
+    assert found[1]["snr_noisy_db"] < 20 < found[0]["snr_db"]
+
+
+def test_no_sentence_says_more_than_its_numbers(run):
+    """One SNR for each share of the time, whatever is allowed."""
+    strict, lenient = (run("check", "demo", *o).stdout for o in ((), ("--max-noisy", 1)))
+    assert re.search(r"SNR \d+ dB while it is noisy, 4\d dB otherwise", strict)
+    assert re.search(r"SNR 1\d dB\. It was not quiet all the time: SNR \d+ dB while it was noisy", lenient)
+    done = run("check", "demo", "--max-noisy", 1, "--min-snr", 12)
+    assert re.match(r"NOISY: SNR \d+ dB while it is noisy, and 12 are asked for", done.stdout)
+    quiet = NoiseDetector().stream()
+    reading = Reading(3.0, 0.2, 11.0, 0.9, -26.0, "clean")
+    totals = Summary()
+    totals.add(reading)
+    quiet.push(np.full(RATE, 0.1, np.float32))
+    found = answer("take", [reading], totals, quiet, 0.2, None, live=False)
+    assert (found.answer, found.snr_db) == ("ok", 11.0)
+    assert "Nothing but your voice" not in found.advice
+    assert "SNR is low" in found.advice
 
 
 def test_limits(run, takes: Path):

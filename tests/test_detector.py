@@ -59,10 +59,21 @@ def test_without_a_cooldown_only_the_minimum_time_counts():
     assert play(readings, cooldown_s=0)[0] == "N" * 12 + "C" * 3 + "N" * 10
 
 
-def test_a_single_reading_is_no_event():
+def test_a_single_reading_is_no_event_unless_there_is_no_other():
     assert play("n.....")[1] == []
     states, events, detector = play("n")
-    assert (states, events, detector.finish(3.0)) == ("N", [], [])
+    assert (states, events) == ("N", [])
+    start, end = detector.finish(3.0)
+    assert (start.event, end.event) == ("noise_start", "noise_end")
+    assert (end.onset, end.end, end.peak) == (0.0, 3.0, 0.9)
+    assert detector.finish(3.0) == []
+    for rest in ("u", "u" * 20):  # nor when what follows cannot be judged
+        _, events, detector = play("nn" + rest)
+        events += detector.finish(3 + len(rest) / 10)
+        assert [e.event for e in events][:2] == ["noise_start", "noise_end"]
+        assert events[1].onset == 0.0
+    assert play("nnuun......")[1] == []
+    assert play(".n")[2].finish(3.1) == []  # a clean reading weighs against it
 
 
 def test_events_carry_the_whole_noise():

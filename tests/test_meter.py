@@ -21,7 +21,7 @@ import pyte
 import pytest
 from conftest import DEMO
 
-from noisewatch.events import Reading
+from noisewatch.events import Reading, word
 from noisewatch.meter import advice
 from noisewatch.model import DEFAULT
 
@@ -209,7 +209,9 @@ def test_every_situation_gets_its_own_sentence():
     situations = [
         reading(),
         reading(voice=0.9, snr_db=40),
-        reading(noise=0.6),
+        reading(voice=0.9, snr_db=11),
+        reading(noise=0.8),
+        reading(noise=0.8, voice=0.9, snr_db=30),
         reading(state="noisy", noise=0.1),
         reading(state="noisy", noise=0.9),
         *(reading(state="noisy", noise=0.9, voice=0.9, snr_db=snr) for snr in (18, 10, 0)),
@@ -218,5 +220,24 @@ def test_every_situation_gets_its_own_sentence():
             for reason in ("digital_silence", "dead_channel", "stalled", "too_short")
         ),
     ]
-    sentences = [advice(r) for r in situations]
+    sentences = [advice(r, word(r, off=0.7)) for r in situations]
     assert len(set(sentences)) == len(sentences)
+    for said, sentence in zip(situations, sentences, strict=True):
+        if not said.voice or said.voice < 0.5:
+            assert "your voice" not in sentence  # nobody speaks
+        if said.snr_db is not None and said.snr_db < 20:
+            assert "Nothing but" not in sentence
+
+
+def test_maybe_lies_between_the_thresholds():
+    words = [word(reading(noise=p), off=0.7) for p in (0.1, 0.69, 0.7, 0.89, 0.95)]
+    assert words == ["clean", "clean", "maybe", "maybe", "maybe"]  # the last is not called yet
+    assert word(reading(state="noisy", noise=0.8), off=0.7) == "noisy"  # called: held until it is over
+    assert word(reading(state="unknown", noise=None), off=0.7) == "unknown"
+
+
+def test_the_meter_says_maybe(terminal):
+    one = terminal(80, 24, "listen", "demo", "--threshold", "0.99")
+    screen = one.wait_for("MAYBE", 25)
+    assert "There may be noise" in screen
+    assert one.end(b"\x03") == 130

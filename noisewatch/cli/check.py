@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
@@ -11,34 +10,42 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import InputError, UsageError
+from ..errors import InputError, UsageError, printable
 from ..model import DEFAULT
 from .base import OWN_THRESHOLD, app, typed
 
 NOTHING_DBFS = -70.0  # a room through a microphone that is on is louder, if only by the microphone's own noise
 
+UNSURE = 0.2  # share of readings between the thresholds that is worth a word
+
 if TYPE_CHECKING:
+    from ..engine import NoiseDetector, Source, Stream
     from ..events import Reading
+    from ..summary import Summary
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What `check` found."""
+    """What `check` found. `None` where a number would be a lie."""
 
+    source: str
     answer: Literal["ok", "noisy", "unknown"]
     why: str
     advice: str
-    seconds: float
-    noisy: float | None  # share of the time that could be judged
-    snr_db: float | None  # median over windows in which someone speaks; over the noisy ones, if it is noisy
-    reference: Literal["heard", "assumed"]
+    seconds: float = 0.0
+    noisy: float | None = None  # share of the time that could be judged
+    snr_db: float | None = None  # median over the windows in which someone speaks, like the next two
+    snr_noisy_db: float | None = None  # over those that are noisy
+    snr_otherwise_db: float | None = None  # over the others
+    reference: Literal["heard", "assumed"] = "assumed"
 
 
 @app.command()
 def check(
     ctx: typer.Context,
-    source: Annotated[
-        str | None, typer.Argument(help="A recording, - for stdin, or demo. Without it: the microphone.")
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(help="Recordings, - for stdin, or demo. Without any: the microphone."),
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="How long to listen.", show_default="5; files: all")] = None,
     device: Annotated[
@@ -69,93 +76,155 @@ def check(
         raise UsageError(f"--max-noisy is {max_noisy:g}; allowed: 0 to 1, a share of the time.")
     if min_snr is not None and not 0 <= min_snr <= 60:
         raise UsageError(f"--min-snr is {min_snr:g}; allowed: 0 to 60 dB.")
-    if source is not None:  # what is configured is about the microphone
+    if sources:  # what is configured is about the microphone
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None
-    from ..engine import NoiseDetector, Session
-    from ..events import Reading
+    from ..engine import NoiseDetector
     from ..sources import open_source
-    from .listen import calibrated
 
     detector = NoiseDetector(model)
-    input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=False)
-    kept = None if threshold is not None else calibrated(input, detector, None)
+    words: list[str | None] = [*sources] if sources else [None]
+    codes = []
+    for word in words:
+        try:
+            source = open_source(word, device=device, channel=channel, raw_rate=raw_rate, paced=False)
+        except InputError as error:
+            if len(words) == 1:
+                raise
+            found = Answer(str(word), "unknown", str(error).rstrip("."), "The others are judged.")
+        else:
+            found = _checked(source, detector, threshold, seconds, max_noisy, min_snr)
+        if as_json:
+            print(json.dumps(asdict(found)), flush=True)
+        else:
+            name = f"{printable(found.source)}: " if len(words) > 1 else ""
+            print(f"{name}{found.answer.upper()}: {printable(found.why)}. {found.advice}", flush=True)
+        codes.append({"ok": 0, "noisy": 3, "unknown": 6 if sources else 4}[found.answer])
+    if max(codes):
+        raise SystemExit(max(codes))
+
+
+def _checked(
+    source: Source,
+    detector: NoiseDetector,
+    threshold: float | None,
+    seconds: float | None,
+    max_noisy: float,
+    min_snr: float | None,
+) -> Answer:
+    """Listen to a source, to its end or for a while."""
+    from ..engine import Session
+    from ..events import Reading
+    from ..summary import Summary
+    from .listen import calibrated
+
+    kept = None if threshold is not None else calibrated(source, detector, None)
     stream = detector.stream(threshold=kept.threshold if kept else threshold)
-    if seconds is None and input.live:
+    if seconds is None and source.live:
         seconds = 5.0
     readings: list[Reading] = []
-    noisy_s, damage = 0.0, None
+    totals, damage = Summary(), None
     try:
-        for item in Session(input, stream, seconds=seconds):
+        for item in Session(source, stream, seconds=seconds):
+            totals.add(item)
             if isinstance(item, Reading):
                 readings.append(item)
-            else:
-                noisy_s += item.duration or 0.0
     except InputError as error:
         damage = str(error)
-    found = answer(readings, stream.time, noisy_s, max_noisy, min_snr, live=input.live)
+    found = answer(source.name, readings, totals, stream, max_noisy, min_snr, live=source.live)
     if damage is not None:
         found = replace(found, answer="unknown", why=damage.rstrip("."), advice="Give a whole recording.")
-    if as_json:
-        print(json.dumps(asdict(found)))
-    else:
-        print(f"{found.answer.upper()}: {found.why}. {found.advice}")
-    if found.answer != "ok":
-        raise SystemExit(3 if found.answer == "noisy" else 4 if input.live else 6)
+    return found
 
 
 def answer(
+    name: str,
     readings: Sequence[Reading],
-    seconds: float,
-    noisy_s: float,
+    totals: Summary,
+    stream: Stream,
     max_noisy: float,
     min_snr: float | None,
     *,
     live: bool,
 ) -> Answer:
-    """What readings say of an input with noises of noisy_s together.
+    """What the readings of a stream say.
 
-    Unknown when more than half of it could not be judged, or the end of a live input.
+    Unknown when more than half of it could not be judged, or the end of a live input. No sentence says more than
+    the numbers beside it: the SNR that is compared with `min_snr` is the lowest of those shown.
     """
-    from ..events import because
-    from ..meter import advice
+    from ..events import because, word
+    from ..meter import CLIPPING, behind_voice, only_voice
 
+    seconds, noisy = stream.time, totals.noisy(stream.time)
     judged = [r for r in readings if r.noise is not None]
-    noisy = None
-    if judged:
-        noisy = min(1.0, noisy_s / (seconds * len(judged) / len(readings)))
-    over = noisy is not None and noisy > max_noisy
-    snr = [r.snr_db for r in judged if r.snr_db is not None and (r.state == "noisy" or not over)]
-    typical = round(median(snr), 1) if snr else None
-    reference = readings[-1].reference if readings else "assumed"
+    all_snr = _median(judged)
+    noisy_snr = _median([r for r in judged if r.state == "noisy"])
+    other_snr = _median([r for r in judged if r.state != "noisy"])
 
     def made(what: Literal["ok", "noisy", "unknown"], why: str, then: str) -> Answer:
         return Answer(
-            what, why, then, round(seconds, 1), None if noisy is None else round(noisy, 3), typical, reference
+            source=name,
+            answer=what,
+            why=why,
+            advice=then,
+            seconds=round(seconds, 1),
+            noisy=None if noisy is None else round(noisy, 3),
+            snr_db=all_snr,
+            snr_noisy_db=noisy_snr,
+            snr_otherwise_db=other_snr,
+            reference=readings[-1].reference if readings else "assumed",
         )
 
     if not readings:
         return made("unknown", f"{seconds:.1f} s of sound are too little", "Three seconds make a window.")
-    lost = [r for r in readings if r.noise is None]
-    if noisy is None or (live and readings[-1].noise is None) or 2 * len(lost) > len(readings):
-        reason = Counter(r.reason for r in lost).most_common(1)[0][0]
-        why = f"{len(lost) / len(readings):.0%} of the input could not be judged"
-        return made("unknown", why, because(reason, live=live) or "Try again.")
+    if noisy is None or (live and readings[-1].noise is None) or 2 * totals.unknown > totals.readings:
+        why = f"{totals.unjudged:.0%} of the input could not be judged"
+        return made("unknown", why, because(totals.reason, live=live) or "Try again.")
     loudest = max((r.level_dbfs for r in judged if r.level_dbfs is not None), default=-200.0)
-    if typical is None and loudest < NOTHING_DBFS:
+    if all_snr is None and loudest < NOTHING_DBFS:
         why = f"nobody spoke, and the level stayed below {NOTHING_DBFS:.0f} dBFS"
         return made("unknown", why, "The input may be muted or turned down: say something.")
-    level = "nobody spoke" if typical is None else f"SNR {round(typical)} dB"
-    if over:
-        worst = max(judged, key=lambda r: (r.state == "noisy", r.noise or 0.0))
-        return made("noisy", f"{noisy:.0%} of {seconds:.0f} s are noisy, {level}", advice(worst))
-    if min_snr is not None and typical is not None and typical < min_snr:
-        return made("noisy", f"SNR {typical:.0f} dB, and {min_snr:g} are asked for", "Go closer to the microphone.")
-    if min_snr is not None and typical is None:
-        return made("unknown", "nobody spoke, so there is no SNR", "Speak as you will in the recording.")
-    then = "Nothing but your voice."
+    share = f"{noisy:.0%} of {seconds:.0f} s are noisy"
+    if noisy > max_noisy:
+        if any("clipping" in r.warnings for r in judged if r.state == "noisy"):
+            then = CLIPPING
+        else:
+            then = "Noise, and nobody is speaking." if noisy_snr is None else behind_voice(noisy_snr)
+        return made("noisy", f"{share}, {_snr_apart(noisy_snr, other_snr)}", then)
+    if min_snr is not None:
+        known = [(snr, when) for snr, when in ((all_snr, ""), (noisy_snr, " while it is noisy")) if snr is not None]
+        if not known:
+            return made("unknown", "nobody spoke, so there is no SNR", "Speak as you will in the recording.")
+        lowest, when = min(known)
+        if lowest < min_snr:
+            why = f"SNR {_db(lowest)}{when}, and {min_snr:g} are asked for"
+            return made("noisy", why, "Go closer to the microphone.")
+    why = f"{share}, {'nobody spoke' if all_snr is None else f'SNR {_db(all_snr)}'}"
+    unsure = sum(word(r, stream.detector.config.off) == "maybe" for r in judged) / len(judged)
     if noisy:
         then = "It was not quiet all the time."
-    elif typical is None:
-        then = "Speak meanwhile for a surer answer." if reference == "assumed" else "Quiet."
-    return made("ok", f"{noisy:.0%} of {seconds:.0f} s are noisy, {level}", then)
+        if noisy_snr is not None and all_snr is not None and noisy_snr < all_snr:
+            then = f"It was not quiet all the time: SNR {_db(noisy_snr)} while it was noisy."
+    elif unsure > UNSURE:
+        then = f"There may be noise: too faint or too brief to be sure for {unsure:.0%} of the time."
+    elif all_snr is not None:
+        then = only_voice(all_snr)
+    else:
+        then = "Speak meanwhile for a surer answer." if readings[-1].reference == "assumed" else "Quiet."
+    return made("ok", why, then)
+
+
+def _median(readings: Sequence[Reading]) -> float | None:
+    """Median SNR of the readings in which someone speaks, dB."""
+    known = [r.snr_db for r in readings if r.snr_db is not None]
+    return round(median(known), 1) if known else None
+
+
+def _snr_apart(noisy: float | None, otherwise: float | None) -> str:
+    if noisy is None:
+        return "nobody spoke" if otherwise is None else f"SNR {_db(otherwise)} without it"
+    return f"SNR {_db(noisy)} while it is noisy" + ("" if otherwise is None else f", {_db(otherwise)} otherwise")
+
+
+def _db(value: float) -> str:
+    return f"{round(value)} dB"

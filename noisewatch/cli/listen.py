@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from ..calibration import Calibration
     from ..engine import NoiseDetector, Session, Source
     from ..events import Event, Reading
+    from ..history import History
     from ..reactions import Reactions, Sink
+
+    Show = Callable[[Reading | Event, History], None]  # is given every item, after the history took it
 
 
 @app.command()
@@ -138,7 +141,7 @@ def listen(
         return _Heard(session, reactions, kept)
 
     if as_json:
-        _listen_lines(opened, lambda item: print(item.json(), flush=True))
+        _listen_lines(opened, lambda item, _: print(item.json(), flush=True))
         return
     from rich.console import Console
 
@@ -165,9 +168,9 @@ class _Heard:
         from ..history import History
 
         self.session, self.reactions, self.calibration = session, reactions, calibration
-        self.history = History(session.stream.hop_s)
+        self.history = History(session.stream.hop_s, session.stream.detector.config)
 
-    def run(self, show: Callable[[Reading | Event], None]) -> None:
+    def run(self, show: Show) -> None:
         """To the end, or until Ctrl-C."""
 
         from ..events import Event
@@ -176,7 +179,7 @@ class _Heard:
             self.history.add(item)
             if isinstance(item, Event):
                 self.reactions.event(item)
-            show(item)
+            show(item, self.history)
 
         try:
             for item in self.session:
@@ -204,43 +207,44 @@ class _Heard:
         """Adds the session to the calibration that it used, unless that was forgotten or made anew meanwhile."""
         from .. import calibration
 
-        judged = self.session.stream.time * (1 - self.history.unknown / max(1, self.history.readings))
+        totals = self.history.totals
+        judged = totals.judged_s(self.session.stream.time)
         try:
             known = calibration.stored()
             now = known.get(used.device)
             if now is None or now.key != used.key:
                 return f"the calibration of {used.device} was changed meanwhile; this session is not counted"
-            kept = now.after(judged, self.history.events)
+            kept = now.after(judged, totals.noises)
             calibration.store({**known, kept.device: kept})
         except NoisewatchError as error:
             return f"this session is not counted: {error}"
         return f"threshold {kept.threshold:.2f}, calibrated {kept.made}: {kept.sentence()}"
 
 
-def _plain_printer() -> Callable[[Reading | Event], None]:
-    """Prints a reading a second, every change of state and every event."""
+def _plain_printer() -> Show:
+    """Prints a reading a second, every change of the verdict and every event."""
     from ..events import Event
     from ..meter import clock, plain_line
 
     due, before = 0.0, None
 
-    def show(item: Reading | Event) -> None:
+    def show(item: Reading | Event, history: History) -> None:
         nonlocal due, before
         if isinstance(item, Event):
             what = f"{clock(item.time)}  {item.event.replace('_', ' ')}, since {clock(item.onset)}"
             if item.end is not None and item.duration is not None:
                 what += f" until {clock(item.end)}, {item.duration:.1f} s"
             print(what, flush=True)
-        elif item.time >= due - 1e-6 or (item.state, item.reason) != before or item.reason == "stalled":
-            due, before = item.time + 1, (item.state, item.reason)
-            print(plain_line(item), flush=True)
+            return
+        verdict = history.word(item)
+        if item.time >= due - 1e-6 or (verdict, item.reason) != before or item.reason == "stalled":
+            due, before = item.time + 1, (verdict, item.reason)
+            print(plain_line(item, verdict), flush=True)
 
     return show
 
 
-def _listen_lines(
-    opened: Callable[[Callable[[str], None]], _Heard], show: Callable[[Reading | Event], None]
-) -> None:
+def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], show: Show) -> None:
     def say(sentence: str) -> None:
         print(f"noisewatch: {printable(sentence)}", file=sys.stderr)
 
@@ -273,7 +277,7 @@ def _listen_meter(console: Console, opened: Callable[[Callable[[str], None]], _H
             heard = opened(meter.notes.append)
             meter.history = heard.history
             meter.stream, meter.source = heard.session.stream, heard.session.source
-            heard.run(lambda item: None)
+            heard.run(lambda item, history: None)
     finally:
         if heard is not None:
             ending = list(heard.end())
@@ -285,7 +289,7 @@ def _listen_meter(console: Console, opened: Callable[[Callable[[str], None]], _H
 def _judge_session(heard: _Heard) -> None:
     """An input of which nothing could be judged is a failure, and its exit code says so."""
     history, source = heard.history, heard.session.source
-    if history.last is None or history.unknown < history.readings:
+    if history.last is None or history.totals.unknown < history.totals.readings:
         return
     from ..events import because
 

@@ -240,7 +240,7 @@ def _print_table(reports: Sequence[FileReport]) -> None:
             f"{r.noisy:.0%}",
             "-" if r.snr_median_db is None else f"{round(round(r.snr_median_db, 1))} dB",
             str(len(r.segments)),
-            clock(max(r.segments, key=lambda s: (s.peak, s.mean)).start) if r.segments else "-",
+            clock(r.worst_start) if r.segments and r.worst_start is not None else "-",
             f"{r.unknown:.0%}" if r.unknown else "",
         )
     if len(shown) > 1:
