@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from .detector import Detector, DetectorConfig
 from .errors import InputError, NoisewatchError, UsageError
 from .events import Event, Reading, Reason, Warning_
-from .frontend import HighPass, LogMel
+from .frontend import BLOCK, HighPass, LogMel
 from .health import HEARD_S, Health
 from .model import DEFAULT, Model, Output
 from .ring import Ring
@@ -30,6 +30,7 @@ REFERENCE_TIME_S = 2.0  # of the average over such measurements
 MAX_HOP_S = 60.0
 LOUDEST = 100.0  # float samples beyond it are no audio in -1..1, whatever headroom was meant
 LATE_S = 0.5  # a live block that waited longer: skip to the newest window
+REST_S = 0.5  # a stream that ends this long after its last decision gets another one
 STALL_S = 3  # seconds without a block before a live input is said to be stalled; a start may take two
 
 Samples = NDArray[np.float32]
@@ -102,7 +103,7 @@ class Stream:
         self._next = WINDOW  # of _since_gap: where the next decision is due
         self._resampler: soxr.ResampleStream | None = None
         self._rate = SAMPLE_RATE
-        self._judged = False
+        self._decided = 0  # of _since_gap: where the last decision was made
 
     @property
     def time(self) -> float:
@@ -164,19 +165,21 @@ class Stream:
         self._health.reset()
         self._resampler = None
         self._state = self.model.initial_state()
-        self._since_gap, self._next = 0, WINDOW
+        self._since_gap, self._next, self._decided = 0, WINDOW, 0
         state, events = self.detector.lose(self.time, reason)
         return [Reading(self.time, None, None, None, None, state, reason, (), self._reference), *events]
 
     def finish(self) -> list[Reading | Event]:
-        """The stream ended: judge what was too short for a window, and end what was going on."""
+        """The stream ended: judge what is left, shorter than a window or a hop, and end what was going on."""
         made: list[Reading | Event] = []
         if self._resampler is not None:
             rest = np.asarray(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True), np.float32)
             self._resampler = None
             made += self.process(rest)
-        if not self._judged and 0 < self._samples == self._since_gap < WINDOW:
+        if not self._decided and 0 < self._samples == self._since_gap < WINDOW:
             made += self._decide(("short",))
+        elif self._decided and self._since_gap - self._decided >= REST_S * SAMPLE_RATE:
+            made += self._decide(())
         return [*made, *self.detector.finish(self.time)]
 
     def _resampled(self, samples: Samples, rate: int) -> Samples:
@@ -195,9 +198,9 @@ class Stream:
         return "assumed" if self._reference_dbfs is None else "heard"
 
     def _decide(self, warnings: tuple[Warning_, ...]) -> list[Reading | Event]:
-        self._judged = True
         health, time = self._health, self.time
-        level = health.level_dbfs(self._hop // 160)
+        level = health.level_dbfs(min(self._hop, self._since_gap - self._decided) // BLOCK)
+        self._decided = self._since_gap
         reason: Reason | None = "too_short" if self._since_gap < HEARD_S * SAMPLE_RATE else health.reason()
         if reason is not None:
             state, events = self.detector.update(time, None, reason)

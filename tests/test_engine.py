@@ -129,6 +129,17 @@ def test_a_short_stream_gets_one_reading_at_its_end(detector: NoiseDetector, voi
     assert (reading.state, reading.reason) == ("unknown", "too_short")
 
 
+def test_a_long_hop_leaves_nothing_unjudged_at_the_end(detector: NoiseDetector, voice: np.ndarray):
+    hiss = np.random.default_rng(0).standard_normal(44_800).astype(np.float32) * 0.05
+    stream = detector.stream(hop=3)
+    assert [r.state for r in stream.push(voice[:48_000])] == ["clean"]
+    stream.push(hiss)
+    (reading, *events) = stream.finish()
+    assert (reading.time, reading.state) == (5.8, "noisy")
+    assert reading.level_dbfs == pytest.approx(-26, abs=0.5)  # of these 2.8 s
+    assert [e.event for e in events] == ["noise_start", "noise_end"]
+
+
 def test_the_reference_is_taken_from_a_clean_voice(detector: NoiseDetector, voice: np.ndarray):
     stream = detector.stream()
     quiet = voice * np.float32(0.1)
