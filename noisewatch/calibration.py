@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -16,10 +17,13 @@ from numpy.typing import NDArray
 from . import levels
 from .detector import Detector, DetectorConfig
 from .engine import LOUDEST, SAMPLE_RATE, VOICE, WINDOW, NoiseDetector
-from .errors import InputError
+from .errors import InputError, OutputError
 from .events import Event, Reading
 from .history import duration
+from .locks import locked
 from .model import Card
+from .places import seen, user_folder
+from .plain import checked
 from .sinks import atomic_write
 
 HIGHEST = 0.99
@@ -212,35 +216,75 @@ def share_in_words(share: float) -> str:
     return f"about {near.numerator} window{'' if near.numerator == 1 else 's'} of {near.denominator}"
 
 
-def place() -> Path:
-    """The file that calibrations are kept in."""
-    import platformdirs
+def place() -> Path | None:
+    """The file that calibrations are kept in; None for a user without a home folder."""
+    folder = user_folder("state")
+    return None if folder is None else folder / "calibrations.json"
 
-    return platformdirs.user_state_path("noisewatch") / "calibrations.json"
 
-
-def fitting(device: str, card: Card, hop_s: float | None) -> Calibration | None:
-    """What is kept for a device, if it was made with this model and hop (None: the model's). Raises InputError."""
-    kept = stored().get(device)
+def fitting(device: str, card: Card, hop_s: float | None, say: Callable[[str], None]) -> Calibration | None:
+    """What is kept for a device, if made with this model and hop (None: the model's); say: as for `stored`."""
+    kept = stored(say).get(device)
     return kept if kept and (kept.model, kept.hop_s) == (card.name, hop_s or card.hop_s) else None
 
 
-def stored() -> dict[str, Calibration]:
-    """All calibrations, by device. Raises InputError for a file that is damaged."""
+def stored(say: Callable[[str], None]) -> dict[str, Calibration]:
+    """All calibrations, by device.
+
+    say: is told of a file that is damaged, which is set aside as FILE.damaged, and of one that cannot be read.
+    """
     path = place()
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        return {name: Calibration(**fields) for name, fields in known.items()}
-    except FileNotFoundError:
+    if path is None:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"the calibrations in {path} cannot be read ({error}). Repair or delete it.") from error
+    try:
+        return _read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        if seen(path):
+            say(f"the calibrations in {path} cannot be read ({error.strerror}); going on without.")
+        return {}
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        aside, how = path.with_name(f"{path.name}.damaged"), "set aside as"
+        try:
+            path.replace(aside)
+        except OSError:
+            how = "and could not be set aside as"
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        say(f"the calibrations in {path} are damaged ({why}), {how} {aside.name}; going on without.")
+        return {}
 
 
-def store(calibrations: dict[str, Calibration]) -> None:
-    """Keep them. Raises OutputError."""
-    with atomic_write(place()) as file:
-        json.dump({name: asdict(c) for name, c in calibrations.items()}, file, indent=1)
+def _read(path: Path) -> dict[str, Calibration]:
+    names = [f.name for f in fields(Calibration)]
+    found = {}
+    for device, given in json.loads(path.read_text(encoding="utf-8")).items():
+        ours = {name: given[name] for name in names if name in given}  # a later version may keep more
+        found[device] = Calibration(**checked(Calibration, ours))
+        DetectorConfig(found[device].threshold)
+    return found
+
+
+@contextlib.contextmanager
+def changed(say: Callable[[str], None]) -> Iterator[dict[str, Calibration]]:
+    """The calibrations, to be changed in place and kept when the block ends; other processes wait meanwhile.
+
+    Raises OutputError where they cannot be kept.
+    """
+    path = place()
+    if path is None:
+        raise OutputError("this user has no home folder to keep a calibration in. Set HOME or XDG_STATE_HOME.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path):
+            with contextlib.suppress(FileNotFoundError):
+                path.open("rb").close()  # what cannot be read is not written over
+            known = stored(say)
+            yield known
+            with atomic_write(path) as file:
+                json.dump({name: asdict(c) for name, c in known.items()}, file, indent=1)
+    except OSError as error:
+        raise OutputError(f"cannot keep a calibration in {path}: {error.strerror or error}.") from error
 
 
 def today() -> str:

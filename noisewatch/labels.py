@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import re
@@ -12,8 +13,9 @@ from typing import IO
 
 from .errors import OutputError
 from .events import label, label_line
+from .locks import locked
 from .recordings import FileReport, Segment
-from .sinks import appended, atomic_write
+from .sinks import abandoned, atomic_write, begun, parts
 
 # After the recording's own name; `talk.wav.txt` alone is what others call a transcript.
 SUFFIXES = {"audacity": ".noise.txt", "rttm": ".noise.rttm", "textgrid": ".noise.TextGrid"}
@@ -25,11 +27,10 @@ def audacity(segments: Iterable[Segment]) -> str:
 
 
 def rttm(name: str, segments: Iterable[Segment]) -> str:
-    """NIST RTTM, a "speaker" called noise: what the tools for diarisation read. Names have no spaces there."""
+    """NIST RTTM objects of type NON-SPEECH, subtype noise. A file ID has no spaces."""
     file = re.sub(r"\s", "_", name) or "_"
     return "".join(
-        f"SPEAKER {file} 1 {s.start:.3f} {s.end - s.start:.3f} <NA> <NA> noise {s.mean:.3f} <NA>\n"
-        for s in segments
+        f"NON-SPEECH {file} 1 {s.start:.3f} {s.end - s.start:.3f} <NA> noise <NA> <NA> <NA>\n" for s in segments
     )
 
 
@@ -66,7 +67,7 @@ def write_labels(kind: str, report: FileReport, path: Path) -> None:
     if kind == "audacity":
         text = audacity(report.segments)
     elif kind == "rttm":
-        text = rttm(Path(report.path).name, report.segments)
+        text = rttm(Path(report.path).stem, report.segments)
     else:
         text = textgrid(report.seconds, report.segments)
     with atomic_write(path) as file:
@@ -85,62 +86,99 @@ def write_csv(reports: Iterable[FileReport], file: IO[str]) -> None:
 class Journal:
     """The reports of a scan as JSON lines: each is there as soon as it is made, and found by the next scan.
 
-    Lines go into PATH.part, `finish` writes all of them to PATH. A line that was cut off is not read.
-    Paths are absolute, so that they hold from any folder. keep: what is there belongs to it.
+    Lines go into PATH.xxxxxxxx.part, one for each scan that runs; `finish` writes all of them to PATH. A line that
+    was cut off is not read. Paths are absolute, so that they hold from any folder. keep: what is there belongs to
+    it, with what other scans add meanwhile.
     """
 
     def __init__(self, path: Path, *, keep: bool) -> None:
-        self.path, self._part = path, path.with_name(f"{path.name}.part")
+        self.path = path
         self._keep = keep
+        self._parts = re.escape(path.name)
         self._file: IO[str] | None = None
+        self._part: Path | None = None
+        self.damaged = 0  # lines of PATH that could not be read
 
     def known(self) -> dict[str, FileReport]:
-        """Reports of before that have no error, by absolute path."""
-        found = {}
-        for path in (self.path, self._part):
-            try:
-                lines = path.read_text(encoding="utf-8").splitlines()
-            except FileNotFoundError:
-                continue
-            except (OSError, UnicodeDecodeError) as error:
-                raise OutputError(f"cannot read {path}, to go on from it: {error}. Leave out --resume.") from error
-            for line in lines:
-                try:
-                    report = FileReport.from_json(line)
-                except (ValueError, TypeError, KeyError, AttributeError):
-                    continue
-                if report.error is None:
-                    found[report.path] = report
+        """Reports of before that have no error, by absolute path. Raises OutputError."""
+        found, self.damaged = self._read(self.path)
+        for part in parts(self.path.parent, self._parts):
+            found |= self._read(part)[0]  # its last line may be torn, which is no damage
         return found
+
+    def _read(self, path: Path) -> tuple[dict[str, FileReport], int]:
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return {}, 0
+        except OSError as error:
+            raise OutputError(
+                f"cannot read {path}, to go on from it: {error.strerror}. Leave out --resume."
+            ) from error
+        found, damaged = {}, 0
+        for line in lines:
+            try:
+                report = FileReport.from_json(line)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                damaged += 1
+                continue
+            if report.error is None:
+                found[report.path] = report
+        return found, damaged
 
     def add(self, report: FileReport) -> None:
         """Append a line. Raises OutputError."""
         try:
             if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
                 if not self._keep:
-                    self._part.unlink(missing_ok=True)
-                self._file = appended(self._part)
+                    self._remove_abandoned()
+                handle, self._part = begun(self.path.parent, self.path.name)
+                self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
             self._file.write(self._line(report))
             self._file.flush()
         except OSError as error:
             raise OutputError(
-                f"cannot write {self._part}: {error.strerror}. Name another place with -o."
+                f"cannot write {self.path}: {error.strerror or error}. Name another place with -o."
             ) from error
 
-    def finish(self, reports: Iterable[FileReport]) -> None:
-        """The whole result, in order, under its name."""
-        self.close()
-        with atomic_write(self.path) as file:
-            file.writelines(map(self._line, reports))
-        self._part.unlink(missing_ok=True)
+    def finish(self, reports: Sequence[FileReport]) -> None:
+        """The whole result under its name: what other scans found, then these. Raises OutputError."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(self.path):
+                others = self.known() if self._keep else {}
+                mine = {_absolute(r.path) for r in reports}
+                kept = [r for p, r in others.items() if p not in mine and os.path.lexists(p)]
+                if self.damaged:
+                    self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
+                with atomic_write(self.path) as file:
+                    file.writelines(map(self._line, [*kept, *reports]))
+                self.close()
+                if self._part is not None:
+                    self._part.unlink(missing_ok=True)
+                self._remove_abandoned()
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {self.path}: {error.strerror or error}. Name another place with -o."
+            ) from error
+
+    def _remove_abandoned(self) -> None:
+        for part in abandoned(self.path.parent, self._parts):
+            with contextlib.suppress(OSError):
+                part.unlink()
 
     @staticmethod
     def _line(report: FileReport) -> str:
-        path = os.path.abspath(report.path)  # noqa: PTH100 - keeps links
-        return replace(report, path=path).json() + "\n"
+        return replace(report, path=_absolute(report.path)).json() + "\n"
 
     def close(self) -> None:
-        """What was made stays in PATH.part."""
+        """What was made stays in its part."""
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):  # what a full disk did not take
+                file.close()
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - keeps links

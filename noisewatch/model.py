@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ModelError
+from .errors import ModelError, UsageError
 from .frontend import FrontendConfig
+from .places import expanded
 
 DEFAULT = "duo"
 METADATA_KEY = "noisewatch"  # of the card in the ONNX metadata
@@ -191,9 +192,15 @@ def find_model(source: str | Path) -> Path:
     """A path, or the name of a shipped model. Raises ModelError when it is neither."""
     if str(source) in shipped_models():
         return Path(str(resources.files("noisewatch.models") / f"{source}.onnx"))
-    path = Path(source)
+    try:
+        path = expanded(Path(source))
+    except UsageError as error:
+        raise ModelError(str(error)) from error
     if path.is_file():
         return path
+    if path.name != str(source) or path.suffix == ".onnx":
+        what = f"{path} is no file" if os.path.lexists(path) else f"there is no file {path}"
+        raise ModelError(f"{what}. Check the path; shipped models go by name: {', '.join(shipped_models())}.")
     raise ModelError(
         f"no model is called {str(source)!r}. Shipped: {', '.join(shipped_models())}; or give an .onnx file."
     )

@@ -17,6 +17,7 @@ from .engine import NoiseDetector, Session
 from .errors import InputError, UsageError
 from .events import Event, Reading, rounded
 from .model import DEFAULT
+from .plain import checked
 from .sources import READABLE, VIDEO, Recording, open_sound_file
 from .summary import Summary
 
@@ -92,12 +93,16 @@ class FileReport:
 
     @classmethod
     def from_json(cls, text: str) -> FileReport:
-        """What `json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-        fields = json.loads(text)
+        """What `json` wrote. Raises ValueError, TypeError, KeyError or AttributeError for anything else."""
+        try:
+            fields = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
         if fields.pop("type") != "file":
             raise ValueError("no report of a file")
-        segments = tuple(Segment(**s) for s in fields.pop("segments"))
-        return cls(**{**fields, "segments": segments, "warnings": tuple(fields["warnings"])})
+        segments = tuple(Segment(**checked(Segment, s)) for s in fields.pop("segments"))
+        fields = checked(cls, fields)
+        return cls(**{**fields, "segments": segments, "warnings": tuple(map(str, fields["warnings"]))})
 
 
 @dataclass(frozen=True)

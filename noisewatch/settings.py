@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, UsageError
+from .places import expanded, seen, user_folder
 
 VARIABLE = "NOISEWATCH_CONFIG"  # names another file
 
 
-def place() -> Path:
-    """The configuration file, which need not exist."""
+def place() -> Path | None:
+    """The configuration file, which need not exist; None where the user has no home folder."""
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(named)
-    import platformdirs
-
-    return platformdirs.user_config_path("noisewatch") / "config.toml"
+        return expanded(Path(named))
+    folder = user_folder("config")
+    return None if folder is None else folder / "config.toml"
 
 
 def read(known: Iterable[str]) -> dict[str, Any]:
@@ -30,6 +30,8 @@ def read(known: Iterable[str]) -> dict[str, Any]:
     Raises InputError for what is no TOML, UsageError for a key that is none of `known`.
     """
     path = place()
+    if path is None:
+        return {}
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -37,9 +39,12 @@ def read(known: Iterable[str]) -> dict[str, Any]:
             raise UsageError(f"{VARIABLE} names {path}, and no file is there.") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, PermissionError) and not os.environ.get(VARIABLE) and not seen(path):
+            return {}  # the folder of another user, as a container's HOME may be
         raise InputError(f"the configuration {path} cannot be read: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"the configuration {path} is no TOML: {error}.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"the configuration {path} is no TOML: {why}.") from error
     names = list(known)
     for key in given:
         if key not in names:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from .errors import OutputError
+from .locks import claim, is_at
+
+_RANDOM = r"[a-z0-9_]{8}"  # as tempfile makes them
+_swept: set[Path] = set()  # folders in which this process has removed what others left
+_umask = os.umask(0o077)
+os.umask(_umask)
 
 
 @contextlib.contextmanager
@@ -18,27 +27,75 @@ def atomic_write(path: Path, mode: str = "w", newline: str | None = None) -> Ite
 
     Creates the folders above it. Raises OutputError when the place cannot be written.
     """
-    temporary: str | None = None
+    part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder")
+        if path.parent not in _swept:
+            _swept.add(path.parent)
+            for left in abandoned(path.parent, r"\.noisewatch"):
+                with contextlib.suppress(OSError):
+                    left.unlink()
+        handle, part = begun(path.parent, ".noisewatch")
         text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}  # names need not be text
-        handle, temporary = tempfile.mkstemp(prefix=".noisewatch.", suffix=".part", dir=path.parent)
         with os.fdopen(handle, mode, newline=newline, **({} if "b" in mode else text)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-        temporary = None
+        part.chmod(0o666 & ~_umask)
+        part.replace(path)
+        part = None
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}. Name another place with -o, or free this one."
         ) from error
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def begun(folder: Path, name: str) -> tuple[int, Path]:
+    """A new file NAME.xxxxxxxx.part for this user alone: its descriptor, which holds it, and its path.
+
+    Raises OSError.
+    """
+    while True:
+        handle, path = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
+        with contextlib.suppress(OSError):  # without locks nobody takes it for abandoned either
+            if not claim(handle) or not is_at(handle, Path(path)):  # just removed
+                os.close(handle)
+                continue
+        return handle, Path(path)
+
+
+def parts(folder: Path, name: str) -> list[Path]:
+    """All files that `begun` made under a name, which is a regular expression here, in the order of their age."""
+    pattern = re.compile(rf"{name}\.{_RANDOM}\.part")
+    found = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            with contextlib.suppress(OSError):
+                about = entry.stat(follow_symlinks=False)
+                ours = not hasattr(os, "geteuid") or about.st_uid == os.geteuid()
+                if pattern.fullmatch(entry.name) and stat.S_ISREG(about.st_mode) and ours:
+                    found.append((about.st_mtime_ns, Path(entry.path)))
+    return [path for _, path in sorted(found)]
+
+
+def abandoned(folder: Path, name: str) -> Iterator[Path]:
+    """Those of `parts` whose process is gone; each is held while the caller looks at it."""
+    for path in parts(folder, name):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                mine = claim(descriptor) and is_at(descriptor, path)
+                if mine and sys.platform != "win32":  # where an open file can be neither read nor removed
+                    yield path
+            finally:
+                os.close(descriptor)
+            if mine and sys.platform == "win32":
+                yield path
 
 
 def appended(path: Path, header: str = "") -> IO[str]:
@@ -55,9 +112,3 @@ def appended(path: Path, header: str = "") -> IO[str]:
     lines = path.open("a", encoding="utf-8", newline="", errors="surrogateescape")
     lines.write(header if not before else "" if before == b"\n" else "\n")
     return lines
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

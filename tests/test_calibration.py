@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -227,7 +230,53 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
         assert run("calibrate", "--reset", "--device", name, env=env).returncode == 0
     assert json.loads(kept.read_text()) == {}
     assert run("calibrate", "--reset", "--device", "pulse", env=env).returncode == 2
-    kept.write_text("{broken")
-    broken = run("devices", env=env)
-    assert broken.returncode == 6
-    assert "Repair or delete it" in broken.stderr
+    for number, text in enumerate(("{broken", "[" * 100_000, '{"pulse": {"threshold": "0.9"}}', "\xff", "[1]")):
+        kept.write_text(text, encoding="latin-1")
+        command = ("listen", "--device", "pulse", "--seconds", "3") if number == 0 else ("devices",)
+        broken = run(*command, env=env)
+        assert broken.returncode in (0, 4), broken.stderr  # the meter hears the sink's silence
+        assert broken.stderr.count("set aside as calibrations.json.damaged; going on without") == 1
+        assert "Traceback" not in broken.stderr
+        assert not kept.exists()
+        assert kept.with_name("calibrations.json.damaged").read_text(encoding="latin-1") == text
+
+
+def test_two_processes_count_all_that_they_heard(tmp_path: Path):
+    script = (
+        "import sys\n"
+        "from noisewatch import calibration as c\n"
+        "for n in range(25):\n"
+        "    with c.changed(print) as known:\n"
+        "        known['mic'] = known.get('mic', c.Calibration('mic', 'duo', .1, .9, 1., 'x', 60.)).after(1.0, 1)\n"
+    )
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    both = [subprocess.Popen([sys.executable, "-c", script], env=env) for _ in range(3)]
+    assert [process.wait(60) for process in both] == [0, 0, 0]
+    folder = tmp_path / "noisewatch"
+    assert json.loads((folder / "calibrations.json").read_text())["mic"]["alarms"] == 75
+    assert [p.name for p in folder.iterdir()] == ["calibrations.json"]
+
+
+def test_a_lock_whose_owner_is_gone_or_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from noisewatch import locks
+    from noisewatch.errors import OutputError
+
+    monkeypatch.setattr(locks, "PATIENCE_S", 0.3)
+    (tmp_path / ".x.lock").touch()  # of a process that was killed
+    with locks.locked(tmp_path / "x"):
+        code = (
+            "import pathlib, sys; from noisewatch import locks; locks.PATIENCE_S = 0.3\n"
+            "with locks.locked(pathlib.Path(sys.argv[1])): pass"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, tmp_path / "x"], capture_output=True, text=True, check=False
+        )
+        assert "OutputError: cannot write" in done.stderr
+        with pytest.raises(OutputError, match="another process"), locks.locked(tmp_path / "x"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+    target = tmp_path / "elsewhere"
+    (tmp_path / ".x.lock").symlink_to(target)
+    with pytest.raises(OSError, match="symbolic"), locks.locked(tmp_path / "x"):
+        pass
+    assert not target.exists()

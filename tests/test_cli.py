@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +19,7 @@ import soundfile as sf
 from conftest import DEMO, lines
 
 import noisewatch
+from noisewatch.model import find_model
 
 FAST = ("--fast", "--json")
 FIELDS = [
@@ -73,6 +78,83 @@ def test_plain_lines_where_there_is_no_terminal(run):
     assert "\x1b" not in done.stdout
     assert done.stdout.startswith("00:03.0  clean")
     assert 20 <= len(done.stdout.splitlines()) <= 60
+
+
+def test_colour_is_no_terminal(run, tmp_path: Path):
+    """CI systems set FORCE_COLOR: no meter, no bar, no cursor code goes into a file."""
+    forced = {"FORCE_COLOR": "1", "TTY_INTERACTIVE": "1", "TERM": "xterm-256color"}
+    done = run("listen", "demo", "--fast", env=forced)
+    assert done.stdout.startswith("00:03.0  clean")
+    cursor = re.compile(r"\x1b\[[0-9;?]*[A-Zhl]")  # all but colours, which end in m
+    for args in (
+        ("scan", DEMO, "-o", tmp_path),
+        ("config",),
+        ("models",),
+        ("prepare", "--demo", "-o", tmp_path / "d"),
+    ):
+        done = run(*args, env=forced)
+        assert done.returncode == 0, done.stderr
+        assert not cursor.search(done.stdout + done.stderr), args
+
+
+def test_quiet_sections_overlap_in_threads_and_need_no_stderr():
+    script = (
+        "import os, sys\n"
+        "from noisewatch.quiet import quiet_stderr\n"
+        "first, second = quiet_stderr(), quiet_stderr()\n"
+        "for step in (first.__enter__, second.__enter__, lambda: first.__exit__(None, None, None)):\n"
+        "    step(); os.write(2, b'hidden')\n"
+        "second.__exit__(None, None, None); os.write(2, b'shown')\n"
+        "sys.stderr = None\n"
+        "with quiet_stderr(): os.write(2, b' data')\n"  # whatever descriptor 2 is now
+        "import noisewatch; print(len(list(noisewatch.scan(sys.argv[1], hop=3.0))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, DEMO], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "shown data")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root becomes somebody else")
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
+def test_a_user_without_a_home():
+    """What a container's `--user 12345` is: no HOME, and nobody in the list of users."""
+    taken = {"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"}
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        Path(folder).chmod(0o777)
+
+        who = "--reuid 12345 --regid 12345 --clear-groups"
+        reads = "--inh-caps +dac_read_search --ambient-caps +dac_read_search"  # Python may lie in root's home
+
+        def nobody(*args: object, home: str | None = None):
+            env = {k: v for k, v in os.environ.items() if k not in taken} | ({"HOME": home} if home else {})
+            command = ["setpriv", *who.split(), *reads.split(), sys.executable, "-m", "noisewatch", *map(str, args)]
+            return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
+
+        for home in (None, "/proc/1/root"):  # the second is closed to this user
+            done = nobody("listen", "demo", "--fast", "--seconds", "4", "--log", "e.jsonl", home=home)
+            assert done.returncode == 0, done.stderr
+            assert nobody("config", home=home).returncode == 0
+        shown = nobody("scan", DEMO, "--resume")
+        assert shown.returncode == 7
+        assert "no home folder" in shown.stderr
+        assert "demo.flac" in shown.stdout
+        assert "Traceback" not in shown.stderr
+        assert not (Path(folder) / "~").exists()
+
+
+@pytest.mark.parametrize("option", ["--log", "--csv", "--labels", "--keep-clips", "--model"])
+def test_the_home_of_nobody(run, option: str):
+    done = run("listen", *("demo", "--fast"), option, "~nosuchuser/x")
+    assert done.returncode == (5 if option == "--model" else 2)
+    assert "~nosuchuser/x begins with a home folder that is not known here" in done.stderr
+
+
+def test_a_home_folder_in_the_configuration(run, tmp_path: Path):
+    (tmp_path / "mine.onnx").write_bytes(find_model("tcn").read_bytes())
+    (tmp_path / "c.toml").write_text('model = "~/mine.onnx"\nlog = "~/e.jsonl"\n')
+    env = {"HOME": str(tmp_path), "NOISEWATCH_CONFIG": "~/c.toml"}
+    done = run("listen", "demo", "--fast", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    assert lines((tmp_path / "e.jsonl").read_text(), "event")[0]["model"] == "tcn"
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])

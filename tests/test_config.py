@@ -81,6 +81,7 @@ def test_ones_and_zeros_are_numbers(run):
         ('hop = "often"', 2, "sets hop to 'often'"),
         ("hop = ", 6, "is no TOML"),
         ("[listen]\nhop = 0.5", 2, "sets 'listen', which does not exist"),
+        ("hop = " + "[" * 5000, 6, "is nested too deeply"),
         ("hop = 0.123", 2, "the hop is 0.123 s; allowed"),
     ],
 )

@@ -97,10 +97,10 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, make, sentence: str):
 
 
 def test_a_missing_model_is_named(run):
-    for name in ("nothing.onnx", "nothing"):
+    for name, said in (("nothing.onnx", "no file nothing.onnx"), ("./no", "no file no"), ("nothing", "'nothing'")):
         done = run("listen", "demo", "--fast", "--json", "--model", name)
         assert done.returncode == 5
-        assert "nothing" in done.stderr
+        assert said in done.stderr
         assert DEFAULT in done.stderr
         assert "Traceback" not in done.stderr
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from noisewatch.model import DEFAULT
+from noisewatch.terminal import console
 from noisewatch.training.evaluate import model_scorer
 from noisewatch.training.manifest import read_manifest
 from noisewatch.training.mixing import Catalogue
@@ -40,7 +40,7 @@ def main(
         scorer = model_scorer(name)
         assert scorer.detector is not None
         judged = [(snr, scorer.judge(samples).noise or 0.0) for snr, samples in windows]
-        table = on_streams(scorer.detector, catalogue, range(SEED, SEED + seeds), THRESHOLDS, Console(stderr=True))
+        table = on_streams(scorer.detector, catalogue, range(SEED, SEED + seeds), THRESHOLDS, console(stderr=True))
         some = table[THRESHOLDS[0]]
         print(f"\n{name}, val split: {some['noises']} noises, {some['clean_minutes']:.1f} clean minutes joined "
               f"{seeds} times; alarms are the mean of these")  # fmt: skip

@@ -126,8 +126,9 @@ def read_recipe(name: str, text: str) -> dict[str, Any]:
     """The fields of TrainConfig that a TOML text sets. Raises UsageError for a key that is none of them."""
     try:
         given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name} is no TOML: {error}.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"{name} is no TOML: {why}.") from error
     known = [f.name for f in fields(TrainConfig)]
     for key in given:
         if key not in known:

@@ -133,7 +133,7 @@ def table(result: dict[str, Any]) -> str:
     for key, value in values.items():
         out.add_row(key.replace("_", " "), f"{value:.3f}")
     text = io.StringIO()
-    Console(file=text, width=100).print(out)
+    Console(file=text, width=100, force_terminal=False, color_system=None).print(out)
     return text.getvalue()
 
 

@@ -15,10 +15,10 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 from torch import Tensor, nn
 
 import noisewatch
+from noisewatch import terminal
 from noisewatch.detector import DetectorConfig
 from noisewatch.errors import InputError, ParityError, UsageError
 from noisewatch.frontend import LogMel
@@ -86,7 +86,7 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
         with atomic_write(out, "wb") as file:
             file.write(draft.read_bytes())
     size = out.stat().st_size / 1024
-    Console(stderr=True).print(f"{said} (allowed: {TOLERANCE:.0e}); {size:.0f} KiB", highlight=False)
+    terminal.console(stderr=True).print(f"{said} (allowed: {TOLERANCE:.0e}); {size:.0f} KiB", highlight=False)
     return out
 
 

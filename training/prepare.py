@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from noisewatch import levels
+from noisewatch import levels, terminal
 from noisewatch.errors import InputError
 from noisewatch.frontend import high_passed
 from noisewatch.sinks import atomic_write
@@ -29,7 +29,7 @@ def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) 
     What a name or a folder says of speaker and original recording is kept (`layouts`); rows of a manifest
     keep their split and licence. Files that cannot be read are listed and left out.
     """
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     rows: list[Row] = []
     rates: dict[str, Counter[int]] = defaultdict(Counter)
     skipped, unnamed = [], 0

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 import noisewatch
+from noisewatch import terminal
 from noisewatch.errors import OutputError, UsageError
 from noisewatch.sinks import atomic_write
 
@@ -41,7 +42,7 @@ Mask = NDArray[np.bool_]
 def report(catalogue: Catalogue, scorers: Sequence[Scorer], *, count: int, seed: int) -> dict[str, Any]:
     """Every figure of every scorer on the windows and streams of a catalogue, ready for json.dump."""
     items = draw(catalogue, count, seed)
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     judged: dict[str, list[Judgement]] = {s.name: [] for s in scorers}
     for item in track(items, "windows", console=console, transient=True):
         samples = render(item, catalogue, seed)
@@ -87,7 +88,7 @@ def report_on(manifest: Path, split: str, scorers: Sequence[Scorer], *, count: i
         rooms = [r for r in rows if r.split == "val" and r.kind == "rir"]
         catalogue.rooms = [load_audio(r.path) for r in rooms]
     for sentence in skipped:
-        Console(stderr=True, soft_wrap=True).print(f"left out: {sentence}", markup=False, highlight=False)
+        terminal.console(stderr=True, soft_wrap=True).print(f"left out: {sentence}", markup=False, highlight=False)
     return {"split": split, "left_out": len(skipped)} | report(catalogue, scorers, count=count, seed=seed)
 
 

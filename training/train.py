@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from noisewatch import terminal
 from noisewatch.errors import NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
 from noisewatch.sinks import atomic_write
@@ -134,7 +135,7 @@ def train(
     if teachers and state and "teachers" not in options:
         _same(teachers, json.loads(state["data"]).get("teachers", []))
     fabric = _launched(config, devices)
-    console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=not fabric.is_global_zero)
+    console = terminal.console(stderr=True, highlight=False, soft_wrap=True, quiet=not fabric.is_global_zero)
     if anew:
         console.print(f"no run in {out} yet: one begins", markup=False)
     if last.exists() and not resume:

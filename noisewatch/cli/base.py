@@ -105,6 +105,11 @@ def _fail(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
+def say(sentence: str) -> None:
+    """A sentence on stderr, beside the data."""
+    print(f"noisewatch: {printable(sentence)}", file=sys.stderr)
+
+
 def typed(ctx: typer.Context, name: str) -> bool:
     """Whether a parameter was given on the command line: what the file says is for microphones."""
     source = ctx.get_parameter_source(name)

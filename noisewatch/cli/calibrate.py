@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import DeviceError, UsageError
 from ..model import DEFAULT
-from .base import answer_no, app, refuse_beside, typed
+from .base import answer_no, app, refuse_beside, say, typed
 
 if TYPE_CHECKING:
     from ..calibration import Room
@@ -91,7 +91,8 @@ def calibrate(
         if not proven:
             print("provisional: that little cannot prove the rate")
         return
-    calibration.store({**calibration.stored(), name: kept})
+    with calibration.changed(say) as known:
+        known[name] = kept
     print(
         f"stored for {name}. "
         + (f"That keeps the budget of {budget:g} an hour." if proven else f"It is {kept.sentence()}.")
@@ -146,7 +147,7 @@ def _device_name(device: str | None, *, needed: bool) -> str | None:
 def _forget(device: str | None) -> None:
     from .. import calibration
 
-    known = calibration.stored()
+    known = calibration.stored(say)
     if device is None or device in known:
         matching = [name for name in known if device in (None, name)]
     elif re.fullmatch(r"-?\d+", device):  # the index of an input, and no part of a name
@@ -159,7 +160,8 @@ def _forget(device: str | None) -> None:
     if len(matching) > 1:
         which = "several devices are calibrated" if device is None else f"{device!r} is part of several names"
         raise UsageError(f"{which}; give one of them to --device: {', '.join(matching)}.")
-    calibration.store({name: kept for name, kept in known.items() if name not in matching})
+    with calibration.changed(say) as known:
+        known.pop(matching[0], None)
     print(f"forgot the calibration of {matching[0]}")
 
 

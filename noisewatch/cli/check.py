@@ -12,7 +12,7 @@ import typer
 
 from ..errors import InputError, UsageError, printable
 from ..model import DEFAULT
-from .base import OWN_THRESHOLD, app, typed
+from .base import OWN_THRESHOLD, app, say, typed
 
 NOTHING_DBFS = -70.0  # a room through a microphone that is on is louder, if only by the microphone's own noise
 
@@ -118,7 +118,7 @@ def _checked(
     from ..summary import Summary
     from .listen import calibrated
 
-    kept = None if threshold is not None else calibrated(source, detector, None)
+    kept = None if threshold is not None else calibrated(source, detector, None, say)
     stream = detector.stream(threshold=kept.threshold if kept else threshold)
     if seconds is None and source.live:
         seconds = 5.0

@@ -11,7 +11,8 @@ import typer
 
 from .. import settings
 from ..errors import DeviceError, NoisewatchError, UsageError, printable
-from .base import app
+from ..places import seen
+from .base import app, say
 
 PREFIX = "NOISEWATCH_"
 SHARED = ("device", "channel", "model")  # `check` and `calibrate` begin with these, too
@@ -98,8 +99,9 @@ def config(
         for row in rows:
             print(json.dumps(row, default=str))
     else:
-        from rich.console import Console
         from rich.table import Table
+
+        from .. import terminal
 
         table = Table("option", "value", "from", "variable", box=None, header_style="bold")
         for row in rows:
@@ -107,10 +109,13 @@ def config(
             if isinstance(row["value"], bool):
                 shown = "yes" if row["value"] else "no"
             table.add_row(row["option"], shown, row["from"], row["variable"])
-        console = Console()
+        console = terminal.console()
         console.print(table, markup=False)
-        exists = "" if settings.place().exists() else " (not there)"
-        console.print(f"\nfile: {settings.place()}{exists}", markup=False, soft_wrap=True)
+        place = settings.place()
+        where = "none, as this user has no home folder" if place is None else str(place)
+        if place is not None and not seen(place):
+            where += " (not there)"
+        console.print(f"\nfile: {where}", markup=False, soft_wrap=True)
     for sentence in [*problem, *strange]:
         typer.echo(f"noisewatch: {sentence}", err=True)
 
@@ -129,7 +134,7 @@ def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str
         if params["calibration"]:
             with suppress(DeviceError):  # no microphone, no calibration
                 device = find_device(params["device"]).name
-                if kept := fitting(device, card, params["hop"]):
+                if kept := fitting(device, card, params["hop"], say):
                     row |= {"value": kept.threshold, "from": f"calibration of {printable(device)}"}
     except NoisewatchError as error:
         return [str(error)]

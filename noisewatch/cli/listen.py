@@ -13,7 +13,8 @@ import typer
 
 from ..errors import DeviceError, InputError, NoisewatchError, UsageError, printable
 from ..model import DEFAULT
-from .base import OWN_THRESHOLD, app, typed
+from ..places import expanded
+from .base import OWN_THRESHOLD, app, say, typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,14 +36,15 @@ def devices(
     from .. import calibration
     from ..microphone import list_devices
 
-    found, known = list_devices(), calibration.stored()
+    found, known = list_devices(), calibration.stored(say)
     if as_json:
         for device in found:
             kept = known.get(device.name)
             print(json.dumps(asdict(device) | {"calibration": asdict(kept) if kept else None}))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from .. import terminal
 
     table = Table("index", "name", "system", "channels", "rate (Hz)", "default", box=None, header_style="bold")
     if known:
@@ -53,7 +55,7 @@ def devices(
         if known:
             cells.append(f"threshold {kept.threshold:.2f}; {kept.sentence()}" if kept else "")
         table.add_row(*cells)
-    Console().print(table, markup=False)
+    terminal.console().print(table, markup=False)
 
 
 @app.command(context_settings={"auto_envvar_prefix": "NOISEWATCH"})
@@ -119,11 +121,11 @@ def listen(
     if source != "-":
         raw_rate = raw_rate if typed(ctx, "raw_rate") else None
     sinks: list[Sink] = []
-    sinks += [Log(log.expanduser())] if log else []
-    sinks += [Table(table.expanduser())] if table else []
-    sinks += [Labels(labels.expanduser())] if labels else []
+    sinks += [Log(expanded(log))] if log else []
+    sinks += [Table(expanded(table))] if table else []
+    sinks += [Labels(expanded(labels))] if labels else []
     sinks += [Command(command)] if command is not None else []
-    clips = Clips(keep_clips.expanduser(), pre_roll) if keep_clips else None
+    clips = Clips(expanded(keep_clips), pre_roll) if keep_clips else None
     sinks += [clips] if clips else []
 
     def opened(say: Callable[[str], None]) -> _Heard:
@@ -132,42 +134,50 @@ def listen(
 
         detector = NoiseDetector(model)
         input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
-        kept = None if not calibration or threshold is not None else calibrated(input, detector, hop)
+        kept = None if not calibration or threshold is not None else calibrated(input, detector, hop, say)
         stream = detector.stream(hop=hop, threshold=kept.threshold if kept else threshold)
         if clips:
             clips.sample_rate = input.sample_rate
         reactions = Reactions(sinks, say, live=input.live)
         session = Session(input, stream, seconds=seconds, heard=reactions.audio)
-        return _Heard(session, reactions, kept)
+        return _Heard(session, reactions, kept, say)
 
     if as_json:
         _listen_lines(opened, lambda item, _: print(item.json(), flush=True))
         return
-    from rich.console import Console
+    from .. import terminal
 
-    console = Console(highlight=False)
+    console = terminal.console(highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
         _listen_meter(console, opened, model)
     else:
         _listen_lines(opened, _plain_printer())
 
 
-def calibrated(source: Source, detector: NoiseDetector, hop: float | None) -> Calibration | None:
-    """What `calibrate` found for a microphone with this model and hop."""
+def calibrated(
+    source: Source, detector: NoiseDetector, hop: float | None, say: Callable[[str], None]
+) -> Calibration | None:
+    """What `calibrate` found for a microphone with this model and hop; say: is told of damage."""
     if not source.live:
         return None
     from ..calibration import fitting
 
-    return fitting(source.name, detector.model.card, hop)
+    return fitting(source.name, detector.model.card, hop, say)
 
 
 class _Heard:
     """A session with all that it sets off, and what there is to say when it ends."""
 
-    def __init__(self, session: Session, reactions: Reactions, calibration: Calibration | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        reactions: Reactions,
+        calibration: Calibration | None,
+        say: Callable[[str], None],
+    ) -> None:
         from ..history import History
 
-        self.session, self.reactions, self.calibration = session, reactions, calibration
+        self.session, self.reactions, self.calibration, self.say = session, reactions, calibration, say
         self.history = History(session.stream.hop_s, session.stream.detector.config)
 
     def run(self, show: Show) -> None:
@@ -210,12 +220,11 @@ class _Heard:
         totals = self.history.totals
         judged = totals.judged_s(self.session.stream.time)
         try:
-            known = calibration.stored()
-            now = known.get(used.device)
-            if now is None or now.key != used.key:
-                return f"the calibration of {used.device} was changed meanwhile; this session is not counted"
-            kept = now.after(judged, totals.noises)
-            calibration.store({**known, kept.device: kept})
+            with calibration.changed(self.say) as known:
+                now = known.get(used.device)
+                if now is None or now.key != used.key:
+                    return f"the calibration of {used.device} was changed meanwhile; this session is not counted"
+                kept = known[used.device] = now.after(judged, totals.noises)
         except NoisewatchError as error:
             return f"this session is not counted: {error}"
         return f"threshold {kept.threshold:.2f}, calibrated {kept.made}: {kept.sentence()}"
@@ -245,9 +254,6 @@ def _plain_printer() -> Show:
 
 
 def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], show: Show) -> None:
-    def say(sentence: str) -> None:
-        print(f"noisewatch: {printable(sentence)}", file=sys.stderr)
-
     heard = opened(say)
     try:
         heard.run(show)

@@ -15,7 +15,8 @@ import typer
 from ..errors import InputError, OutputError, UsageError, printable
 from ..events import because
 from ..model import DEFAULT
-from .base import OWN_THRESHOLD, answer_no, app
+from ..places import expanded, user_folder
+from .base import OWN_THRESHOLD, answer_no, app, say
 
 if TYPE_CHECKING:
     from ..recordings import FileReport, Judge
@@ -76,27 +77,45 @@ def scan(
         raise UsageError(f"--max-noisy is {max_noisy}; allowed: 0 to 1, a share of the time.")
     if engine is Engine.ray and jobs != 1:
         raise UsageError("--jobs is for this machine; a Ray cluster uses the cores that it has. Leave one out.")
+    out = None if out is None else expanded(out)
     judge = Judge(Settings(model, hop, threshold, channel))  # what is wrong with them is said before all else
     found = find(paths)
     files = [f for f in found if isinstance(f, Path)]
+    sink = _Results(form, out, files)
     journal = None
     if out is not None or resume:
-        journal = Journal(_journal(out), keep=resume)
+        place = _journal(out)
+        if place is None:
+            sink.failed(OutputError(
+                "this user has no home folder to remember a scan in. Set HOME or XDG_CACHE_HOME, or name a folder "
+                "with -o."
+            ))  # fmt: skip
+        else:
+            journal = Journal(place, keep=resume)
     known = journal.known() if journal and resume else {}
+    if journal and journal.damaged:
+        say(
+            f"{journal.path} is damaged: {journal.damaged} of its lines cannot be read. It is set aside as "
+            f"{journal.path.name}.damaged; these recordings are judged again."
+        )
     reports = {f.path: f for f in found if not isinstance(f, Path)}
     for file in files:
         before = known.get(os.path.abspath(file))  # noqa: PTH100 - keeps links, as the journal does
         if before is not None and judge.fits(before) and _unchanged(file, before):
             reports[str(file)] = replace(before, path=str(file))
     waiting = [f for f in files if str(f) not in reports]
-    sink = _Results(form, out, files)
     for report in reports.values():
         sink.add(report)
     try:
         for report in _scanned(waiting, judge, engine, jobs, address, quiet=not files):
             reports[report.path] = report
             if journal is not None:
-                journal.add(report)
+                try:
+                    journal.add(report)
+                except OutputError as error:  # what was found will be shown all the same
+                    sink.failed(error)
+                    journal.close()
+                    journal = None
             sink.add(report)
     except (KeyboardInterrupt, SystemExit):
         if journal is not None:
@@ -108,20 +127,23 @@ def scan(
         raise
     in_order = [reports[str(f) if isinstance(f, Path) else f.path] for f in found]
     if journal is not None:
-        # What other scans will ask for, of files that are still there.
-        mine = {os.path.abspath(r.path) for r in in_order}  # noqa: PTH100
-        others = [r for p, r in known.items() if p not in mine and os.path.exists(p)]  # noqa: PTH110
-        journal.finish([*others, *in_order])
+        try:
+            journal.finish(in_order)
+        except OutputError as error:
+            sink.failed(error)
+            journal.close()
     sink.finish(in_order)
+    if sink.unwritten:
+        more = f" And {len(sink.unwritten) - 1} more." if len(sink.unwritten) > 1 else ""
+        raise OutputError(f"{sink.unwritten[0]}{more}")
     _judge(in_order, max_noisy, strict)
 
 
-def _journal(out: Path | None) -> Path:
+def _journal(out: Path | None) -> Path | None:
     if out is not None:
         return out / f"{RESULTS}.jsonl"
-    import platformdirs
-
-    return platformdirs.user_cache_path("noisewatch") / "scan.jsonl"
+    folder = user_folder("cache")
+    return None if folder is None else folder / "scan.jsonl"
 
 
 def _unchanged(path: Path, report: FileReport) -> bool:
@@ -136,17 +158,16 @@ def _scanned(
     files: Sequence[Path], judge: Judge, engine: Engine, jobs: int, address: str, *, quiet: bool
 ) -> Iterator[FileReport]:
     """Reports as they are made, under a progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from .. import workers
+    from .. import terminal, workers
 
-    console = Console(stderr=True, emoji=False)
+    console = terminal.console(stderr=True, emoji=False)
     size = sum(workers.bytes_of(f) for f in files)
-    columns = [TextColumn("scanning"), BarColumn(), TextColumn("{task.percentage:3.0f}%"), MofNCompleteColumn(),
-               TextColumn("files  {task.fields[audio]}"), TimeRemainingColumn()]  # fmt: skip
-    with Progress(*columns[:3], TextColumn("{task.fields[files]}"), *columns[4:], console=console, transient=True,
-                  disable=quiet or not console.is_terminal) as progress:  # fmt: skip
+    columns = (TextColumn("scanning"), BarColumn(), TextColumn("{task.percentage:3.0f}%"),
+               TextColumn("{task.fields[files]} files  {task.fields[audio]}"), TimeRemainingColumn())  # fmt: skip
+    quiet = quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("", total=max(1, size), files=f"0/{len(files)}", audio="")
 
         def advance(done: float) -> None:
@@ -174,7 +195,15 @@ class _Results:
         self._form, self._out = form, out
         folders = [os.path.dirname(os.path.abspath(f)) for f in files]  # noqa: PTH100, PTH120 - without ..
         self._base = Path(os.path.commonpath(folders)) if files else Path()
-        self._unwritten: list[OutputError] = []
+        self.unwritten: list[OutputError] = []
+        self._journal_lost = False
+
+    def failed(self, error: OutputError) -> None:
+        """Something cannot be stored: it is shown, and the command fails when it is done."""
+        if not self.unwritten:
+            say(f"{error} The results are shown here.")
+        self.unwritten.append(error)
+        self._journal_lost = True
 
     def add(self, report: FileReport) -> None:
         """A report is there."""
@@ -189,7 +218,7 @@ class _Results:
             try:
                 write_labels(self._form, report, path.with_name(path.name + SUFFIXES[self._form]))
             except OutputError as error:
-                self._unwritten.append(error)
+                self.unwritten.append(error)
 
     def finish(self, reports: Sequence[FileReport]) -> None:
         """All reports are there, or as many as there will be."""
@@ -200,9 +229,16 @@ class _Results:
             if self._out is None:
                 write_csv(reports, sys.stdout)
             else:
-                with atomic_write(self._out / f"{RESULTS}.csv", newline="") as file:
-                    write_csv(reports, file)
-        elif self._form is not Format.jsonl:
+                try:
+                    with atomic_write(self._out / f"{RESULTS}.csv", newline="") as file:
+                        write_csv(reports, file)
+                except OutputError as error:
+                    self.failed(error)
+                    write_csv(reports, sys.stdout)
+        elif self._form is Format.jsonl:
+            if self._journal_lost and self._out is not None:
+                print(*(r.json() for r in reports), sep="\n", flush=True)
+        else:
             _print_table(reports)
         for report in reports:
             if report.error is not None:
@@ -213,9 +249,6 @@ class _Results:
         failed = [r for r in reports if r.error is not None or not r.judged]
         if failed and len(failed) < len(reports):
             print(f"noisewatch: {_unjudged(failed, reports)}", file=sys.stderr)
-        if self._unwritten:
-            more = f" And {len(self._unwritten) - 1} more." if len(self._unwritten) > 1 else ""
-            raise OutputError(f"{self._unwritten[0]}{more}")
 
 
 def _unjudged(failed: Sequence[FileReport], reports: Sequence[FileReport]) -> str:
@@ -223,9 +256,9 @@ def _unjudged(failed: Sequence[FileReport], reports: Sequence[FileReport]) -> st
 
 
 def _print_table(reports: Sequence[FileReport]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from .. import terminal
     from ..history import duration
     from ..meter import clock
 
@@ -252,7 +285,7 @@ def _print_table(reports: Sequence[FileReport]) -> None:
         table.add_row(f"{len(shown)} recordings", duration(seconds), f"{noisy / judged:.0%}", "", str(noises), "",
                       f"{1 - judged / seconds:.0%}" if judged < seconds else "", style="bold")  # fmt: skip
     if shown:
-        console = Console(emoji=False, highlight=False)
+        console = terminal.console(emoji=False, highlight=False)
         if not console.is_terminal:
             console.width = 200
         console.print(table, markup=False)

@@ -174,8 +174,9 @@ def models(
         for network in found:
             print(json.dumps(asdict(network)))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from .. import terminal
 
     table = Table("name", box=None, header_style="bold")
     for column in ("parameters", "MACs", "KiB", "ms", "AUC 0-20 dB", "AUC live"):
@@ -193,4 +194,4 @@ def models(
             "default" if n.default else "shipped" if n.shipped else "to train",
         ]
         table.add_row(*cells)
-    Console().print(table, markup=False)
+    terminal.console().print(table, markup=False)

@@ -1,0 +1,45 @@
+"""The user's folders, which a container's made-up user does not have."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from .errors import UsageError
+
+
+def user_folder(kind: Literal["config", "state", "cache"]) -> Path | None:
+    """noisewatch's own folder of a kind, which need not exist; None for a user without a home folder."""
+    import platformdirs
+
+    folders = {
+        "config": platformdirs.user_config_path,
+        "state": platformdirs.user_state_path,
+        "cache": platformdirs.user_cache_path,
+    }
+    try:
+        folder = folders[kind]("noisewatch")
+    except RuntimeError:  # of later versions; earlier ones leave "~" in the path
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def expanded(path: Path) -> Path:
+    """A path with `~` replaced, which no shell does in a file or a variable. Raises UsageError."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        if os.path.lexists(path):
+            return path
+        raise UsageError(
+            f"{path} begins with a home folder that is not known here. Give the whole path."
+        ) from error
+
+
+def seen(path: Path) -> bool:
+    """Whether it is there, as far as this user can tell."""
+    try:
+        return path.exists()
+    except PermissionError:  # of a folder above it
+        return False
