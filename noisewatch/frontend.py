@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,14 @@ class FrontendConfig:
     f_max: float = 8_000.0  # Hz
     log_floor: float = 1e-10  # added to the Mel power before the natural logarithm
     highpass_hz: float = 20.0  # 3 dB down there, 24 dB at 10 Hz, nothing from 50 Hz on; 0: no high-pass
+
+    @classmethod
+    def stored(cls, fields: Mapping[str, Any]) -> FrontendConfig:
+        """The numbers in a card or a checkpoint. What is older than the high-pass runs without it.
+
+        Raises TypeError for names that do not exist.
+        """
+        return cls(**{"highpass_hz": 0.0, **fields})
 
     def frames(self, samples: int) -> int:
         """Number of whole frames in `samples` samples (no padding)."""

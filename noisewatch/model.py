@@ -54,8 +54,7 @@ class Card:
     def from_json(cls, text: str) -> Card:
         """Raises ValueError, TypeError or KeyError for what is no card."""
         fields = json.loads(text)
-        # Cards older than the high-pass were trained, and run, without it.
-        card = cls(**{**fields, "frontend": FrontendConfig(**{"highpass_hz": 0.0, **fields["frontend"]})})
+        card = cls(**{**fields, "frontend": FrontendConfig.stored(fields["frontend"])})
         for name, low, high in (("window_s", 0.03, 60), ("hop_s", 0.01, 60), ("threshold", 0.05, 0.99)):
             value = getattr(card, name)
             if not isinstance(value, int | float) or not low <= value <= high:

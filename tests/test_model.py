@@ -1,5 +1,6 @@
 """Model files: what is loaded, what is refused, and state for streaming networks."""
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -64,6 +65,17 @@ def test_a_card_survives_its_journey():
     assert Card.from_json(CARD.to_json()) == CARD
 
 
+def test_a_card_older_than_the_high_pass_runs_without_it(tmp_path: Path, voice: np.ndarray):
+    fields = json.loads(CARD.to_json())
+    assert fields["frontend"].pop("highpass_hz") == 20
+    old = NoiseDetector(toy(tmp_path / "old.onnx", json.dumps(fields)))
+    assert old.model.card.frontend.highpass_hz == 0
+    levels = [NoiseDetector(toy(tmp_path / "new.onnx", CARD.to_json())), old]
+    offset, plain = ([d.stream().push(x)[0].level_dbfs for d in levels] for x in (voice + np.float32(0.2), voice))
+    assert offset[0] == pytest.approx(plain[0], abs=0.5)
+    assert offset[1] > plain[1] + 5
+
+
 def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.ndarray):
     detector = NoiseDetector(
         toy(tmp_path / "m.onnx", replace(CARD, window_s=0.12).to_json(), state=True, frames=10)
@@ -82,6 +94,7 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: toy(p, "{}"), "card that cannot be read"),
         (lambda p: toy(p, "[1"), "card that cannot be read"),
         (lambda p: toy(p, replace(CARD, frontend=FrontendConfig(n_fft=512)).to_json()), r"n_fft 512 \(here 480\)"),
+        (lambda p: toy(p, replace(CARD, frontend=FrontendConfig(highpass_hz=-1)).to_json()), "highpass_hz is -1"),
         (lambda p: toy(p, CARD.to_json(), inputs="mel"), "inputs mel, reference"),
         (lambda p: toy(p, replace(CARD, window_s=1.0).to_json()), r"its card says \[1, 98, 40\]"),
         (lambda p: toy(p, CARD.to_json(), width=2), r"output noise of shape \[2\]"),

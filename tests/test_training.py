@@ -523,6 +523,12 @@ def test_every_network_has_a_recipe_and_can_be_exported(name: str, tmp_path: Pat
     _checkpoint(tmp_path / "best.pt", name, net, {"sources": [], "shippable": False})
     file = export.export(tmp_path, tmp_path / "x.onnx")
     card = Model(file).card
+    assert card.frontend.highpass_hz == 20
+    if name == "dense":  # a run older than the high-pass
+        state = load_checkpoint(tmp_path / "best.pt")
+        del state["frontend"]["highpass_hz"]
+        save_checkpoint(tmp_path / "best.pt", state)
+        assert Model(export.export(tmp_path, tmp_path / "old.onnx")).card.frontend.highpass_hz == 0
     assert card.parameters == sum(p.numel() for p in net.parameters())
     assert card.macs > 100_000
     assert file.stat().st_size < 2.2 * card.parameters + 170_000  # half precision, and the graph

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"no checkpoint at {path}. `noisewatch train DATA -o {path.parent}` makes one.")
     try:
         state = dict(torch.load(path, map_location="cpu", weights_only=True))
-        frontend, config = state["frontend"], TrainConfig(**state["config"])
+        frontend, config = FrontendConfig.stored(state["frontend"]), TrainConfig(**state["config"])
         state.setdefault("waited", 0)
         weights = state["net"]
     except UsageError as error:
@@ -48,7 +48,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} is no checkpoint of this version of noisewatch ({type(error).__name__})."
         ) from error
-    if frontend != asdict(FrontendConfig()):
+    if replace(frontend, highpass_hz=FrontendConfig.highpass_hz) != FrontendConfig():
         raise InputError(f"{path} was trained on another front end: {frontend}. Train again.")
     try:
         NETS[config.net]().load_state_dict(weights)

@@ -21,7 +21,7 @@ import noisewatch
 from noisewatch import terminal
 from noisewatch.detector import DetectorConfig
 from noisewatch.errors import InputError, ParityError, UsageError
-from noisewatch.frontend import LogMel
+from noisewatch.frontend import FrontendConfig, LogMel
 from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
 from noisewatch.sinks import atomic_write
 
@@ -62,6 +62,7 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
         window_s=3.0,
         hop_s=0.1,
         threshold=DetectorConfig(threshold).threshold,
+        frontend=FrontendConfig.stored(state["frontend"]),
         licence=licence,
         trained_on=data["sources"],
         shippable=data["shippable"],
