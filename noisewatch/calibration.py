@@ -19,6 +19,7 @@ from .detector import Detector, DetectorConfig
 from .engine import LOUDEST, SAMPLE_RATE, VOICE, WINDOW, NoiseDetector
 from .errors import InputError, OutputError
 from .events import Event, Reading
+from .frontend import HighPass
 from .history import duration
 from .locks import locked
 from .model import Card
@@ -192,7 +193,7 @@ def hit_rates(
     chosen = windows[:: max(1, len(windows) // COST_WINDOWS)]
     called = np.zeros(len(thresholds))
     for window in chosen:
-        level = levels.active_rms(window) * 10 ** (-COST_SNR_DB / 20)
+        level = levels.active_rms(HighPass().feed(window)) * 10 ** (-COST_SNR_DB / 20)
         for slope in SLOPES:
             mixed = (window + level * _coloured(rng, slope)).astype(np.float32)
             (reading,) = detector.stream().push(np.clip(mixed, -LOUDEST, LOUDEST))

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import UsageError
+from .errors import UsageError, finite
 from .events import Event, Reason, State
 
 WINDOW_S = 3.0  # that a reading looks back over
@@ -31,6 +31,9 @@ class DetectorConfig:
     trail_s: float = 2.7
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if finite(name, value) < 0:
+                raise UsageError(f"{name} is {value}; allowed: 0 or more.")
         if not 0.05 <= self.threshold <= 0.99:
             raise UsageError(f"the threshold is {self.threshold}; allowed: 0.05 to 0.99.")
 

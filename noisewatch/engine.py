@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NoReturn, Protocol
 
 import numpy as np
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
 from .detector import Detector, DetectorConfig
-from .errors import InputError, NoisewatchError, UsageError
+from .errors import InputError, NoisewatchError, UsageError, finite
 from .events import Event, Reading, Reason, Warning_
 from .frontend import BLOCK, HighPass, LogMel
 from .health import HEARD_S, Health
@@ -68,19 +68,35 @@ class NoiseDetector:
         """Load a shipped model by name, or an ONNX file. Raises ModelError when it does not fit."""
         self.model = Model(model)
 
-    def stream(self, *, hop: float | None = None, threshold: float | None = None) -> Stream:
-        """A new stream. hop: s between decisions, a multiple of 0.01; threshold: noise from this probability.
+    def stream(
+        self, *, hop: float | None = None, threshold: float | None = None, config: DetectorConfig | None = None
+    ) -> Stream:
+        """A new stream. hop: s between decisions, a multiple of 0.01; threshold: noise from this probability on.
 
-        Both come from the model's card unless given. Raises UsageError for values out of range.
+        Both come from the model's card unless given. config: the threshold and all times of the verdict instead.
+        Raises UsageError for values out of range, and for a threshold beside a config.
         """
-        return Stream(self.model, hop=hop, threshold=threshold)
+        return Stream(self.model, hop=hop, threshold=threshold, config=config)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a NoiseDetector cannot be pickled or copied: it holds a network that is loaded in this process. Hand "
+            f"the name of the model over instead, and load it there: NoiseDetector({str(self.model.path)!r})."
+        )
 
 
 class Stream:
     """One stream of audio: the rolling window and the verdict on it. Not for two threads at once."""
 
-    def __init__(self, model: Model, *, hop: float | None = None, threshold: float | None = None) -> None:
-        self.hop_s = model.card.hop_s if hop is None else hop
+    def __init__(
+        self,
+        model: Model,
+        *,
+        hop: float | None = None,
+        threshold: float | None = None,
+        config: DetectorConfig | None = None,
+    ) -> None:
+        self.hop_s = finite("hop", model.card.hop_s if hop is None else hop)
         self._hop = round(self.hop_s * SAMPLE_RATE) if 0.01 <= self.hop_s <= MAX_HOP_S else 0
         on_grid = self._hop % model.card.frontend.hop == 0 and abs(self._hop - self.hop_s * SAMPLE_RATE) < 1e-6
         if not self._hop or not on_grid:
@@ -88,7 +104,12 @@ class Stream:
                 f"the hop is {self.hop_s} s; allowed: multiples of 0.01 s from 0.01 to {MAX_HOP_S:.0f}. "
                 "0.1 suits a meter, 0.5 a recording."
             )
-        config = DetectorConfig(threshold=model.card.threshold if threshold is None else threshold)
+        if config is None:
+            config = DetectorConfig(threshold=model.card.threshold if threshold is None else threshold)
+        elif threshold is not None:
+            raise UsageError(
+                f"the threshold is {threshold} and {config.threshold} in the config. Give one of the two."
+            )
         self.detector = Detector(config, hop_s=self.hop_s)
         self.model = model
         self.skipped = 0  # decisions left out because the input was ahead
@@ -104,6 +125,12 @@ class Stream:
         self._resampler: soxr.ResampleStream | None = None
         self._rate = SAMPLE_RATE
         self._decided = 0  # of _since_gap: where the last decision was made
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Stream cannot be pickled or copied: it holds a network that is loaded in this process. Open a "
+            "stream of a NoiseDetector in the other process, and push the samples there."
+        )
 
     @property
     def time(self) -> float:
@@ -127,7 +154,8 @@ class Stream:
     def push(self, samples: ArrayLike, *, sample_rate: int = SAMPLE_RATE) -> list[Reading]:
         """Take samples (n,), float in -1..1 or int16, of any length and rate; return the readings now due.
 
-        Raises InputError for samples that are not mono or not finite.
+        Floats may have any width, and both any byte order. Raises InputError for samples that are not mono, not
+        finite, or of a type whose full scale is not certain; UsageError for a rate that is no number.
         """
         return [item for item in self.process(samples, sample_rate=sample_rate) if isinstance(item, Reading)]
 
@@ -138,6 +166,8 @@ class Stream:
 
         behind: the input is ahead of us; of several decisions due make only the last, and mark it late.
         """
+        if not 1_000 <= finite("sample rate", sample_rate) <= 768_000:
+            raise InputError(f"the sample rate is {sample_rate} Hz; allowed: 1000 to 768000.")
         x = self._resampled(_checked(samples, self.time, sample_rate), sample_rate)
         made: list[Reading | Event] = []
         while len(x):
@@ -184,8 +214,6 @@ class Stream:
 
     def _resampled(self, samples: Samples, rate: int) -> Samples:
         if rate != self._rate:
-            if not 1_000 <= rate <= 768_000:
-                raise InputError(f"the sample rate is {rate} Hz; allowed: 1000 to 768000.")
             self._rate, self._resampler = rate, None
         if rate == SAMPLE_RATE:
             return samples
@@ -291,18 +319,30 @@ class Session:
         return named
 
 
+# Integers of other widths may hold 16 bits as well as their full scale, and bytes may be pieces of other samples.
+_FULL_SCALE = {
+    "int32": " If they reach 2**31, push x / 2**31; if they are 16 bits wide, x.astype(np.int16).",
+    "int64": " If they are 16 bits wide, push x.astype(np.int16).",
+    "uint8": " If they are 8-bit PCM, push (x - 128.0) / 128; if they are bytes of int16, np.frombuffer(x, '<i2').",
+    "int8": " If they are 8-bit PCM, push x / 128.",
+}
+
+
 def _checked(samples: ArrayLike, time: float, rate: int) -> Samples:
-    x = np.asarray(samples)
+    try:
+        x = np.asarray(samples)
+    except ValueError as error:  # a list of blocks of several lengths
+        raise InputError(f"the samples are no array ({error}). Push one block at a time, of shape (n,).") from error
     if x.ndim != 1:
         raise InputError(f"the samples have shape {x.shape}; push one channel at a time, of shape (n,).")
-    if x.dtype == np.int16:
+    if x.dtype.kind == "i" and x.dtype.itemsize == 2:
         return np.asarray(x / np.float32(32768), np.float32)
     if x.dtype.kind != "f":
-        raise InputError(f"the samples are {x.dtype}; allowed: float in -1..1, or int16.")
-    x = x.astype(np.float32, copy=False)
+        advice = _FULL_SCALE.get(x.dtype.name, "")
+        raise InputError(f"the samples are {x.dtype}; allowed: float in -1..1, or int16.{advice}")
     peak = float(np.abs(x).max(initial=0.0))
     if peak <= LOUDEST:  # and so no NaN: with one, the peak is NaN
-        return x
+        return x.astype(np.float32, copy=False)
     if not np.isfinite(peak):
         at = time + float(np.flatnonzero(~np.isfinite(x))[0]) / rate
         raise InputError(

@@ -11,6 +11,10 @@
 A message says what was wrong, with the value; what is allowed; what to do next.
 """
 
+import math
+from numbers import Real
+from typing import Any
+
 
 def printable(text: str) -> str:
     """A name or a message from outside without what would steer the terminal."""
@@ -57,3 +61,10 @@ class OutputError(NoisewatchError):
     """A place that cannot be written: permission, a full disk, a folder in the way."""
 
     exit_code = 7
+
+
+def finite(name: str, value: Any) -> Any:
+    """The value, if it is a finite number; raises UsageError for anything else that was passed as one."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise UsageError(f"the {name} is {value!r}; allowed: a number.")
+    return value

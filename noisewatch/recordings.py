@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .engine import NoiseDetector, Session
-from .errors import InputError, UsageError
+from .errors import InputError, UsageError, finite
 from .events import Event, Reading, rounded
 from .model import DEFAULT
 from .plain import checked
@@ -127,13 +127,18 @@ def scan(
 
     hop: s between decisions; threshold: noise from this probability, by default the model's; channel: counted
     from 1, by default the mean of all. What cannot be read comes back as a report with an `error`. Raises
-    ModelError and UsageError for what no recording could be judged with.
+    ModelError and UsageError for what no recording could be judged with, when it is called.
     """
     settings = Settings(str(model), hop, threshold, channel)
     judge = Judge(settings)
-    words = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    for found in find(words):
-        yield found if isinstance(found, FileReport) else judge(found)
+    words = [paths] if isinstance(paths, str | os.PathLike) else paths
+    try:
+        found = find([os.fspath(word) for word in words])
+    except TypeError as error:
+        raise UsageError(
+            f"the paths are {paths!r}; allowed: a path, a folder or a pattern, or a list of them."
+        ) from error
+    return (each if isinstance(each, FileReport) else judge(each) for each in found)
 
 
 def find(words: Sequence[str | os.PathLike[str]]) -> list[Path | FileReport]:
@@ -192,8 +197,9 @@ class Judge:
         """Load the model. Raises ModelError, or UsageError for settings out of range."""
         self.settings = settings
         self.detector = NoiseDetector(settings.model)
-        if settings.channel is not None and settings.channel < 1:
-            raise UsageError(f"the channel is {settings.channel}; channels count from 1.")
+        channel = settings.channel
+        if channel is not None and (finite("channel", channel) < 1 or channel != int(channel)):
+            raise UsageError(f"the channel is {channel}; channels count from 1.")
         stream = self.detector.stream(hop=settings.hop, threshold=settings.threshold)
         card = self.detector.model.card
         self._about: dict[str, Any] = {

@@ -1,10 +1,15 @@
+import ast
+import copy
+import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 import noisewatch
-from noisewatch import InputError, NoiseDetector, UsageError
+from noisewatch import DetectorConfig, InputError, NoiseDetector, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -12,8 +17,14 @@ def detector() -> NoiseDetector:
     return NoiseDetector()
 
 
-def test_public_names_exist():
+def test_public_names_exist_and_complete():
     assert all(hasattr(noisewatch, name) for name in noisewatch.__all__)
+    code = "import noisewatch, rlcompleter; print(rlcompleter.Completer({'n': noisewatch}).attr_matches('n.'))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/tmp"
+    ).stdout
+    offered = {name.removeprefix("n.").rstrip("()") for name in ast.literal_eval(shown)}
+    assert offered == {name for name in noisewatch.__all__ if not name.startswith("_")}
 
 
 def test_the_first_reading_comes_at_exactly_48000_samples(detector: NoiseDetector, voice: np.ndarray):
@@ -48,9 +59,16 @@ def test_any_rate_is_resampled(detector: NoiseDetector, noisy_voice: np.ndarray,
     assert readings[-1].noise == pytest.approx(detector.stream().push(noisy_voice)[-1].noise, abs=tolerance)
 
 
-def test_int16_is_the_same_audio(detector: NoiseDetector, voice: np.ndarray):
-    pcm = np.round(voice * 32768).astype(np.int16)
-    assert detector.stream().push(pcm) == detector.stream().push(pcm / np.float32(32768))
+@pytest.mark.parametrize("dtype", [">i2", "<i2", ">f4", ">f8", "f2", np.longdouble])
+def test_whatever_has_a_certain_full_scale_is_the_same_audio(
+    detector: NoiseDetector, voice: np.ndarray, dtype: np.typing.DTypeLike
+):
+    pcm = np.round(voice[:48_000] * 32768).astype(np.int16)
+    plain = pcm / np.float32(32768)
+    samples = pcm.astype(dtype) if np.dtype(dtype).kind == "i" else plain.astype(dtype)
+    (found,), (expected,) = detector.stream().push(samples), detector.stream().push(plain)
+    close = 0.01 if np.dtype(dtype).itemsize == 2 and np.dtype(dtype).kind == "f" else 0  # half precision
+    assert (found.noise, found.level_dbfs) == pytest.approx((expected.noise, expected.level_dbfs), abs=close)
 
 
 def test_noise_is_noisy_and_a_voice_is_clean(detector: NoiseDetector, voice: np.ndarray, noisy_voice: np.ndarray):
@@ -186,13 +204,67 @@ def test_streams_share_a_model_across_threads(detector: NoiseDetector, voice: np
     [
         (np.array([0.0, np.nan] * 8, np.float32), "not finite"),
         (np.zeros((10, 2), np.float32), r"shape \(10, 2\)"),
-        (np.zeros(10, np.int64), "int64"),
+        (np.zeros(10, np.int64), r"int64.*astype\(np\.int16\)"),
+        (np.zeros(10, ">i4"), r"the samples are >i4.*push x / 2\*\*31"),
+        (np.zeros(10, np.uint8), r"uint8.*\(x - 128\.0\) / 128"),
+        (np.zeros(10, np.uint16), "uint16"),
+        (np.zeros(10, np.complex64), "complex64"),
+        (np.zeros(10, bool), "bool"),
+        ([None, 0.1], "object"),
+        ([[0.1], [0.1, 0.2]], "no array"),
         (np.full(10, 20_000.0), r"reach 2e\+04.*-1\.\.1"),
+        (np.full(10, 1e300), r"reach 1e\+300.*-1\.\.1"),
     ],
 )
 def test_wrong_samples_are_refused(detector: NoiseDetector, samples: np.ndarray, sentence: str):
     with pytest.raises(InputError, match=sentence):
         detector.stream().push(samples)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"hop": "0.1"}, "hop is '0.1'; allowed: a number"),
+        ({"hop": float("nan")}, "hop is nan"),
+        ({"threshold": "high"}, "threshold is 'high'"),
+        ({"threshold": float("nan")}, "threshold is nan"),
+        ({"threshold": 2}, "threshold is 2; allowed: 0.05 to 0.99"),
+        ({"threshold": 0.6, "config": DetectorConfig(0.7)}, "threshold is 0.6 and 0.7 in the config"),
+    ],
+)
+def test_a_stream_refuses_wrong_options_when_it_is_opened(detector: NoiseDetector, options: dict, sentence: str):
+    with pytest.raises(UsageError, match=sentence):
+        detector.stream(**options)
+
+
+@pytest.mark.parametrize("rate", ["48000", None, float("nan")])
+def test_a_rate_is_a_number(detector: NoiseDetector, rate: object):
+    with pytest.raises(UsageError, match=r"sample rate is .*; allowed: a number"):
+        detector.stream().push(np.zeros(10, np.float32), sample_rate=rate)
+
+
+def test_a_config_sets_threshold_and_times(detector: NoiseDetector, noisy_voice: np.ndarray):
+    patient = detector.stream(config=DetectorConfig(threshold=0.8, min_on_s=1.5))
+    assert patient.detector.config.threshold == 0.8
+    begun = {}
+    for name, stream in (("patient", patient), ("usual", detector.stream(threshold=0.8))):
+        events = [item for item in stream.process(noisy_voice) if isinstance(item, noisewatch.Event)]
+        begun[name] = events[0].time
+    assert begun["patient"] == pytest.approx(begun["usual"] + 1.2)
+    with pytest.raises(UsageError, match="min_on_s is -1"):
+        DetectorConfig(min_on_s=-1)
+    with pytest.raises(UsageError, match="the cooldown_s is None"):
+        DetectorConfig(cooldown_s=None)
+
+
+@pytest.mark.parametrize("copy", [pickle.dumps, copy.deepcopy])
+def test_pickling_says_what_to_do_instead(detector: NoiseDetector, copy):
+    with pytest.raises(
+        TypeError, match=r"cannot be pickled or copied.*load it there: NoiseDetector\('.*duo\.onnx'\)"
+    ):
+        copy(detector)
+    with pytest.raises(TypeError, match=r"cannot be pickled or copied.*Open a stream"):
+        copy(detector.stream())
 
 
 @pytest.mark.parametrize("hop", [0.0, 0.015, -1, 61])

@@ -452,6 +452,24 @@ def test_what_was_left_half_written_is_removed_unless_it_is_being_written(tmp_pa
     assert len(list(tmp_path.glob("*.part"))) == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"hop": 0}, "the hop is 0"),
+        ({"threshold": "high"}, "the threshold is 'high'"),
+        ({"channel": 0}, "the channel is 0"),
+        ({"channel": 1.5}, "the channel is 1.5"),
+        ({"channel": "2"}, "the channel is '2'"),
+        ({"paths": 3}, "the paths are 3"),
+        ({"paths": [DEMO, None]}, "the paths are "),
+        ({"model": "nothing"}, "no model is called 'nothing'"),
+    ],
+)
+def test_scan_refuses_bad_arguments_when_it_is_called(arguments: dict[str, object], sentence: str):
+    with pytest.raises(noisewatch.NoisewatchError, match=sentence):
+        noisewatch.scan(**{"paths": DEMO, **arguments})  # and nobody asks for a report
+
+
 def test_a_report_is_a_row():
     (report,) = noisewatch.scan([DEMO], hop=1.0)
     row = report.row()
