@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 from noisewatch.calibration import poisson_interval
-from noisewatch.model import DEFAULT
+from noisewatch.errors import InputError
+from noisewatch.model import DEFAULT, find_model
 from noisewatch.training import mixing, report, testset
-from noisewatch.training.evaluate import Judgement, Scorer
+from noisewatch.training.evaluate import Judgement, Scorer, evaluate
 from noisewatch.training.nets import NETS
 from noisewatch.training.scores import (
     calibration,
@@ -42,22 +44,55 @@ def test_calibrated_probabilities_mean_what_they_say():
     assert calibration([-2.0, -1.0, 1.0, 2.0], [False, False, True, True])[0] < 100  # separable
 
 
-def test_evaluate_scores_windows(run, tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray):
+@pytest.fixture
+def windows(tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray) -> Path:
+    """Three clean windows and three noisy ones, without situations."""
     x = np.stack([w[i : i + 48_000] for w in (voice, noisy_voice) for i in (0, 8_000, 16_000)])
     pcm = np.round(x.clip(-1, 1) * 32767).astype(np.int16)
-    np.savez(tmp_path / "w.npz", x=pcm, y=np.repeat([0, 1], 3), snr=np.repeat([99.0, 5.0], 3))
-    done = run("evaluate", "--windows", tmp_path / "w.npz", "--json")
+    np.savez(tmp_path / "w.npz", x=pcm, y=np.repeat([0, 1], 3), snr=np.repeat([99.0, 10.0], 3))
+    return tmp_path / "w.npz"
+
+
+def test_evaluate_scores_windows(run, tmp_path: Path, windows: Path):
+    """And keeps the scores of two models that are called the same apart."""
+    (tmp_path / "duo.onnx").write_bytes(find_model(DEFAULT).read_bytes())
+    models = ("--model", DEFAULT, "--model", tmp_path / "duo.onnx")
+    done = run("evaluate", "--windows", windows, "--json", *models)
     assert done.returncode == 0, done.stderr
-    model, by_hand = map(json.loads, done.stdout.splitlines())
-    assert by_hand["auc"]["5 dB"] == 1.0
-    assert model["scorer"] == DEFAULT
-    assert model["auc"] == {"5 dB": 1.0, "all": 1.0}
-    done = run("evaluate", "--windows", tmp_path / "w.npz", "-o", tmp_path / "fixed")
+    model, file, by_hand = map(json.loads, done.stdout.splitlines())
+    assert by_hand["auc"]["10 dB"] == 1.0
+    assert (model["scorer"], file["scorer"]) == (DEFAULT, str(tmp_path / "duo.onnx"))
+    assert model["auc"] == file["auc"] == {"10 dB": 1.0, "all": 1.0}  # 10 is a number of dB, and no other sign
+    assert model["snr_mae_db"] < 10
+    done = run("evaluate", "--windows", windows, "-o", tmp_path / "fixed")
     assert done.returncode == 0, done.stderr
     assert [r["scorer"] for r in json.loads((tmp_path / "fixed.json").read_text())] == [DEFAULT, by_hand["scorer"]]
     assert f"| {DEFAULT} | 1.000 | 1.000 |" in (tmp_path / "fixed.md").read_text()
-    np.savez(tmp_path / "bad.npz", x=pcm)
-    assert run("evaluate", "--windows", tmp_path / "bad.npz").returncode == 6
+
+
+def test_windows_say_their_situation(tmp_path: Path, windows: Path):
+    arrays = dict(np.load(windows))
+    situation = np.array(["quiet room", "speech", "speech", "mix", "speech", "noise alone"])
+    np.savez(tmp_path / "s.npz", **arrays, situation=situation)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "s.npz").write_bytes((tmp_path / "s.npz").read_bytes())
+    scorer = Scorer("loud", lambda samples: Judgement(float(np.abs(samples).mean()), 12.0), threshold=0.5)
+    found, same = evaluate([tmp_path / "s.npz", tmp_path / "other" / "s.npz"], [scorer])
+    assert list(found["auc"]) == ["10 dB", "speech", "noise alone", "all"]
+    assert found["snr_mae_db"] == 2.0  # of the one window whose snr is one
+    assert found["windows"] != same["windows"]  # a table of its own for each file
+    arrays["snr"][3:] = 99  # decibels are of no use to a situation
+    np.savez(tmp_path / "t.npz", **arrays, situation=np.full(6, "speech"))
+    (found,) = evaluate([tmp_path / "t.npz"], [scorer])
+    assert list(found["auc"]) == ["speech", "all"]
+    assert "snr_mae_db" not in found
+    for wrong in (situation[:5], np.arange(6), situation.astype(object)):
+        np.savez(tmp_path / "bad.npz", **arrays, situation=wrong)
+        with pytest.raises(InputError, match=r"situation|pickle"):
+            list(evaluate([tmp_path / "bad.npz"], [scorer]))
+    np.savez(tmp_path / "bad.npz", x=arrays["x"])
+    with pytest.raises(InputError, match="it needs the arrays x, y and snr"):
+        list(evaluate([tmp_path / "bad.npz"], [scorer]))
 
 
 def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path):
@@ -75,7 +110,6 @@ def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path
     assert f"| {DEFAULT} |" in text
     assert "nan" not in text
     assert run("evaluate", toy_set, "--split", "exam").returncode == 2
-    assert run("evaluate", toy_set, "--windows", "x.npz").returncode == 2
 
 
 def test_what_is_not_known_is_null_and_a_dash(catalogue: mixing.Catalogue):
@@ -118,4 +152,9 @@ def test_models_lists_what_ships_and_what_can_be_trained(run):
     assert found["bcresnet16"]["parameters"] > found["bcresnet8"]["parameters"] > 320_000
     # Those that are too large to ship have reports as well.
     assert all(0.9 < found[name][figure] < 1 for name in NETS for figure in ("auc", "live"))
-    assert DEFAULT in run("models").stdout
+    table = run("models", env={"COLUMNS": "160"}).stdout
+    assert DEFAULT in table
+    assert "AUC 0-20 dB (report)" in table  # the fixed windows of README give others
+    auc, live = (f"{found[DEFAULT][figure]:.3f}".removeprefix("0") for figure in ("auc", "live"))
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"the same recordings: {DEFAULT} has {auc} at 0-20 dB and {live} over everything there." in readme

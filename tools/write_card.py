@@ -21,7 +21,7 @@ import typer
 from noisewatch.model import Model
 from noisewatch.sinks import atomic_write
 from noisewatch.training.config import configured
-from noisewatch.training.evaluate import by_hand, evaluate, markdown, model_scorer
+from noisewatch.training.evaluate import by_hand, evaluate, markdown, model_scorers
 
 LIMITS = """\
 - It judges 3 s at a time. Noise that sounds for less than 0.3 s of them is not scored, and short sparse sounds
@@ -55,7 +55,7 @@ def card(
 ) -> None:
     """Evaluate and write."""
     card = Model(model).card
-    results = list(evaluate(windows, [by_hand(), model_scorer(str(model))]))
+    results = list(evaluate(windows, [by_hand(), *model_scorers([str(model)])]))
     made = card.training
     report = out.with_name(f"{model.stem}-report.md")
     size = model.stat().st_size / 1024

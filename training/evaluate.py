@@ -6,7 +6,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,7 @@ from noisewatch.errors import InputError
 from .augment import Samples
 from .scores import balanced_accuracy, roc_auc
 
-SITUATIONS = {10.0: "speech + noise", 11.0: "dense speech + noise", -10.0: "noise alone", 12.0: "gated noise"}
-CLEAN = 99.0  # in place of an SNR
+MIX = "mix"  # the situation of a window whose snr is in decibels: speech, or speech + noise at that SNR
 BY_HAND = "95th - 10th percentile of 20 ms levels"
 REPORTED = ("0 dB", "5 dB", "10 dB", "15 dB", "20 dB")  # their mean is the figure to compare
 
@@ -45,6 +44,18 @@ class Scorer:
     detector: NoiseDetector | None = None  # what it listens to streams with
 
 
+def told_apart(names: Sequence[str], short: Callable[[Path], str]) -> dict[str, str]:
+    """A short name for each path or word, its own where several would be called the same: scores are kept by it."""
+    shorts = {name: short(Path(name)) for name in names}
+    return {name: called if list(shorts.values()).count(called) == 1 else name for name, called in shorts.items()}
+
+
+def model_scorers(names: Sequence[str]) -> list[Scorer]:
+    """A scorer for each model, each under a name of its own."""
+    called = told_apart(names, lambda path: path.stem if path.suffix == ".onnx" else str(path))
+    return [replace(model_scorer(name), name=shown) for name, shown in called.items()]
+
+
 def model_scorer(name: str) -> Scorer:
     """A shipped model, an ONNX file, or a checkpoint (exported on the way), through the engine."""
     path = Path(name)
@@ -60,8 +71,7 @@ def model_scorer(name: str) -> Scorer:
         reading = detector.stream().push(samples)[0]
         return Judgement(reading.noise, reading.snr_db)
 
-    shown = path.stem if path.suffix == ".onnx" else name
-    return Scorer(shown, judge, detector.model.card.threshold, detector)
+    return Scorer(name, judge, detector.model.card.threshold, detector)
 
 
 def by_hand() -> Scorer:
@@ -83,27 +93,34 @@ def spread_db(window: Samples) -> float:
 def evaluate(files: Sequence[Path], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:
     """One result a file of windows and scorer.
 
-    A file is an npz with x (n, 48000) int16 at 16 kHz, y (n,) 1 = noisy, snr (n,) dB with 99 = clean, or
-    the tag of a situation. Raises InputError when it is not.
+    A file is an npz with x (n, 48000) int16 at 16 kHz, y (n,) 1 = noisy, snr (n,) dB with 99 = clean, and situation
+    (n,) text: "mix" where noisy windows are told apart by their SNR, else what tells them apart. Without it, all
+    are of a mix. Raises InputError when it is not.
     """
-    for file in files:
-        x, y, snr = _load(file)
+    called = told_apart([str(file) for file in files], lambda path: path.name)
+    for file in dict.fromkeys(files):
+        x, y, snr, situation = _load(file)
         for scorer in scorers:
             judged = [scorer.judge(w.astype(np.float32) / np.float32(32768)) for w in x]
-            yield {"windows": file.name, "scorer": scorer.name} | _figures(scorer, judged, y, snr)
+            yield {"windows": called[str(file)], "scorer": scorer.name} | _figures(
+                scorer, judged, y, snr, situation
+            )
 
 
 def _figures(
-    scorer: Scorer, judged: Sequence[Judgement], y: NDArray[np.int_], snr: NDArray[np.floating]
+    scorer: Scorer,
+    judged: Sequence[Judgement],
+    y: NDArray[np.int_],
+    snr: NDArray[np.floating],
+    situation: NDArray[np.str_],
 ) -> dict[str, Any]:
     known = np.array([j.noise is not None for j in judged])
-    y, snr = y[known], snr[known]
+    y, snr, mixed = y[known], snr[known], situation[known] == MIX
     noise = np.array([j.noise for j in judged if j.noise is not None])
-    clean, tagged = noise[y == 0], _tagged(snr)
-    auc = {}
-    for value in sorted(set(snr[y == 1].tolist())):
-        name = SITUATIONS.get(value, f"tag {value:g}") if tagged else f"{value:g} dB"
-        auc[name] = roc_auc(clean, noise[(snr == value) & (y == 1)])
+    clean = noise[y == 0]
+    groups = {f"{value:g} dB": mixed & (snr == value) for value in sorted(set(snr[mixed & (y == 1)].tolist()))}
+    groups |= {str(name): situation[known] == name for name in dict.fromkeys(situation[known]) if name != MIX}
+    auc = {name: roc_auc(clean, noise[mine & (y == 1)]) for name, mine in groups.items() if (mine & (y == 1)).any()}
     if all(step in auc for step in REPORTED):
         auc["0-20 dB"] = float(np.mean([auc[step] for step in REPORTED]))
     auc["all"] = roc_auc(clean, noise[y == 1])
@@ -116,9 +133,10 @@ def _figures(
     if scorer.threshold is not None:
         figures["balanced_accuracy"] = balanced_accuracy(clean, noise[y == 1], scorer.threshold)
         figures["false_alarms"] = float((clean >= scorer.threshold).mean())
-        if not tagged:
+        if mixed.any():
             told = [j.snr_db for j in judged if j.noise is not None]
-            errors = [abs(t - s) for t, s in zip(told, snr, strict=True) if t is not None and s <= 30]
+            of = zip(told, snr, mixed, strict=True)
+            errors = [abs(t - s) for t, s, mix in of if t is not None and mix and s <= 30]
             figures["snr_mae_db"] = float(np.mean(errors)) if errors else None
     return figures
 
@@ -162,21 +180,21 @@ def markdown(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _tagged(snr: NDArray[np.floating]) -> bool:
-    """Whether the noisy windows carry nothing but situations; other files have decibels there."""
-    return set(snr.tolist()) - {CLEAN} <= set(SITUATIONS)
-
-
-def _load(file: Path) -> tuple[NDArray[np.int16], NDArray[np.int_], NDArray[np.floating]]:
+def _load(
+    file: Path,
+) -> tuple[NDArray[np.int16], NDArray[np.int_], NDArray[np.floating], NDArray[np.str_]]:
     try:
         with np.load(file) as data:
             x, y, snr = data["x"], data["y"], np.asarray(data["snr"], float)
+            situation = data["situation"] if "situation" in data else np.full(len(x), MIX)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{file} holds no windows ({error}); it needs the arrays x, y and snr.") from error
-    if x.ndim != 2 or x.shape[1] != 48_000 or not (len(x),) == y.shape == snr.shape or x.dtype != np.int16:
+    shapes = y.shape == snr.shape == situation.shape == (len(x),)
+    if x.ndim != 2 or x.shape[1] != 48_000 or not shapes or x.dtype != np.int16 or situation.dtype.kind != "U":
         raise InputError(
-            f"{file}: x is {x.dtype} {x.shape}, y {y.shape}, snr {snr.shape}; needed: int16 (n, 48000), (n,), (n,)."
+            f"{file}: x is {x.dtype} {x.shape}, y {y.shape}, snr {snr.shape}, situation {situation.dtype} "
+            f"{situation.shape}; needed: int16 (n, 48000), (n,), (n,), text (n,)."
         )
     if set(np.unique(y).tolist()) != {0, 1} or not np.isfinite(snr).all():
         raise InputError(f"{file}: y has to hold both 0 (clean) and 1 (noisy), and snr numbers.")
-    return x, y, snr
+    return x, y, snr, situation

@@ -8,7 +8,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -118,9 +118,24 @@ def typed(ctx: typer.Context, name: str) -> bool:
 
 def refuse_beside(ctx: typer.Context, name: str, *others: str) -> None:
     """Raises UsageError where one of the other parameters was typed, which mean nothing beside this one."""
-    shown = {p.name: max(p.opts, key=len) for p in ctx.command.params}
-    if wrong := [shown[other] for other in others if typed(ctx, other)]:
-        raise UsageError(f"{' and '.join(wrong)} would be ignored beside {shown[name]}. Leave one of the two out.")
+    if wrong := _typed(ctx, others):
+        raise UsageError(f"{wrong} would be ignored beside {_shown(ctx, name)}. Leave one of the two out.")
+
+
+def refuse_without(ctx: typer.Context, needed: str, *names: str) -> None:
+    """Raises UsageError where a parameter was typed that means nothing without what is needed."""
+    if wrong := _typed(ctx, names):
+        raise UsageError(f"{wrong} would be ignored without {needed}: give both, or neither.")
+
+
+def _typed(ctx: typer.Context, names: Iterable[str]) -> str:
+    return " and ".join(_shown(ctx, name) for name in names if typed(ctx, name))
+
+
+def _shown(ctx: typer.Context, name: str) -> str:
+    (parameter,) = (p for p in ctx.command.params if p.name == name)
+    given = max(parameter.opts, key=len)
+    return given if given.startswith("-") else (parameter.metavar or given.upper())
 
 
 def answer_no(message: str) -> NoReturn:

@@ -14,7 +14,7 @@ import typer
 from ..errors import DeviceError, InputError, NoisewatchError, UsageError, printable
 from ..model import DEFAULT
 from ..places import expanded
-from .base import OWN_THRESHOLD, app, say, typed
+from .base import OWN_THRESHOLD, app, refuse_beside, refuse_without, say, typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,6 +115,12 @@ def listen(
 
     if seconds is not None and not 1 <= seconds < float("inf"):
         raise UsageError(f"--seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
+    if keep_clips is None:
+        refuse_without(ctx, "--keep-clips", "pre_roll")
+    if source is None and fast:
+        refuse_without(ctx, "a recording", "fast")
+    if threshold is not None and calibration and typed(ctx, "threshold"):
+        refuse_beside(ctx, "threshold", "calibration")
     if source is not None:  # what is configured is about the microphone
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None

@@ -16,7 +16,7 @@ from ..errors import InputError, OutputError, UsageError, printable
 from ..events import because
 from ..model import DEFAULT
 from ..places import expanded, user_folder
-from .base import OWN_THRESHOLD, answer_no, app, say
+from .base import OWN_THRESHOLD, answer_no, app, refuse_beside, refuse_without, say
 
 if TYPE_CHECKING:
     from ..recordings import FileReport, Judge
@@ -44,6 +44,7 @@ class Engine(StrEnum):
 
 @app.command()
 def scan(
+    ctx: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Recordings, folders, or quoted patterns.")],
     form: Annotated[
         Format, typer.Option("--format", help="Result; the last three: labels for each recording.")
@@ -75,8 +76,10 @@ def scan(
 
     if max_noisy is not None and not 0 <= max_noisy <= 1:
         raise UsageError(f"--max-noisy is {max_noisy}; allowed: 0 to 1, a share of the time.")
-    if engine is Engine.ray and jobs != 1:
-        raise UsageError("--jobs is for this machine; a Ray cluster uses the cores that it has. Leave one out.")
+    if engine is Engine.ray:
+        refuse_beside(ctx, "engine", "jobs")  # a Ray cluster uses the cores that it has
+    else:
+        refuse_without(ctx, "--engine ray", "address")
     out = None if out is None else expanded(out)
     judge = Judge(Settings(model, hop, threshold, channel))  # what is wrong with them is said before all else
     found = find(paths)

@@ -13,11 +13,12 @@ import typer
 
 from ..errors import UsageError
 from ..model import DEFAULT
-from .base import app, training
+from .base import app, refuse_beside, refuse_without, training
 
 
 @app.command()
 def prepare(
+    ctx: typer.Context,
     speech: Annotated[list[Path] | None, typer.Option(help="Folder of voices; repeat for more.")] = None,
     noise: Annotated[list[Path] | None, typer.Option(help="Folder of noises; repeat for more.")] = None,
     rir: Annotated[list[Path] | None, typer.Option(help="Folder of room impulse responses.")] = None,
@@ -28,8 +29,7 @@ def prepare(
     """Make a manifest of recordings to train on: csv, split by speaker and by noise recording."""
     module = training("prepare")
     if demo:
-        if speech or noise or rir:
-            raise UsageError("--demo generates its own recordings: give it, or folders, not both.")
+        refuse_beside(ctx, "demo", "speech", "noise", "rir")
         module.generate(out, seed=seed)
     elif not speech or not noise:
         raise UsageError("prepare needs --speech DIR and --noise DIR, or --demo.")
@@ -110,11 +110,12 @@ def export_onnx(
 
 @app.command()
 def evaluate(
+    ctx: typer.Context,
     data: Annotated[
         Path | None, typer.Argument(help="Folder with manifest.csv, or a csv.", show_default="data")
     ] = None,
     windows: Annotated[
-        list[Path] | None, typer.Option(help="Instead: npz with x (n, 48000), y, snr; repeat for more.")
+        list[Path] | None, typer.Option(help="Instead: npz with x (n, 48000), y, snr, situation; repeat for more.")
     ] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="Shipped model, .onnx, run or checkpoint; repeat for more.")
@@ -131,13 +132,15 @@ def evaluate(
 ) -> None:
     """Score models, and a level statistic beside them, on voices and noises kept apart."""
     module, report = training("evaluate"), training("report")
-    if windows and data is not None:
-        raise UsageError("evaluate takes a manifest or --windows, not both.")
-    if dnsmos is not None and not peers:
-        raise UsageError("--dnsmos is for --peers: give both.")
+    if windows:
+        refuse_beside(ctx, "windows", "data", "split", "count", "seed")
+    if not peers:
+        refuse_without(ctx, "--peers", "dnsmos")
+    if out is not None:
+        refuse_beside(ctx, "out", "as_json")  # both formats are written
     if out is not None:
         report.places(out)  # before minutes of work
-    scorers = [module.model_scorer(name) for name in dict.fromkeys(model or [DEFAULT])] + [module.by_hand()]
+    scorers = [*module.model_scorers(model or [DEFAULT]), module.by_hand()]
     if peers:
         beside, missing = training("peers").peers(dnsmos)
         scorers += beside
@@ -163,7 +166,7 @@ def evaluate(
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """List the networks: size, cost of a window on this machine, and AUC in their reports."""
+    """List the networks: size, cost of a window on this machine, and AUC in their reports, not on fixed windows."""
     from ..networks import shipped
 
     found = shipped()
@@ -179,7 +182,7 @@ def models(
     from .. import terminal
 
     table = Table("name", box=None, header_style="bold")
-    for column in ("parameters", "MACs", "KiB", "ms", "AUC 0-20 dB", "AUC live"):
+    for column in ("parameters", "MACs", "KiB", "ms", "AUC 0-20 dB (report)", "AUC live (report)"):
         table.add_column(column, justify="right")
     table.add_column("")
     for n in found:
