@@ -22,7 +22,7 @@ import noisewatch
 from noisewatch.frontend import LogMel
 from noisewatch.model import DEFAULT, Model
 from noisewatch.recordings import Judge, Settings
-from noisewatch.sources import Recording, open_sound_file
+from noisewatch.sources import open_recording
 
 DEMO = Path(noisewatch.__file__).with_name("demo.flac")
 HOPS = (0.1, 0.5, 3.0)
@@ -46,7 +46,7 @@ def main() -> None:
         state = model.initial_state()
 
         def decode() -> None:
-            for _ in Recording(open_sound_file(path), path.name, paced=False).blocks():
+            for _ in open_recording(path, path.name).blocks():
                 pass
 
         def network(hop: float) -> None:

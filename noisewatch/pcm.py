@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .downmix import block_frames
+from .errors import InputError, UsageError
+from .pipe import Pipe
 
+UNFINISHED = "unfinished"  # the note on a header that was never completed
+TOLERANCE_S = 0.1  # that a recording may be shorter than it promises
+JUNK_S = 1.0  # so much behind the end of a WAV, in what is no chunk, is audio and not junk
 RATES = (1_000, 768_000)  # Hz
 MOST_CHANNELS = 1024  # as libsndfile
 LONGEST_SKIP = 1 << 20  # bytes read at once while a chunk is skipped
 
-# Sizes that programs write where they can't know: 0x7F000000 (SoX in AIFF), 0x7FFFF000 (SoX), 0x7FFFFFFF, 0x80000000
-# (arecord), 0xFFFFFFFF (ffmpeg), all of these less a header or rounded down to whole frames; in 64 bits, all above.
+# Sizes that programs write where they can't know: 0x7F000000 (SoX in AIFF), 0x7FFFF000 (SoX), 0x7FFFFFFF,
+# 0x80000000 (arecord), 0xFFFFFFFF (ffmpeg), each less a header or rounded down to whole frames.
 PLACEHOLDERS = ((0x7F000000, 0x7F000000), (0x7FFFF000, 0x80000000), (0xFFFFF000, 0xFFFFFFFF))
 HEADER = 256  # bytes that a program may have taken off a placeholder for its header
 LONGEST = 1 << 48  # bytes of audio: a 64-bit size beyond it is a placeholder
@@ -29,6 +36,8 @@ OTHER_CHUNKS = {b"LIST", b"list", b"id3 ", b"ID3 ", b"bext", b"iXML", b"axml", b
 
 CODECS = {2: "MS ADPCM", 0x11: "IMA ADPCM", 0x31: "GSM", 0x50: "MPEG audio", 0x55: "MP3", 0xFF: "AAC",
           0x1610: "AAC", 0x40: "G.721", 0x14: "G.723", 0x161: "WMA"}  # fmt: skip
+
+MAGIC = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff", b".snd", b"dns.", b"FORM", b"caff")
 
 Samples = NDArray[np.float32]
 Read = Callable[[int], bytes]  # that many bytes, fewer only at the end
@@ -52,6 +61,16 @@ class Header:
         if self.coding is None:
             return 1
         return self.channels * _width(self.coding)
+
+    @property
+    def second(self) -> int:
+        """Bytes of a second."""
+        return self.frame * self.sample_rate
+
+
+def is_chunk(name: bytes) -> bool:
+    """Whether four bytes can be the name of a chunk."""
+    return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
 
 
 def _width(coding: str) -> int:
@@ -84,6 +103,8 @@ def read_header(read: Read) -> Header | None:
             return _au(read, ">" if magic == b".snd" else "<")
         if magic == b"FORM":
             return _aiff(read)
+        if magic == b"caff":
+            return _caf(read)
     except struct.error:  # too short
         pass
     return None
@@ -195,9 +216,26 @@ def _common(body: bytes, compressed: bool) -> tuple[int, int, str | None, str]:
     return rate, channels, coding, f"AIFF codec {kind!r}"
 
 
-def _made(
-    container: str, rate: int, channels: int, coding: str | None, codec: str, size: int
-) -> Header:
+def _caf(read: Read) -> Header | None:
+    read(4)
+    form = None
+    while True:
+        name, size = struct.unpack(">4sQ", read(12))
+        if name == b"data":
+            read(4)  # a count of edits
+            return None if form is None else _made("CAF", *form, max(0, size - 4))
+        if name == b"desc":
+            rate, codec, flags, _, _, channels, bits = struct.unpack_from(">d4sIIIII", _body(read, size))
+            order = "<" if flags & 2 else ">"
+            kinds = {32: "f4", 64: "f8"} if flags & 1 else {8: "i1", 16: "i2", 24: "s24", 32: "i4"}
+            kind = {b"alaw": "alaw", b"ulaw": "ulaw", b"lpcm": kinds.get(bits)}.get(codec)
+            coding = None if kind is None else _ordered(kind, order)
+            form = (int(rate) if 0 < rate < 1e9 else 0, channels, coding, f"CAF codec {codec!r}")
+        else:
+            skip(read, size)
+
+
+def _made(container: str, rate: int, channels: int, coding: str | None, codec: str, size: int) -> Header:
     slack = HEADER + channels * 8
     unknown = size >= LONGEST or any(low - slack <= size <= high + slack for low, high in PLACEHOLDERS)
     known = None if unknown or size == 0 else size
@@ -218,6 +256,105 @@ def skip(read: Read, size: int) -> None:
         if not got:
             return
         size -= got
+
+
+def ended_early(name: str, promised_s: float, heard_s: float) -> InputError:
+    """What to say of a recording that is shorter than its header says."""
+    return InputError(
+        f"{name} ended early: its header promises {promised_s:.1f} s, and {heard_s:.1f} s were there."
+    )
+
+
+class Uncompressed:
+    """Uncompressed audio from a pipe, or from a file whose header does not cover it: given as it comes."""
+
+    def __init__(self, pipe: Pipe, header: Header, name: str) -> None:
+        """The pipe stands where the audio begins."""
+        check_format(name, header.sample_rate, header.channels)
+        self.sample_rate, self.channels = header.sample_rate, header.channels
+        self.promised_s = (header.size or 0) / header.second
+        self.notes: dict[str, str] = {}
+        self._pipe, self._header, self._name = pipe, header, name
+
+    @classmethod
+    def of_file(cls, path: Path, name: str) -> Uncompressed:
+        """A file that has such a header."""
+        pipe = Pipe(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), owned=True)
+        header = read_header(pipe.read)
+        if header is None:
+            raise OSError(0, "it changed while it was opened")
+        return cls(pipe, header, name)
+
+    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+        header, pipe, heard = self._header, self._pipe, 0
+        size = min(frames, block_frames(self.channels, self.sample_rate)) * header.frame
+        left, began = header.size, False
+        while True:
+            for data in pipe.chunks(size, left):
+                if data is None:
+                    yield None
+                    continue
+                if not began:
+                    began = True
+                    if not self._begins(data[:4]):
+                        return
+                if samples := data[: len(data) // header.frame * header.frame]:
+                    heard += len(samples) // header.frame
+                    yield decode(samples, header)
+            if heard / self.sample_rate < self.promised_s - TOLERANCE_S:
+                raise ended_early(self._name, self.promised_s, heard / self.sample_rate)
+            if left is None or not self._goes_on(heard):
+                return
+            left = self._header.size
+
+    def _begins(self, head: bytes) -> bool:
+        """Whether what begins like this is audio."""
+        if self._header.container == "raw" and head in (*MAGIC, b"fLaC", b"OggS"):
+            raise UsageError(
+                f"--raw-rate is for samples without a header, and {self._name} begins with {head.decode()}: it has "
+                "a header that says the rate. Leave --raw-rate out."
+            )
+        if self._header.unfinished:
+            if head in OTHER_CHUNKS:
+                return False
+            self._say_unfinished()
+        return True
+
+    def _say_unfinished(self) -> None:
+        self.notes[UNFINISHED] = (
+            f"the header of {self._name} was never finished: what recorded it may have died. All that is there is "
+            "judged."
+        )
+
+    def _goes_on(self, heard: int) -> bool:
+        """Whether there is more behind what the header promised: another WAV, or audio that it does not know of."""
+        pipe, header = self._pipe, self._header
+        if header.container != "WAV":
+            return False
+        if (header.size or 0) % 2 and pipe.peek(1) == b"\0":
+            pipe.read(1)
+        while is_chunk(name := pipe.peek(4)):
+            if name in MAGIC:
+                following = read_header(pipe.read)
+                here = (header.sample_rate, header.channels, header.coding)
+                if following is None or (following.sample_rate, following.channels, following.coding) != here:
+                    raise InputError(
+                        f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: another "
+                        "recording follows in another format, or its header is damaged. Judge them one at a time."
+                    )
+                self._header = following
+                self.promised_s += (following.size or 0) / following.second
+                return True
+            length = pipe.read(8)[4:]
+            size = int.from_bytes(length, "little")
+            skip(pipe.read, size + size % 2)
+        unknown = pipe.read(int(JUNK_S * header.second))
+        if len(unknown) < JUNK_S * header.second or not unknown.strip(b"\0"):
+            return False
+        pipe.unread(unknown)
+        self._say_unfinished()
+        self._header = replace(header, size=None)
+        return True
 
 
 def decode(data: bytes, header: Header) -> Samples:

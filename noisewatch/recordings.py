@@ -13,18 +13,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .decoders import READABLE
 from .engine import NoiseDetector, Session
 from .errors import InputError, UsageError, finite
 from .events import Event, Reading, rounded
 from .model import DEFAULT
 from .plain import checked
-from .sources import READABLE, VIDEO, Recording, open_sound_file
+from .sources import SUFFIXES, open_recording
 from .summary import Summary
 
 HOP_S = 0.5  # fine enough for a recording, and five times faster than the meter's
-# What a folder is searched for, beside containers of video that the user should hear about.
-SUFFIXES = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".w64", ".rf64",
-            ".au", ".snd", ".caf"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -185,8 +183,7 @@ def _below(folder: Path, failed: Callable[[OSError], None]) -> list[Path]:
             continue
         seen.add(key)
         folders.sort()
-        suffixes = SUFFIXES | VIDEO
-        found += [Path(root, f) for f in sorted(files) if Path(f).suffix.lower() in suffixes and f[0] != "."]
+        found += [Path(root, f) for f in sorted(files) if Path(f).suffix.lower() in SUFFIXES and f[0] != "."]
     return found
 
 
@@ -224,7 +221,7 @@ class Judge:
                     report, error=f"{path} is no file, but a {'folder' if path.is_dir() else 'device or pipe'}."
                 )
             report = replace(report, size=before.st_size, mtime_ns=before.st_mtime_ns)
-            source = Recording(open_sound_file(path), str(path), channel=self.settings.channel, paced=False)
+            source = open_recording(path, str(path), channel=self.settings.channel)
         except OSError as error:
             return replace(report, error=f"cannot read {path}: {error.strerror}.")
         except (InputError, UsageError) as error:  # it may have fewer channels than the others

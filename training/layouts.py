@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noisewatch.errors import InputError
+from noisewatch.sources import SUFFIXES
 
 from .manifest import Row, read_manifest
 
-AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".au"}
 # Folders that say nothing of who speaks.
 NO_SPEAKER = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
 NO_SPEAKER |= {"wav", "wavs", "flac", "audio", "clips", "recordings"}
@@ -62,7 +62,7 @@ def find(root: Path, kind: str) -> Iterator[Found]:
         folders = [f for f in below if f.name.lower() in MS_SNSD[kind]]
         classes = _esc50_classes(root)
         for folder in sorted(folders) or [root]:
-            for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO and p.is_file()):
+            for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
                 # LibriSpeech numbers its speakers through all of its parts.
                 numbered = kind == "speech" and LIBRISPEECH_NAME.fullmatch(path.stem)
                 source = "librispeech" if numbered else root.resolve().name

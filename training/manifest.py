@@ -9,13 +9,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
 from noisewatch.errors import InputError
 from noisewatch.sinks import atomic_write
-from noisewatch.sources import open_sound_file
+from noisewatch.sources import open_recording
 
 SAMPLE_RATE = 16_000
 KINDS = ("speech", "noise", "rir")
@@ -130,14 +129,21 @@ def check_splits(rows: Iterable[Row]) -> None:
 
 def load_audio(path: str | Path) -> NDArray[np.float32]:
     """A recording as mono float32 (n,) at 16 kHz; raises InputError with the reason when it can't be."""
-    with open_sound_file(Path(path)) as file:
-        try:
-            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
-        except (sf.SoundFileError, OSError, MemoryError) as error:
-            raise InputError(f"cannot read {path}: {error}") from error
-    mono = samples.mean(axis=1)
+    return read_audio(path)[0]
+
+
+def read_audio(path: str | Path) -> tuple[NDArray[np.float32], int]:
+    """A recording as mono float32 (n,) at 16 kHz, and its own rate. Raises InputError with the reason.
+
+    Channels are mixed as in the runtime. What ends early or is damaged is refused: nobody knows what is missing.
+    """
+    try:
+        source = open_recording(Path(path), str(path))
+        mono = np.concatenate([block for block in source.blocks() if block is not None])
+    except MemoryError as error:
+        raise InputError(f"cannot read {path}: it is too long to be held in memory") from error
     if not np.isfinite(mono).all():
         raise InputError(f"cannot read {path}: it has samples that are not finite")
-    if rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, rate, SAMPLE_RATE)
-    return np.ascontiguousarray(mono, np.float32)
+    if source.sample_rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, source.sample_rate, SAMPLE_RATE)
+    return np.ascontiguousarray(mono, np.float32), source.sample_rate

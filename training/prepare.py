@@ -17,10 +17,11 @@ from noisewatch import levels, terminal
 from noisewatch.errors import InputError
 from noisewatch.frontend import high_passed
 from noisewatch.sinks import atomic_write
+from noisewatch.sources import SUFFIXES
 
 from .augment import coloured_noise
-from .layouts import AUDIO, Found, find, nameless
-from .manifest import SAMPLE_RATE, Row, assign_splits, check_splits, load_audio, write_manifest
+from .layouts import Found, find, nameless
+from .manifest import SAMPLE_RATE, Row, assign_splits, check_splits, read_audio, write_manifest
 
 
 def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) -> Path:
@@ -37,7 +38,7 @@ def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) 
         for root in roots:
             files = list(find(root, kind))
             if not files:
-                raise InputError(f"{root} holds no recording of {kind} ({', '.join(sorted(AUDIO))}).")
+                raise InputError(f"{root} holds no recording of {kind} ({', '.join(sorted(SUFFIXES))}).")
             for found in track(files, f"{kind} {root}", console=console, transient=True):
                 try:
                     row, rate = _row(found, kind)
@@ -72,7 +73,7 @@ def _row(found: Found, kind: str) -> tuple[Row, int]:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise InputError(f"cannot use {path!r}: its name is no UTF-8, and a csv cannot hold it") from error
-    samples = load_audio(path)
+    samples, rate = read_audio(path)
     if not len(samples) or not np.abs(samples).max() > 0:
         raise InputError(f"cannot use {path}: {'digital silence' if len(samples) else 'no samples'}")
     row = Row(
@@ -86,7 +87,7 @@ def _row(found: Found, kind: str) -> tuple[Row, int]:
         floor_db=levels.floor_db(high_passed(samples)) if kind == "speech" else None,
         licence="",
     )
-    return found.row or row, sf.info(path).samplerate
+    return found.row or row, rate
 
 
 def _summarise(

@@ -87,7 +87,9 @@ def check(
     codes = []
     for word in words:
         try:
-            source = open_source(word, device=device, channel=channel, raw_rate=raw_rate, paced=False)
+            source = open_source(
+                word, device=device, channel=channel, raw_rate=raw_rate, paced=False, command="check"
+            )
         except InputError as error:
             if len(words) == 1:
                 raise

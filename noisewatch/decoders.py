@@ -1,0 +1,265 @@
+"""What turns files and pipes into samples of all channels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import stat
+import tempfile
+from collections.abc import Generator
+from functools import cache
+from pathlib import Path
+from shutil import which
+from typing import IO, TYPE_CHECKING, Protocol
+
+import soxr
+
+from . import pcm
+from .errors import InputError, UsageError
+from .ffmpeg import Ffmpeg
+from .pcm import TOLERANCE_S, Samples, Uncompressed, ended_early
+from .pieces import Layout, Span, Window, examine
+from .pipe import Pipe
+from .quiet import quiet_stderr
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, W64"
+MOST_SPOOLED = 4 << 30  # bytes of a pipe that are kept to be read like a file
+UNKNOWN = 1 << 60  # samples: libsndfile's word for a length that it does not know is above
+
+
+class Decoder(Protocol):
+    """Samples of all channels, from beginning to end, once."""
+
+    sample_rate: int
+    channels: int  # at the beginning; another piece may have more or fewer
+    promised_s: float  # by the header; 0 where it does not know
+    notes: dict[str, str]  # sentences on what is odd, by a word for machines; may grow while it is read
+
+    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+        """float32 (n, channels), at most so many frames at a time; None while a pipe sends nothing.
+
+        Raises InputError for damage and for an early end, after all that could be read was given.
+        """
+
+
+def open_file(path: Path, name: str, *, command: str = "check") -> Decoder:
+    """What reads a file. Raises InputError with the reason and what to do; `command` is what that names."""
+    import soundfile
+
+    if not str(path) or path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder; name one recording in it.")
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a named pipe would be waited for
+            raise InputError(f"{path} is no file, but a device or pipe.")
+        layout = examine(path)
+        if layout.loose:
+            return Uncompressed.of_file(path, name)
+        return SoundFiles(path, name, layout)
+    except FileNotFoundError as error:
+        raise InputError(f"no file at {path}. Check the name and the folder.") from error
+    except TypeError as error:  # soundfile asks for the rate of what has no header
+        raise InputError(
+            f"{path} has no header that says its rate. Pipe it in: noisewatch {command} - --raw-rate 48000 < "
+            f"{shlex.quote(str(path))}"
+        ) from error
+    except OSError as error:
+        raise _unreadable(str(path), str(error.strerror)) from error
+    except soundfile.SoundFileError as error:
+        if not status.st_size:
+            raise _unreadable(str(path), "it has 0 bytes") from error
+        return _by_ffmpeg(path, name, _reason(error))
+
+
+def open_pipe(descriptor: int, name: str, *, raw_rate: int | None = None, command: str = "listen") -> Decoder:
+    """What reads a pipe. Uncompressed audio is given as it comes; anything else is read to its end first.
+
+    raw_rate: it is signed 16-bit mono at this rate (Hz), without a header. Raises InputError or UsageError.
+    """
+    pipe = Pipe(descriptor)
+    if raw_rate is not None:
+        low, high = pcm.RATES
+        if not low <= raw_rate <= high:
+            raise UsageError(f"--raw-rate is {raw_rate} Hz; allowed: {low} to {high}.")
+        return Uncompressed(pipe, pcm.Header("raw", raw_rate, 1, "<i2", "", None), name)
+    head = pipe.peek(4)
+    advice = (
+        f"Make a WAV: ffmpeg -v error -i INPUT -f wav - | noisewatch {command} -; or say what it is: "
+        "--raw-rate 48000 for raw signed 16-bit mono."
+    )
+    if not head:
+        raise InputError(f"{name} is no WAV: it ended before anything came. {advice}")
+    if head not in pcm.MAGIC:
+        return _spooled(pipe, name, advice)
+    header = pcm.read_header(pipe.read)
+    if header is None:
+        raise InputError(f"{name} is no WAV that can be read: its header is damaged or cut. {advice}")
+    if header.coding is None:
+        raise InputError(
+            f"{name} is {header.container} with {header.codec}; through a pipe PCM, float, A-law and mu-law can be "
+            f"read. Name the file: noisewatch {command} FILE; or let ffmpeg decode it: "
+            f"ffmpeg -v error -i FILE -f wav - | noisewatch {command} -"
+        )
+    return Uncompressed(pipe, header, name)
+
+
+def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:
+    """A pipe that has to be read to its end first, kept in a temporary file that nobody else can open."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
+    try:
+        for data in pipe.chunks(1 << 16):
+            if data is not None:
+                file.write(data)
+            if file.tell() > MOST_SPOOLED:
+                raise InputError(f"{name} sent more than {MOST_SPOOLED >> 30} GiB that is no WAV. {advice}")
+        file.flush()
+    except OSError as error:
+        raise InputError(
+            f"{name} is no WAV, and can't be kept until its end in {tempfile.gettempdir()} ({error.strerror}). "
+            f"{advice}"
+        ) from error
+    path = Path(f"/dev/fd/{file.fileno()}" if os.name == "posix" else file.name)
+    try:
+        return Spooled(open_file(path, name), file)
+    except InputError as error:
+        said = str(error).replace(f"{path} is no audio", f"{name} is no WAV and no other audio")
+        raise InputError(said) from error
+
+
+class Spooled:
+    """A decoder of a file that exists as long as it is read."""
+
+    def __init__(self, decoder: Decoder, file: IO[bytes]) -> None:
+        self.sample_rate, self.channels = decoder.sample_rate, decoder.channels
+        self.promised_s, self.notes = decoder.promised_s, decoder.notes
+        self._decoder, self._file = decoder, file
+
+    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+        with self._file:
+            yield from self._decoder.read(frames)
+
+
+class SoundFiles:
+    """A file that libsndfile reads, one piece after the other."""
+
+    def __init__(self, path: Path, name: str, layout: Layout) -> None:
+        """Raises soundfile.SoundFileError, TypeError or OSError when the first piece can't be opened."""
+        self._path, self._name, self._layout = path, name, layout
+        self._first = self._open(layout.pieces[0])
+        self.channels: int = self._first.channels
+        self.sample_rate: int = self._first.samplerate
+        self.promised_s = self._promise(self._first, layout.pieces[0])
+        self.notes: dict[str, str] = {}
+        for span in layout.pieces[1:]:
+            with contextlib.suppress(Exception), self._open(span) as file:  # said when it is reached
+                # Pieces of other rates come at the highest: nothing may be lost.
+                self.sample_rate = max(self.sample_rate, file.samplerate)
+                self.promised_s += self._promise(file, span)
+
+    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+        import soundfile
+
+        pieces, heard = self._layout.pieces, 0
+        for number, span in enumerate(pieces, 1):
+            before = heard
+            try:
+                file = self._first if number == 1 else self._open(span)
+                promised = self._promise(file, span)
+                with file:
+                    for samples in self._piece(file, frames):
+                        heard += len(samples)
+                        yield samples
+            except (soundfile.SoundFileError, OSError) as error:
+                at, why = heard / self.sample_rate, _reason(error)
+                if len(pieces) == 1:
+                    raise InputError(
+                        f"{self._name} is damaged: it cannot be read beyond {at:.1f} s ({why})."
+                    ) from error
+                raise self._only(heard, f"piece {number} of {len(pieces)} is damaged ({why})") from error
+            got = (heard - before) / self.sample_rate
+            if got < promised - TOLERANCE_S:
+                if len(pieces) == 1:
+                    raise ended_early(self._name, promised, got)
+                raise self._only(
+                    heard, f"piece {number} of {len(pieces)} promises {promised:.1f} s and has {got:.1f} s"
+                )
+        if self._layout.rest:
+            raise self._only(heard, f"the {self._layout.rest} bytes behind them are no audio that can be read")
+
+    def _only(self, heard: int, why: str) -> InputError:
+        return InputError(
+            f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: {why}. "
+            "Check what made it."
+        )
+
+    def _open(self, span: Span) -> SoundFile:
+        with quiet_stderr():
+            if len(self._layout.pieces) == 1:
+                # On Unix a name is bytes, and need not be text.
+                name = str(self._path) if os.name == "nt" else os.fsencode(self._path)
+                return _sequential()(name)
+            return _sequential()(Window(self._path.open("rb"), span))
+
+    def _promise(self, file: SoundFile, span: Span) -> float:
+        """How long a piece has to be, s."""
+        if not span.exact or not 0 < file.frames < UNKNOWN:
+            return 0.0
+        return float(file.frames / file.samplerate * self._layout.short)
+
+    def _piece(self, file: SoundFile, frames: int) -> Generator[Samples, None, None]:
+        """Samples of a piece at the rate of the whole."""
+        talks = file.format == "MP3"
+        resampler = None
+        if file.samplerate != self.sample_rate:
+            resampler = soxr.ResampleStream(file.samplerate, self.sample_rate, file.channels, dtype="float32")
+        while True:
+            with quiet_stderr() if talks else contextlib.nullcontext():
+                samples = file.read(frames, dtype="float32", always_2d=True)
+            last = not len(samples)
+            if resampler is not None:
+                samples = resampler.resample_chunk(samples, last=last)
+            if len(samples):
+                yield samples
+            if last:
+                return
+
+
+@cache
+def _sequential() -> type[SoundFile]:
+    """A SoundFile that never seeks.
+
+    The ordinary one seeks to where it is after every read: MP3 then decodes anew from somewhere near, and FLAC
+    without a length fails at its end.
+    """
+    import soundfile
+
+    class Sequential(soundfile.SoundFile):  # type: ignore[misc]
+        def seekable(self) -> bool:
+            return False
+
+    return Sequential
+
+
+def _unreadable(what: str, reason: str, advice: str = f"Readable: {READABLE}.") -> InputError:
+    return InputError(f"{what} is no audio that can be read ({reason}). {advice}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    return str(error).rpartition(":")[2].strip().rstrip(".")
+
+
+def _by_ffmpeg(path: Path, name: str, reason: str) -> Decoder:
+    """ffmpeg's reading of what libsndfile refused for a reason."""
+    if which("ffmpeg") is None:
+        advice = f"Readable: {READABLE}; with ffmpeg installed also M4A, AAC, WebM and the sound of videos."
+        raise _unreadable(str(path), reason, advice)
+    try:
+        return Ffmpeg(path, name)
+    except (InputError, OSError) as error:
+        raise _unreadable(str(path), f"{reason}; ffmpeg: {error}") from error

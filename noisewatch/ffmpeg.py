@@ -1,0 +1,96 @@
+"""ffmpeg, where it is installed: it decodes what libsndfile does not know."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Generator
+from pathlib import Path
+
+from .errors import InputError
+from .pcm import Samples, Uncompressed, read_header
+from .pipe import Pipe
+
+# Containers that hold audio, and nothing that names other files or addresses (concat, hls, dash, sdp, image2 ...).
+CONTAINERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,gsm,iff,latm,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
+    "ogg,oma,rm,shn,sox,tak,tta,voc,w64,wav,wv,xwma"
+)
+# Said of a file that ends too soon, by demuxers whose exit code is 0 even so.
+CUT = ("ended prematurely", "partial file", "runcat")
+
+
+class Ffmpeg:
+    """A file decoded by ffmpeg, which ends with whoever reads from it."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Start it. Raises InputError with ffmpeg's reason where it can't open the file either."""
+        self._name = name
+        self._said: deque[str] = deque(maxlen=20)
+        # "file:" keeps a name from being an address; formats and protocols keep a text from naming other files.
+        source = b"file:" + os.fsencode(path)
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
+                   "-format_whitelist", CONTAINERS, "-i", source if os.name == "posix" else source.decode(),
+                   "-map", "0:a:0", "-af", "asetpts=N/SR/TB", "-map_metadata", "-1",
+                   "-f", "wav", "-c:a", "pcm_f32le", "pipe:1"]  # fmt: skip
+        descriptor = path.name if path.parent == Path("/dev/fd") else ""
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=[int(descriptor)] if descriptor else [],
+        )
+        self._drain = threading.Thread(target=self._listen, daemon=True)
+        self._drain.start()
+        try:
+            assert self._process.stdout is not None
+            pipe = Pipe(self._process.stdout.fileno())
+            header = read_header(pipe.read)
+            if header is None:
+                self._process.wait()
+                raise InputError(self._reason())
+            self._samples = Uncompressed(pipe, header, name)
+        except BaseException:
+            self._end()
+            raise
+        self.sample_rate, self.channels = self._samples.sample_rate, self._samples.channels
+        self.promised_s = 0.0
+        self.notes = self._samples.notes
+
+    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+        heard = 0
+        try:
+            for samples in self._samples.read(frames):
+                heard += 0 if samples is None else len(samples)
+                yield samples
+            code = self._process.wait()
+            self._drain.join()
+            if code or any(sign in line for line in self._said for sign in CUT):
+                raise InputError(
+                    f"{self._name} is damaged: it cannot be read beyond {heard / self.sample_rate:.1f} s "
+                    f"({self._reason()})."
+                )
+        finally:
+            self._end()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as stream:
+            for line in stream:
+                self._said.append(line.decode(errors="replace").strip())
+
+    def _reason(self) -> str:
+        self._drain.join()
+        last = self._said[-1] if self._said else "it says nothing"
+        return last.rpartition(": ")[2][:200].rstrip(".")
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._drain.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()

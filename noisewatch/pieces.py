@@ -1,0 +1,381 @@
+"""Recordings made of several, one behind the other: where each begins and ends in a file.
+
+libsndfile reads the first and calls that the end. Each piece is given to it alone, as a window on the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from . import pcm
+
+JUNK_S = 1.0  # so much behind the end of a WAV, in what is no chunk, is audio and not junk
+JUNK = 1 << 16  # bytes that may stand behind the end of an MP3 or Ogg and mean nothing
+CHUNK = 1 << 20  # bytes read at a time in a search
+
+RIFF = (b"RIFF", b"RIFX", b"RF64", b"BW64")
+FLAC = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # with the head of its first block
+PAGE = struct.Struct("<4sBBqIIIB")  # of Ogg: capture, version, flags, granule, serial, sequence, sum, segments
+BEGIN, END = 2, 4  # flags of a page
+
+
+class Span(NamedTuple):
+    """A piece of a file."""
+
+    start: int  # its first byte
+    end: int  # the byte behind its last
+    exact: bool = True  # whether the length that libsndfile tells of it is known, and not estimated
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the structure of a file tells before anything is decoded."""
+
+    pieces: tuple[Span, ...] = (Span(0, 0),)  # the end counts where there are several
+    loose: bool = False  # uncompressed audio that its header does not cover
+    short: float = 1.0  # the size that the header promises, over the size that is there
+    rest: int = 0  # bytes at the end that are neither audio nor anything known
+
+
+def examine(path: Path) -> Layout:
+    """The layout of a file. Raises OSError."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        magic = file.read(4)
+        file.seek(0)
+        if magic in pcm.MAGIC:
+            return _uncompressed(file, size)
+        if magic == b"OggS":
+            return _ogg(file, size)
+        if magic == b"fLaC":
+            return Layout(_flac(file, size))
+        return _mpeg(file, size)
+
+
+class Window:
+    """A part of a file as a file of its own, for libsndfile."""
+
+    def __init__(self, file: BinaryIO, span: Span) -> None:
+        self._file = file
+        self._start, self._end = span.start, span.end
+        self._at = 0
+
+    def read(self, size: int) -> bytes:
+        self._file.seek(self._start + self._at)
+        data = self._file.read(max(0, min(size, self._end - self._start - self._at)))
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = 0 if whence == os.SEEK_SET else self._at if whence == os.SEEK_CUR else self._end - self._start
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def __del__(self) -> None:
+        self._file.close()
+
+
+def _uncompressed(file: BinaryIO, size: int) -> Layout:
+    """WAV and its kin: what the sizes in the header say, and what stands behind."""
+    spans: list[Span] = []
+    begin = 0
+    while True:
+        file.seek(begin)
+        header = pcm.read_header(file.read)
+        start = file.tell()
+        if header is None or header.size is None or header.unfinished or header.container != "WAV":
+            break
+        end = start + header.size + header.size % 2
+        while end < size:  # the chunks behind the audio
+            file.seek(end)
+            name = file.read(4)
+            length = file.read(4)
+            if name in RIFF or len(length) < 4 or not pcm.is_chunk(name):
+                break
+            end += 8 + (n := int.from_bytes(length, "little")) + n % 2
+        else:
+            name = b""
+        if name not in RIFF:
+            break
+        spans.append(Span(begin, end))
+        begin = end
+    if spans:
+        return Layout((*spans, Span(begin, size)))
+    if header is None:
+        return Layout()
+    rest = max(0, size - start)
+    if header.unfinished:
+        file.seek(start)
+        return Layout(loose=header.coding is not None and rest > 0 and file.read(4) not in pcm.OTHER_CHUNKS)
+    if header.size is None:
+        return Layout(loose=header.container == "CAF" and header.coding is not None)  # libsndfile refuses it
+    if header.container == "WAV" and header.coding is not None and size - end >= JUNK_S * header.second:
+        file.seek(end)
+        return Layout(loose=file.read(header.second).strip(b"\0") != b"")
+    return Layout(short=max(1.0, header.size / max(1, rest)))
+
+
+def _ogg(file: BinaryIO, size: int) -> Layout:
+    """A chain: each link begins with pages that say so, and what follows them does not."""
+    spans: list[Span] = []
+    at, begin, behind, in_head = 0, 0, 0, True
+    open_streams, ended = set[int](), set[int]()
+    while at < size:
+        file.seek(at)
+        head = file.read(PAGE.size)
+        if not head.startswith(b"OggS") or len(head) < PAGE.size:
+            at = _search(file, at + 1, (b"OggS",))
+            if at < 0:
+                break
+            continue
+        _, _, flags, _, serial, _, _, segments = PAGE.unpack(head)
+        first = bool(flags & BEGIN)
+        # A link whose beginning is lost is a link that can't be read.
+        lost = not first and (serial not in open_streams or open_streams == ended)
+        if (first and not in_head) or (lost and begin < at):
+            spans.append(Span(begin, at))
+            begin = at
+            open_streams, ended = set(), set()
+        if first or lost:
+            open_streams.add(serial)
+        if flags & END:
+            ended.add(serial)
+        in_head = first
+        at = behind = at + PAGE.size + segments + sum(file.read(segments))
+    return Layout((*spans, Span(begin, size)), rest=_rest(file, behind, size))
+
+
+def _rest(file: BinaryIO, start: int, size: int) -> int:
+    """Bytes behind the end, where there are so many that they may have been audio."""
+    if size - start < JUNK:
+        return 0
+    file.seek(start)
+    return size - start if file.read(JUNK).strip(b"\0") else 0
+
+
+def _flac(file: BinaryIO, size: int) -> tuple[Span, ...]:
+    """Streams one behind the other: only a search finds where the next begins."""
+    spans: list[Span] = []
+    begin, at = 0, 0
+    while (at := _search(file, at + 8, FLAC)) >= 0:
+        file.seek(at + 8)
+        block = file.read(34)  # STREAMINFO
+        smallest, largest = struct.unpack_from(">HH", block.ljust(34))
+        if len(block) == 34 and 16 <= smallest <= largest and int.from_bytes(block[10:13], "big") >> 4:
+            spans.append(Span(begin, at))
+            begin = at
+    return (*spans, Span(begin, size))
+
+
+def _search(file: BinaryIO, start: int, marks: tuple[bytes, ...]) -> int:
+    """Where the first of some marks of equal length begins from `start` on; -1 where there is none."""
+    keep = len(marks[0]) - 1
+    file.seek(start)
+    data = b""
+    while more := file.read(CHUNK):
+        data = data[-keep:] + more
+        found = [at for mark in marks if (at := data.find(mark)) >= 0]
+        if found:
+            return file.tell() - len(data) + min(found)
+    return -1
+
+
+# MPEG audio: kbit/s by version (1; 2 and 2.5) and layer, Hz by version.
+_KBITS = {
+    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of MPEG audio, by its header."""
+
+    length: int  # bytes
+    kind: tuple[int, int, int, bool]  # version, layer, rate, mono: the same throughout a piece
+
+    @property
+    def side(self) -> int:
+        """Bytes of header and side information, behind which an encoder's own table stands."""
+        version, _, _, mono = self.kind
+        return 4 + ((17 if mono else 32) if version == 3 else (9 if mono else 17))
+
+
+def _frames_by_header() -> dict[int, Frame]:
+    """Every valid header by its bits, without those that say nothing of length or kind."""
+    found: dict[int, Frame] = {}
+    for version, rates in _RATES.items():
+        for layer in (1, 2, 3):
+            kbits = _KBITS[1 if version == 3 else 2, layer]
+            for number, rate in enumerate(rates):
+                for index, kbit in enumerate(kbits, 1):
+                    for padding in (0, 1):
+                        if layer == 1:
+                            length = (12_000 * kbit // rate + padding) * 4
+                        else:
+                            factor = 72_000 if layer == 3 and version != 3 else 144_000
+                            length = factor * kbit // rate + padding
+                        for mono in (False, True):
+                            bits = version << 19 | (4 - layer) << 17 | index << 12 | number << 10 | padding << 9
+                            found[bits | mono << 6] = Frame(length, (version, layer, rate, mono))
+    return found
+
+
+_FRAMES = _frames_by_header()
+
+
+_SYNC = re.compile(rb"\xff[\xe2-\xff]")
+_TABLES = (b"Xing", b"Info")
+_TAGS = (b"ID3", b"APETAGEX", b"LYRICSBEGIN", b"TAG")
+LOOK = 160  # bytes from the start of a frame that hold the beginning of its table, if it has one
+SOONEST = 1 << 16  # bytes in which the first frame has to begin
+SURPLUS = 3  # frames more than a table promises are another piece; one or two were counted badly
+
+
+@dataclass(frozen=True)
+class Table:
+    """What an encoder wrote into the first frame about the whole; 0 where it did not."""
+
+    frames: int
+    size: int  # bytes
+
+
+class _Mpeg:
+    """MPEG audio by its frames, from a file that is read in large parts."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self.size = file, size
+        self._data, self._start = b"", 0
+
+    def look(self, at: int, size: int) -> bytes:
+        """Some bytes of the file, fewer at its end."""
+        offset = at - self._start
+        if offset < 0 or offset + size > len(self._data):
+            self._file.seek(at)
+            self._data, self._start, offset = self._file.read(max(CHUNK, size)), at, 0
+        return self._data[offset : offset + size]
+
+    def frame(self, at: int) -> Frame | None:
+        """The frame whose header stands there."""
+        bits = int.from_bytes(self.look(at, 4), "big")
+        if bits >> 21 != 0x7FF:
+            return None
+        return _FRAMES.get((bits & 0x1EFE00) | (bits >> 6 & 3 == 3) << 6)
+
+    def table(self, at: int, frame: Frame) -> Table | None:
+        """The table in a frame."""
+        data = self.look(at, LOOK)
+        for offset in (frame.side, frame.side + 2):  # with a checksum
+            if data[offset : offset + 4] in _TABLES and len(data) >= offset + 16:
+                flags, first, second = struct.unpack_from(">III", data, offset + 4)
+                frames = first if flags & 1 else 0
+                size = (second if flags & 1 else first) if flags & 2 else 0
+                return Table(frames, size)
+        if data[36:40] == b"VBRI" and len(data) >= 54:
+            size, frames = struct.unpack_from(">II", data, 46)
+            return Table(frames, size)
+        return None
+
+    def confirmed(self, at: int, frame: Frame) -> bool:
+        """Whether two more of the kind follow, or the end."""
+        for _ in range(2):
+            at += frame.length
+            if at == self.size or self.look(at, 12).startswith(_TAGS):
+                return True
+            following = self.frame(at)
+            if following is None or following.kind != frame.kind:
+                return False
+            frame = following
+        return True
+
+    def sync(self, start: int, end: int) -> int:
+        """Where the first confirmed frame begins; -1 where there is none."""
+        at = start
+        while at < end:
+            data = self.look(at, CHUNK)
+            for match in _SYNC.finditer(data):
+                place = at + match.start()
+                if place >= end:
+                    return -1
+                frame = self.frame(place)
+                if frame is not None and self.confirmed(place, frame):
+                    return place
+            at += max(1, len(data) - 1)
+        return -1
+
+
+def _mpeg(file: BinaryIO, size: int) -> Layout:
+    """MP3 and its kin: a new piece begins with a table of the encoder, in another format, or where the frames that
+    a table promises are used up. Tags may stand anywhere. What is no MPEG audio is one piece."""
+    mpeg = _Mpeg(file, size)
+    at = mpeg.sync(_past_tags(mpeg), min(size, _past_tags(mpeg) + SOONEST))
+    frame = mpeg.frame(at) if at >= 0 else None
+    if frame is None:
+        return Layout()
+    spans: list[Span] = []
+    begin, kind, table = 0, frame.kind, mpeg.table(at, frame)
+    left = table.frames if table else 0  # frames that the table still promises
+    exact = left > 0
+    if table and table.size and mpeg.sync(at + table.size, size) < 0:  # the usual one: nothing has to be walked
+        return Layout((Span(0, size, exact),), rest=_behind(mpeg, at + table.size))
+    surplus, edge = 0, (0, 0)
+    while True:
+        end = at + frame.length
+        following = mpeg.frame(end)
+        if following is None or (following.kind != kind and not mpeg.confirmed(end, following)):
+            # Tags, junk, or a frame that was cut where the next piece was put behind it.
+            at = mpeg.sync(at + 4, size)
+            following = mpeg.frame(at) if at >= 0 else None
+            if following is None:
+                return Layout((*spans, Span(begin, size, exact)), rest=_behind(mpeg, end))
+            end = min(end, at)
+        else:
+            at = end
+        frame, table = following, mpeg.table(at, following)
+        if frame.kind != kind or table:
+            spans.append(Span(begin, end, exact))
+            begin, kind, surplus = at, frame.kind, 0
+            left = table.frames if table else 0
+            exact = left > 0
+        elif left:
+            left -= 1
+        elif exact:
+            if not surplus:
+                edge = (end, at)
+            surplus += 1
+            if surplus == SURPLUS:
+                spans.append(Span(begin, edge[0], exact))
+                begin, exact, surplus = edge[1], False, 0
+
+
+def _past_tags(mpeg: _Mpeg) -> int:
+    """Where the tags in front end."""
+    at = 0
+    while len(head := mpeg.look(at, 10)) == 10 and head[:3] == b"ID3":
+        size = 0
+        for byte in head[6:]:
+            size = size << 7 | byte & 0x7F
+        at += 10 + size + (10 if head[5] & 0x10 else 0)
+    return at
+
+
+def _behind(mpeg: _Mpeg, start: int) -> int:
+    """Bytes at the end that are no tag, where there are so many that they may have been audio."""
+    rest = mpeg.size - start
+    if rest < JUNK or mpeg.look(start, 12).startswith(_TAGS):
+        return 0
+    return rest if mpeg.look(start, JUNK).strip(b"\0") else 0

@@ -1,0 +1,60 @@
+"""The bytes of a pipe: the one place that waits for them."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+
+
+class Pipe:
+    """Reads a file descriptor from its present position to its end."""
+
+    def __init__(self, descriptor: int, *, owned: bool = False) -> None:
+        """owned: the descriptor is closed with the last reference to this."""
+        self._descriptor = descriptor
+        if owned:
+            weakref.finalize(self, os.close, descriptor)
+        self._unread = b""
+
+    def read(self, size: int) -> bytes:
+        """So many bytes; fewer only at the end. Raises OSError."""
+        return b"".join(c for c in self.chunks(size, size) if c is not None)
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, which stay to be read."""
+        data = self.read(size)
+        self.unread(data)
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Put bytes back in front of what is still to come."""
+        self._unread = data + self._unread
+
+    def chunks(self, size: int, most: int | None = None) -> Iterator[bytes | None]:
+        """Chunks of `size` bytes to the end or until `most` were given; only the last is shorter.
+
+        None may come between them: nothing was sent for a while. Raises OSError.
+        """
+        left = most
+        while left is None or left > 0:
+            wanted = size if left is None else min(size, left)
+            parts, got = [], 0
+            while got < wanted:
+                part = self._some(wanted - got)
+                if not part:
+                    break
+                parts.append(part)
+                got += len(part)
+            if got:
+                yield b"".join(parts)
+            if got < wanted:
+                return
+            left = None if left is None else left - got
+
+    def _some(self, most: int) -> bytes:
+        """What is there, up to so many bytes; none at the end."""
+        if self._unread:
+            part, self._unread = self._unread[:most], self._unread[most:]
+            return part
+        return os.read(self._descriptor, min(most, 1 << 20))
