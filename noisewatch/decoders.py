@@ -37,7 +37,7 @@ class Decoder(Protocol):
     sample_rate: int
     channels: int  # at the beginning; another piece may have more or fewer
     promised_s: float  # by the header; 0 where it does not know
-    notes: dict[str, str]  # sentences on what is odd, by a word for machines; may grow while it is read
+    notes: list[str]  # keys of `events.NOTES`: what is odd about it; grows while it is read
 
     def read(self, frames: int) -> Generator[Samples | None, None, None]:
         """float32 (n, channels), at most so many frames at a time; None while a pipe sends nothing.
@@ -153,7 +153,7 @@ class SoundFiles:
         self.channels: int = self._first.channels
         self.sample_rate: int = self._first.samplerate
         self.promised_s = self._promise(self._first, layout.pieces[0])
-        self.notes: dict[str, str] = {}
+        self.notes: list[str] = []
         for span in layout.pieces[1:]:
             with contextlib.suppress(Exception), self._open(span) as file:  # said when it is reached
                 # Pieces of other rates come at the highest: nothing may be lost.

@@ -47,6 +47,10 @@ class Source(Protocol):
     def drops(self) -> int:
         """How often audio was lost before it got here."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """Keys of `events.NOTES`: what is odd about it; complete when it ends."""
+
     def blocks(self) -> Generator[Samples | None, None, None]:
         """Mono float32 blocks of any length; None for each second in which a live input sends nothing."""
 

@@ -26,6 +26,14 @@ _OF_RECORDINGS = {
 }
 
 
+# What is odd about a recording, and is judged all the same.
+NOTES: dict[str, str] = {
+    "unfinished": "the header of {name} was never finished: its recorder may have died. All of it is judged.",
+    "cancelled": "the channels of {name} cancel each other (one is inverted), so the loudest of them is judged in "
+    "place of their mean. Name one with --channel.",
+}
+
+
 def because(reason: str | None, *, live: bool) -> str:
     """Why an input could not be judged, as a sentence; empty when nobody knows."""
     return (not live and _OF_RECORDINGS.get(reason or "")) or REASONS.get(reason or "", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 from collections import deque
@@ -86,7 +87,7 @@ class Ffmpeg:
     def _reason(self) -> str:
         self._drain.join()
         last = self._said[-1] if self._said else "it says nothing"
-        return last.rpartition(": ")[2][:200].rstrip(".")
+        return re.sub(r"^\[[^]]*\] ", "", last).rpartition(": ")[2][:200].rstrip(".")
 
     def _end(self) -> None:
         self._process.kill()

@@ -84,6 +84,7 @@ class Microphone:
     """An open input: one channel, at the device's own rate. The callback only copies into a queue."""
 
     live = True
+    notes: tuple[str, ...] = ()
 
     def __init__(self, word: str | None = None, *, channel: int = 1) -> None:
         """Open and start. Raises DeviceError with what to do about it."""

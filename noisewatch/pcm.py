@@ -15,7 +15,6 @@ from .downmix import block_frames
 from .errors import InputError, UsageError
 from .pipe import Pipe
 
-UNFINISHED = "unfinished"  # the note on a header that was never completed
 TOLERANCE_S = 0.1  # that a recording may be shorter than it promises
 JUNK_S = 1.0  # so much behind the end of a WAV, in what is no chunk, is audio and not junk
 RATES = (1_000, 768_000)  # Hz
@@ -181,7 +180,7 @@ def _au(read: Read, order: str) -> Header | None:
         return None
     skip(read, offset - 24)
     ordered = None if coding is None else _ordered(coding, order)
-    return _made("AU", rate, channels, ordered, f"AU encoding {encoding}", size)
+    return _made("AU", rate, channels, ordered, f"encoding {encoding}", size)
 
 
 def _aiff(read: Read) -> Header | None:
@@ -212,8 +211,9 @@ def _common(body: bytes, compressed: bool) -> tuple[int, int, str | None, str]:
     ints = {1: "i1", 2: ">i2", 3: "s24be", 4: ">i4"}.get((bits + 7) // 8)
     coding = {b"NONE": ints, b"twos": ints, b"sowt": {"i1": "i1", ">i2": "<i2"}.get(ints or ""), b"raw ": "u1",
               b"fl32": ">f4", b"FL32": ">f4", b"fl64": ">f8", b"FL64": ">f8", b"alaw": "alaw", b"ALAW": "alaw",
-              b"ulaw": "ulaw", b"ULAW": "ulaw", b"in24": "s24be", b"in32": ">i4"}.get(kind)  # fmt: skip
-    return rate, channels, coding, f"AIFF codec {kind!r}"
+              b"ulaw": "ulaw", b"ULAW": "ulaw", b"in24": "s24be", b"in32": ">i4",
+              b"42n1": "s24le", b"23ni": "<i4"}.get(kind)  # fmt: skip
+    return rate, channels, coding, f"codec {kind.decode('latin-1')!r}"
 
 
 def _caf(read: Read) -> Header | None:
@@ -230,7 +230,7 @@ def _caf(read: Read) -> Header | None:
             kinds = {32: "f4", 64: "f8"} if flags & 1 else {8: "i1", 16: "i2", 24: "s24", 32: "i4"}
             kind = {b"alaw": "alaw", b"ulaw": "ulaw", b"lpcm": kinds.get(bits)}.get(codec)
             coding = None if kind is None else _ordered(kind, order)
-            form = (int(rate) if 0 < rate < 1e9 else 0, channels, coding, f"CAF codec {codec!r}")
+            form = (int(rate) if 0 < rate < 1e9 else 0, channels, coding, f"codec {codec.decode('latin-1')!r}")
         else:
             skip(read, size)
 
@@ -273,7 +273,7 @@ class Uncompressed:
         check_format(name, header.sample_rate, header.channels)
         self.sample_rate, self.channels = header.sample_rate, header.channels
         self.promised_s = (header.size or 0) / header.second
-        self.notes: dict[str, str] = {}
+        self.notes: list[str] = []
         self._pipe, self._header, self._name = pipe, header, name
 
     @classmethod
@@ -317,14 +317,8 @@ class Uncompressed:
         if self._header.unfinished:
             if head in OTHER_CHUNKS:
                 return False
-            self._say_unfinished()
+            self.notes.append("unfinished")
         return True
-
-    def _say_unfinished(self) -> None:
-        self.notes[UNFINISHED] = (
-            f"the header of {self._name} was never finished: what recorded it may have died. All that is there is "
-            "judged."
-        )
 
     def _goes_on(self, heard: int) -> bool:
         """Whether there is more behind what the header promised: another WAV, or audio that it does not know of."""
@@ -352,7 +346,7 @@ class Uncompressed:
         if len(unknown) < JUNK_S * header.second or not unknown.strip(b"\0"):
             return False
         pipe.unread(unknown)
-        self._say_unfinished()
+        self.notes.append("unfinished")
         self._header = replace(header, size=None)
         return True
 

@@ -52,7 +52,7 @@ class FileReport:
     worst_start: float | None = None  # s: the 3 s with the highest noise probability
     worst_noise: float | None = None
     segments: tuple[Segment, ...] = ()
-    warnings: tuple[str, ...] = ()  # seen anywhere
+    warnings: tuple[str, ...] = ()  # seen anywhere, and `unfinished` or `cancelled` of the recording itself
     model: str = ""
     hop_s: float = 0.0
     threshold: float = 0.0
@@ -240,6 +240,7 @@ class Judge:
             error_text = said if str(path) in said else f"{path}: {said}"
         except OSError as error:
             error_text = f"cannot read {path} to its end: {error.strerror}."
+        sums.warnings.update(dict.fromkeys(source.notes))
         return replace(report, seconds=stream.time, error=error_text, **sums.figures(stream.time))
 
 

@@ -26,7 +26,6 @@ Samples = NDArray[np.float32]
 SUFFIXES = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".w64", ".rf64",
             ".au", ".snd", ".caf", ".mp4", ".mkv", ".mka", ".mov", ".avi", ".webm", ".m4a", ".m4b", ".aac", ".wma",
             ".3gp", ".flv", ".amr"}  # fmt: skip
-CANCELLED = "cancelled"  # the note on channels that cancel each other
 
 
 def open_source(
@@ -99,7 +98,7 @@ class Recording:
         if channel is not None and channel > decoder.channels:
             raise UsageError(f"{name} has {decoder.channels} channel(s), no channel {channel}. They count from 1.")
         self.promised_s = decoder.promised_s  # how long it should be; 0 where nobody knows
-        self.notes: dict[str, str] = decoder.notes  # sentences on what is odd about it, by a word for machines
+        self.notes = decoder.notes
         self._decoder = decoder
         self._channel = channel
         self._paced = paced
@@ -134,6 +133,11 @@ class Recording:
                     if samples is None:
                         yield None
                         continue
+                    if self._channel is not None and self._channel > samples.shape[1]:
+                        raise InputError(
+                            f"{self.name} goes on with {samples.shape[1]} channel(s), and has no channel "
+                            f"{self._channel} there. Leave --channel out."
+                        )
                     if self._channel is not None:
                         yield samples[:, self._channel - 1].copy()
                         continue
@@ -150,10 +154,7 @@ class Recording:
             yield from self._mixed(mix, mix.finish())
 
     def _mixed(self, mix: Downmix, mono: Samples) -> Generator[Samples, None, None]:
-        if mix.cancelled and CANCELLED not in self.notes:
-            self.notes[CANCELLED] = (
-                f"the channels of {self.name} cancel each other (one is inverted), so the loudest of them is judged "
-                "in place of their mean. Name one with --channel."
-            )
+        if mix.cancelled and "cancelled" not in self.notes:
+            self.notes.append("cancelled")
         if len(mono):
             yield mono

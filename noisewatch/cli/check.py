@@ -38,6 +38,7 @@ class Answer:
     snr_noisy_db: float | None = None  # over those that are noisy
     snr_otherwise_db: float | None = None  # over the others
     reference: Literal["heard", "assumed"] = "assumed"
+    warnings: tuple[str, ...] = ()  # `unfinished`, `cancelled`: what is odd about the recording itself
 
 
 @app.command()
@@ -116,7 +117,7 @@ def _checked(
 ) -> Answer:
     """Listen to a source, to its end or for a while."""
     from ..engine import Session
-    from ..events import Reading
+    from ..events import NOTES, Reading
     from ..summary import Summary
     from .listen import calibrated
 
@@ -136,7 +137,9 @@ def _checked(
     found = answer(source.name, readings, totals, stream, max_noisy, min_snr, live=source.live)
     if damage is not None:
         found = replace(found, answer="unknown", why=damage.rstrip("."), advice="Give a whole recording.")
-    return found
+    for note in source.notes:
+        say(NOTES[note].format(name=source.name))
+    return replace(found, warnings=tuple(source.notes))
 
 
 def answer(

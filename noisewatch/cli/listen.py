@@ -212,9 +212,12 @@ class _Heard:
 
     def end(self) -> Iterator[str]:
         """Closes what is open. Plain sentences: the summary, events that were lost, the rate of alarms."""
+        from ..events import NOTES
+
         lost = self.reactions.close()
         stream, source = self.session.stream, self.session.source
         yield self.history.summary(stream.time, source.drops, stream.skipped)
+        yield from (NOTES[note].format(name=source.name) for note in source.notes)
         yield from lost
         if self.calibration is not None:
             yield self._counted(self.calibration)

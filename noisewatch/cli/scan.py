@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError, OutputError, UsageError, printable
-from ..events import because
+from ..events import NOTES, because
 from ..model import DEFAULT
 from ..places import expanded, user_folder
 from .base import OWN_THRESHOLD, answer_no, app, refuse_beside, refuse_without, say
@@ -244,6 +244,9 @@ class _Results:
         else:
             _print_table(reports)
         for report in reports:
+            for note in report.warnings:
+                if note in NOTES:
+                    say(NOTES[note].format(name=report.path))
             if report.error is not None:
                 print(f"noisewatch: {printable(report.error)}", file=sys.stderr)
             elif not report.judged or report.unknown == 1:
