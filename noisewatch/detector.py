@@ -42,6 +42,10 @@ class DetectorConfig:
         """A reading below it speaks against noise; half the threshold where the step would leave little."""
         return max(self.threshold - self.off_step, self.threshold / 2)
 
+    def lag_s(self, hop_s: float) -> float:
+        """The longest that may pass from the end of a noise until it is called over."""
+        return self.trail_s + hop_s / 2 + max(self.min_off_s, self.min_lost_s, hop_s)
+
 
 class Detector:
     """Hysteresis, minimum times, cooldown; `unknown` at once when the input cannot be judged.

@@ -14,8 +14,8 @@ import soxr
 from numpy.typing import ArrayLike, NDArray
 
 from .detector import Detector, DetectorConfig
-from .errors import InputError, NoisewatchError, UsageError, finite
-from .events import Event, Reading, Reason, Warning_
+from .errors import InputError, ModelError, NoisewatchError, UsageError, finite
+from .events import Event, Reading, Reason, Warning_, utc
 from .frontend import BLOCK, HighPass, LogMel
 from .health import HEARD_S, Health
 from .model import DEFAULT, Model, Output
@@ -300,6 +300,9 @@ class Session:
                         yield from self._named(made)
                     if left <= 0:
                         break
+            except ModelError:
+                yield from self.interrupted()
+                raise
             except NoisewatchError:
                 # What was heard until then still counts, and what was going on ends here.
                 yield from self._named(stream.lose("stalled") if source.live else stream.finish())
@@ -319,7 +322,7 @@ class Session:
                     self._drops = self.source.drops
                 drops = None if item.id is None else self.source.drops - self._drops
                 item = replace(item, device=self.source.name, model=self.stream.model.card.name, drops=drops)
-            named.append(item)
+            named.append(replace(item, utc=utc()) if self.source.live else item)
         return named
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 State = Literal["clean", "noisy", "unknown"]
@@ -11,6 +12,7 @@ Word = Literal["clean", "maybe", "noisy", "unknown"]  # a state as it is shown t
 Reason = Literal["digital_silence", "dead_channel", "stalled", "too_short"]
 Warning_ = Literal["clipping", "gated", "short", "late"]
 
+VARIABLES = "NOISEWATCH_EVENT_"  # of the environment of a command that `--exec` runs: a field each
 
 REASONS: dict[str, str] = {
     "digital_silence": "The input sends digital silence: it is muted, or not allowed to listen.",
@@ -52,6 +54,7 @@ class Reading:
     reason: Reason | None = None  # why the state is unknown
     warnings: tuple[Warning_, ...] = ()
     reference: Literal["heard", "assumed"] = "assumed"  # the voice level that a silence is judged against
+    utc: str | None = None  # wall clock of the decision, ISO 8601; None where the sound is not of now: a recording
 
     def json(self) -> str:
         """One JSON line, without the newline."""
@@ -86,10 +89,16 @@ class Event:
     device: str | None = None  # or recording
     model: str | None = None
     drops: int | None = None  # audio lost during the noise, times
+    utc: str | None = None  # as for a reading
 
     def json(self) -> str:
         """One JSON line, without the newline; fields that do not belong to this event are left out."""
-        return _line({"type": "event", **{k: v for k, v in vars(self).items() if v is not None}})
+        return _line({"type": "event", **{k: v for k, v in vars(self).items() if v is not None}, "utc": self.utc})
+
+
+def utc(at: datetime | None = None) -> str:
+    """A moment, by default now, as 2026-03-01T12:00:00.000Z."""
+    return f"{(at or datetime.now(UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
 def label(mean: float, snr_db: float | None) -> str:

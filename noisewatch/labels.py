@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ from .errors import OutputError
 from .events import label, label_line
 from .locks import locked
 from .recordings import FileReport, Segment
-from .sinks import abandoned, atomic_write, begun, parts
+from .sinks import Rows, abandoned, atomic_write, begun, parts
 
 # After the recording's own name; `talk.wav.txt` alone is what others call a transcript.
 SUFFIXES = {"audacity": ".noise.txt", "rttm": ".noise.rttm", "textgrid": ".noise.TextGrid"}
@@ -78,9 +77,10 @@ def write_csv(reports: Iterable[FileReport], file: IO[str]) -> None:
     """A row for each recording, names quoted where they need it."""
     names = [f.name for f in fields(FileReport)]
     names[names.index("warnings") : names.index("warnings")] = ["loudest_start", "loudest_dbfs"]
-    writer = csv.DictWriter(file, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(r.row() for r in reports)
+    table = Rows(file, names)
+    table.header()
+    for report in reports:
+        table.row(report.row())
 
 
 class Journal:

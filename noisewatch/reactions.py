@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-import csv
+import errno
 import io
 import json
 import math
 import os
 import queue
+import re
 import shlex
 import string
 import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import fields
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UsageError
-from .events import Event, label_line, rounded
-from .sinks import appended
+from .errors import OutputError, UsageError, printable
+from .events import VARIABLES, Event, label_line, rounded, utc
+from .quiet import quiet_stderr
+from .sinks import Rows, abandoned, begun
 
 QUEUE = 256  # events and blocks of audio that may wait for a sink
 COMMAND_S = 10.0  # that a command may take
 CLOSE_S = 1.0  # more than that, which sinks have to finish when the session ends
-LOOK_BACK_S = 6.0  # audio kept for a clip: a noise is called over some 4 s after it ended
+OPEN_S = 1.0  # that a sink may take to open before the session begins without waiting
 TAIL_S = 0.5  # of a clip, after the noise
 
 Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class About:
+    """What sinks know of the session that begins."""
+
+    device: str  # or recording
+    sample_rate: int  # of the audio that `Sink.audio` is given
+    live: bool
+    look_back_s: float  # of audio kept for a clip: a noise is called over that long after it ended
+    began: datetime
 
 
 class Sink:
@@ -42,6 +55,9 @@ class Sink:
 
     name: str
     wants_audio = False
+
+    def open(self, about: About) -> None:
+        """The session begins: what cannot be written is said now. Raises OSError."""
 
     def event(self, event: Event) -> None:
         """Take an event."""
@@ -63,9 +79,18 @@ class Outlet:
         self.sink, self._say, self._patience_s = sink, say, patience_s
         self.lost = 0  # events that the sink did not take
         self._told = False
+        self._ready = threading.Event()
+        self._unopened: Exception | None = None
         self._queue: queue.Queue[Any] = queue.Queue(QUEUE)
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
+
+    def open(self, about: About) -> None:
+        """Begin. Raises OutputError where the sink cannot write; one that takes long about it has time."""
+        self._queue.put(about)
+        self._ready.wait(OPEN_S)
+        if self._unopened is not None:
+            raise OutputError(f"{self.sink.name} cannot be written: {_reason(self._unopened)}. Name another place.")
 
     def put(self, item: Event | tuple[int, Samples]) -> None:
         """Hand on an event, or samples and their place; blocks for patience_s at most, and once only."""
@@ -94,16 +119,23 @@ class Outlet:
             self._try(item)
         self._try(None)
 
-    def _try(self, item: Event | tuple[int, Samples] | None) -> None:
+    def _try(self, item: About | Event | tuple[int, Samples] | None) -> None:
         try:
             if item is None:
                 self.sink.close()
+            elif isinstance(item, About):
+                self.sink.open(item)
             elif isinstance(item, Event):
                 self.sink.event(item)
             else:
                 self.sink.audio(*item)
         except Exception as error:  # a sink may fail as it likes
-            self._failed(item is not None, _reason(error))  # samples fail while a clip is being written
+            if isinstance(item, About):
+                self._unopened = error
+            else:
+                self._failed(item is not None, _reason(error))  # samples fail while a clip is being written
+        if isinstance(item, About):
+            self._ready.set()
 
     def _failed(self, event: bool, why: str) -> None:
         self.lost += event
@@ -119,33 +151,74 @@ def _reason(error: Exception) -> str:
 
 
 class _Appended(Sink):
-    """Lines at the end of a file, each on its way to the disk before the next."""
+    """Lines at the end of a file, each on its way to the disk before the next.
 
-    def __init__(self, path: Path) -> None:
+    A file that was renamed or removed meanwhile, as log rotation does, is begun anew under its name.
+    """
+
+    def __init__(self, what: str, path: Path) -> None:
+        self.name = f"{what} {path}"
         self._path = path
-        self._file: IO[str] | None = None
+        self._file: io.FileIO | None = None
+        self._torn = False  # the last line is not whole
+        self._about: About | None = None
 
-    def write(self, line: str, header: str = "") -> None:
-        """A line with its newline; a file that was empty gets the header first."""
-        if self._file is None:
-            self._file = appended(self._path, header)
-        self._file.write(line)
-        self._file.flush()
+    def open(self, about: About) -> None:
+        self._about = about
+        self._reopen()
+
+    def heading(self, about: About, *, empty: bool, again: bool) -> str:
+        """The lines to begin with; empty: the file is; again: it was begun anew in the midst of a session."""
+        return ""
+
+    def write(self, line: str) -> None:
+        """A line with its newline. Raises OSError."""
+        if self._file is None or self._moved(self._file):
+            self._reopen()
+        self._put(line)
+
+    def _moved(self, file: io.FileIO) -> bool:
+        try:
+            return not os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return True
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+    def _reopen(self) -> None:
+        again = self._file is not None
+        self.close()
+        self._file = None
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        last = b""
+        if self._path.is_file() and self._path.stat().st_size:
+            with self._path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                last = file.read()
+        self._file = self._path.open("ab", buffering=0)
+        self._torn = last not in (b"", b"\n")  # something was killed meanwhile
+        if self._about is not None and (lines := self.heading(self._about, empty=not last, again=again)):
+            self._put(lines)
+
+    def _put(self, text: str) -> None:
+        assert self._file is not None
+        data = ("\n" if self._torn else "").encode() + text.encode(errors="surrogateescape")
+        written = self._file.write(data)
+        self._torn = written != len(data)
+        if self._torn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Log(_Appended):
     """Every event as a JSON line."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.name = f"the log {path}"
+        super().__init__("the log", path)
 
     def event(self, event: Event) -> None:
-        self.write(json.dumps(json.loads(event.json()) | {"utc": _utc()}) + "\n")
+        self.write(event.json() + "\n")
 
 
 class Table(_Appended):
@@ -156,27 +229,54 @@ class Table(_Appended):
     )  # fmt: skip
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.name = f"the table {path}"
+        super().__init__("the table", path)
+
+    def heading(self, about: About, *, empty: bool, again: bool) -> str:
+        return ",".join(self.FIELDS) + "\n" if empty else ""
 
     def event(self, event: Event) -> None:
         if event.event == "noise_end":
             text = io.StringIO()
-            fields = json.loads(event.json()) | {"utc": _utc()}
-            csv.DictWriter(text, self.FIELDS, extrasaction="ignore", lineterminator="\n").writerow(fields)
-            self.write(text.getvalue(), header=",".join(self.FIELDS) + "\n")
+            Rows(text, self.FIELDS).row(json.loads(event.json()))
+            self.write(text.getvalue())
 
 
 class Labels(_Appended):
-    """Every noise that ended as a line of an Audacity label track; seconds since the session began."""
+    """Every noise that ended as a line of an Audacity label track, and a label where each session begins.
+
+    Times are seconds since the first session of the file began. A later one lies where the clock says if it is
+    live, and a recording follows what is there; neither begins before the last noise has ended.
+    """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.name = f"the labels {path}"
+        super().__init__("the labels", path)
+        self._offset = 0.0
+
+    def heading(self, about: About, *, empty: bool, again: bool) -> str:
+        track = "" if empty or again else self._path.read_text(encoding="utf-8", errors="replace")
+        self._offset = _next_session(track, about)
+        at = f"{self._offset:.3f}"
+        return f"{at}\t{at}\tsession {utc(about.began)} {printable(about.device)}\n"
 
     def event(self, event: Event) -> None:
         if event.event == "noise_end":
-            self.write(label_line(event.onset, event.end or event.time, event.mean or 0.0, event.snr_db))
+            start, end = (self._offset + t for t in (event.onset, event.end or event.time))
+            self.write(label_line(start, end, event.mean or 0.0, event.snr_db))
+
+
+def _next_session(track: str, about: About) -> float:
+    """Where a session begins on a track of labels, s: 0 on an empty one."""
+    last, first = 0.0, None
+    for line in track.splitlines():
+        match = re.fullmatch(r"([\d.]+)\t([\d.]+)\t(.*)", line)
+        if match is None:
+            continue
+        with contextlib.suppress(ValueError):
+            last = max(last, float(match[2]))
+            if first is None and match[3].startswith("session "):
+                first = datetime.fromisoformat(match[3].split()[1]) - timedelta(seconds=float(match[1]))
+    since = (about.began - first).total_seconds() if first is not None and about.live else 0.0
+    return max(last, since)
 
 
 class Command(Sink):
@@ -205,6 +305,8 @@ class Command(Sink):
                     raise UsageError(f"--exec asks for {{{unknown[0]}}}; there are: {', '.join(self.FIELDS)}.")
                 if any("{" in (spec or "") for _, spec in asked):
                     raise ValueError("one field within another")
+                if any(len(digits) > 3 for _, spec in asked for digits in re.findall(r"\d+", spec or "")):
+                    raise ValueError("it is wider than 999")
                 _filled(word, every)
             except UsageError:
                 raise
@@ -219,6 +321,7 @@ class Command(Sink):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, **_variables(event)},
         )
         try:
             code = self._running.wait(COMMAND_S)
@@ -234,8 +337,17 @@ class Command(Sink):
             _kill(self._running)
 
 
+def _values(event: Event) -> dict[str, Any]:
+    return rounded({"noise": event.peak, "type": "event", **vars(event)})
+
+
+def _variables(event: Event) -> dict[str, str]:
+    """The fields for a shell, which must not read them as its own words; empty where an event has none."""
+    return {f"{VARIABLES}{k.upper()}": "" if v is None else str(v) for k, v in _values(event).items()}
+
+
 def _filled(word: str, event: Event) -> str:
-    values = rounded({"noise": event.peak, "type": "event", **vars(event)})
+    values = _values(event)
     return word.format(**{k: _Unknown() if v is None else v for k, v in values.items()})
 
 
@@ -260,76 +372,190 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 class Clips(Sink):
-    """Each noise as a FLAC of its own, from `pre_roll` seconds before it to half a second after."""
+    """Each noise as a FLAC of its own, from `pre_roll` seconds before it to half a second after.
+
+    Only this user can read them: they hold the voices of the room. FLAC has no samples above full scale, which
+    floats can have: a clip that does is a WAV of floats instead, as the detector heard it.
+    """
 
     wants_audio = True
+    PART = r"\.\d{4}-\d\d-\d\d_\d{6}_noise\d+_\d+\.(flac|wav)"
 
     def __init__(self, folder: Path, pre_roll: float) -> None:
-        """pre_roll: s; raises UsageError out of range. sample_rate has to be set before there is audio."""
+        """pre_roll: s; raises UsageError out of range."""
         if not 0 <= pre_roll <= 60:
             raise UsageError(f"--pre-roll is {pre_roll} s; allowed: 0 to 60.")
         self.name = f"the clips in {folder}"
-        self.sample_rate = 0
         self._folder, self._pre_roll = folder, pre_roll
+        self._rate, self._look_back_s = 0, 0.0
         self._blocks: deque[tuple[int, Samples]] = deque()  # first sample of each, and its samples
-        self._file: Any = None
-        self._written = 0  # samples of the session up to here are in the file, or never will be
-        self._path = folder
+        self._clip: _Clip | None = None
+        self._written = 0  # samples of the session up to here are in the clip, or never will be
+
+    def open(self, about: About) -> None:
+        self._rate, self._look_back_s = about.sample_rate, about.look_back_s
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for part in abandoned(self._folder, self.PART):
+            _finish_abandoned(part)
+        _Clip(self._folder / "trial.flac", self._rate).drop()
 
     def audio(self, start: int, block: Samples) -> None:
         self._blocks.append((start, block))
-        kept = start + len(block) - round(LOOK_BACK_S * self.sample_rate)
-        if self._file is not None:
-            self._write(kept)
-        kept -= round(self._pre_roll * self.sample_rate)
+        # The block was not judged yet: whatever ends in it is called over up to its length later.
+        kept = start - round(self._look_back_s * self._rate)
+        self._write(kept)
+        kept -= round(self._pre_roll * self._rate)
         while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) < kept:
             self._blocks.popleft()
 
     def event(self, event: Event) -> None:
-        import soundfile
-
-        if event.event == "noise_start" and self._file is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._path = self._folder / f"{datetime.now():%Y-%m-%d_%H%M%S}_noise{event.id}_{os.getpid()}.flac"
-            self._written = max(0, round((event.onset - self._pre_roll) * self.sample_rate))
-            part = self._path.with_name(f".{self._path.name}.part")
-            try:
-                self._file = soundfile.SoundFile(part, "w", self.sample_rate, 1, "PCM_16", format="FLAC")
-            except soundfile.SoundFileError as error:
-                raise OSError(None, f"cannot write {part}: {error}") from error
-        elif event.event == "noise_end" and self._file is not None:
-            self._write(math.ceil(((event.end or event.time) + TAIL_S) * self.sample_rate))
+        if event.event == "noise_start" and self._clip is None:
+            self._written = max(0, round((event.onset - self._pre_roll) * self._rate))
+            name = f"{datetime.now():%Y-%m-%d_%H%M%S}_noise{event.id}_{os.getpid()}.flac"
+            self._clip = _Clip(self._folder / name, self._rate)
+        elif event.event == "noise_end" and self._clip is not None:
+            self._write(math.ceil(((event.end or event.time) + TAIL_S) * self._rate))
             self.close()
 
     def _write(self, until: int) -> None:
+        if self._clip is None:
+            return
         try:
             for start, block in self._blocks:
                 a, b = max(self._written - start, 0), min(until - start, len(block))
                 if a < b:
-                    self._file.write(block[a:b].clip(-1, 1))
+                    self._clip.write(block[a:b])
                     self._written = start + b
-        except Exception as error:  # soundfile raises what it likes on a full disk
-            part = Path(self._file.name)
-            with contextlib.suppress(Exception):
-                self._file.close()
-            self._file = None
-            part.unlink(missing_ok=True)
-            raise OSError(f"cannot write {part.name}: {_reason(error) or 'no space'}") from error
+        except Exception:
+            clip, self._clip = self._clip, None
+            clip.drop()
+            raise
 
     def close(self) -> None:
-        if self._file is not None:
-            part = Path(self._file.name)
+        if self._clip is not None:
+            clip, self._clip = self._clip, None
+            try:
+                clip.finish()
+            except Exception:
+                clip.drop()
+                raise
+
+
+class _Clip:
+    """A sound file that gets its name when it is complete. Raises OSError with the reason of the disk."""
+
+    def __init__(self, path: Path, rate: int) -> None:
+        self._path, self._rate = path, rate
+        self._begin()
+
+    def _begin(self) -> None:
+        import soundfile
+
+        handle, self._part = begun(self._path.parent, f".{self._path.name}")
+        self._disk = _Disk(os.fdopen(handle, "w+b", buffering=0))
+        form, subtype = ("FLAC", "PCM_16") if self._path.suffix == ".flac" else ("WAV", "FLOAT")
+        with self._disk.blamed():
+            self._file = soundfile.SoundFile(self._disk, "w", self._rate, 1, subtype, format=form)
+
+    def write(self, samples: Samples) -> None:
+        if self._path.suffix == ".flac" and np.abs(samples).max(initial=0.0) > 1:
+            self._to_floats()
+        with self._disk.blamed():
+            self._file.write(samples)
+
+    def _to_floats(self) -> None:
+        """Begin anew as a WAV with what there is so far."""
+        import soundfile
+
+        before, part = self._disk, self._part
+        with before.blamed():
             self._file.close()
-            self._file = None
-            part.replace(self._path)
+        self._path = self._path.with_suffix(".wav")
+        try:
+            self._begin()
+            before.seek(0)
+            with soundfile.SoundFile(before) as heard, self._disk.blamed():
+                for block in heard.blocks(1 << 16, dtype="float32"):
+                    self._file.write(block)
+        finally:
+            before.close()
+            part.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        with self._disk.blamed():
+            self._file.close()
+        self._part.replace(self._path)
+        self._disk.close()
+
+    def drop(self) -> None:
+        """Leave nothing."""
+        with contextlib.suppress(Exception):
+            self._file.close()
+        self._disk.close()
+        self._part.unlink(missing_ok=True)
+
+
+class _Disk:
+    """A file for libsndfile, which keeps why it could not be written; libsndfile itself would not tell."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.seek, self.tell, self.read, self.close = file.seek, file.tell, file.read, file.close
+        self._why: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        done, data = 0, bytes(data)
+        try:
+            while done < len(data):
+                done += self._file.write(data[done:])
+        except OSError as error:  # nothing may be raised through libsndfile
+            self._why = error
+        return done
+
+    @contextlib.contextmanager
+    def blamed(self) -> Iterator[None]:
+        """What fails inside is raised as the disk put it."""
+        try:
+            yield
+        except Exception as error:  # soundfile raises what it likes
+            raise self._why or OSError(str(error)) from error
+        if self._why is not None:
+            raise self._why
+
+
+def _finish_abandoned(part: Path) -> None:
+    """A clip whose process was killed, as far as it was written; nothing where nothing of it can be read."""
+    import soundfile
+
+    path = part.with_name(part.name[1:].rsplit(".", 2)[0])
+    with contextlib.suppress(soundfile.SoundFileError, OSError), quiet_stderr(), soundfile.SoundFile(part) as heard:
+        clip, count = _Clip(path, heard.samplerate), 0
+        try:
+            with contextlib.suppress(soundfile.SoundFileError):  # where it was cut off
+                while len(block := heard.read(1024, dtype="float32")):
+                    clip.write(block)
+                    count += len(block)
+        finally:
+            if count and not path.exists():
+                clip.finish()
+            else:
+                clip.drop()
+    with contextlib.suppress(OSError):
+        part.unlink()
 
 
 class Reactions:
     """The outlets of a session."""
 
-    def __init__(self, sinks: Sequence[Sink], say: Callable[[str], None], *, live: bool) -> None:
-        """say: is told of each sink that fails, once. A recording waits for slow sinks, a live input never does."""
-        self._outlets = [Outlet(sink, say, 0.0 if live else 2 * COMMAND_S) for sink in sinks]
+    def __init__(self, sinks: Sequence[Sink], say: Callable[[str], None], about: About) -> None:
+        """say: is told of each sink that fails, once. A recording waits for slow sinks, a live input never does.
+
+        Raises OutputError for a sink that cannot write.
+        """
+        self._outlets = [Outlet(sink, say, 0.0 if about.live else 2 * COMMAND_S) for sink in sinks]
+        for outlet in self._outlets:
+            outlet.open(about)
         self._heard = 0  # samples
 
     def event(self, event: Event) -> None:
@@ -344,6 +570,10 @@ class Reactions:
                 outlet.put((self._heard, block))
         self._heard += len(block)
 
+    def lost(self, samples: int) -> None:
+        """So many are missing before the audio that comes next."""
+        self._heard += samples
+
     def close(self) -> list[str]:
         """End all of them; returns a sentence for each that lost events."""
         deadline = time.monotonic() + COMMAND_S + CLOSE_S
@@ -352,7 +582,3 @@ class Reactions:
         for outlet in self._outlets:
             outlet.join(deadline)
         return [f"{o.sink.name}: {o.lost} event{'' if o.lost == 1 else 's'} lost" for o in self._outlets if o.lost]
-
-
-def _utc() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import re
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -98,17 +99,27 @@ def abandoned(folder: Path, name: str) -> Iterator[Path]:
                 yield path
 
 
-def appended(path: Path, header: str = "") -> IO[str]:
-    """A text file opened to append lines, with the folders above it; an empty one gets the header first.
+class Rows:
+    """Rows of csv that a spreadsheet shows and does not run: the writer of every csv of ours."""
 
-    A last line that was torn off when something was killed stays alone. Raises OSError.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    before = b""
-    if path.is_file() and path.stat().st_size:
-        with path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            before = file.read(1)
-    lines = path.open("a", encoding="utf-8", newline="", errors="surrogateescape")
-    lines.write(header if not before else "" if before == b"\n" else "\n")
-    return lines
+    def __init__(self, file: IO[str], columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def header(self) -> None:
+        self._writer.writerow(self._columns)
+
+    def row(self, values: Mapping[str, Any]) -> None:
+        """Values by column; others are left out."""
+        cells = [harmless(values.get(c), path=c == "path") for c in self._columns]
+        # csv leaves a lone carriage return bare, which ends a row in other programs.
+        bare = any(isinstance(c, str) and "\r" in c for c in cells)
+        (self._quoting if bare else self._writer).writerow(cells)
+
+
+def harmless(cell: Any, *, path: bool = False) -> Any:
+    """A cell that no spreadsheet takes for a formula: `=x` becomes `'=x`, and the path `=x` becomes `./=x`."""
+    if not isinstance(cell, str) or cell[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return cell
+    return os.path.join(".", cell) if path else f"'{cell}"  # noqa: PTH118 - Path takes the dot away

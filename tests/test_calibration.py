@@ -8,12 +8,13 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO
+from conftest import DEMO, lines
 
 from noisewatch import NoiseDetector, calibration
 from noisewatch.calibration import Calibration, Room, alarms, choose
@@ -206,6 +207,10 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
         kept.write_text(json.dumps(stored))
         heard = run("listen", "--device", "pulse", "--seconds", "5", "--json", env=env)
         assert "threshold 0.93, calibrated" in heard.stderr
+        clock = [datetime.fromisoformat(r["utc"]) for r in lines(heard.stdout)]
+        assert clock == sorted(clock)
+        assert abs(datetime.now(UTC) - clock[-1]) < timedelta(minutes=1)
+        assert (clock[-1] - clock[0]).total_seconds() == pytest.approx(2, abs=1)
         assert re.search(r"no noise called, at most \d+ an hour, from 5 s", heard.stderr)
         ignored = run("listen", "--device", "pulse", "--seconds", "4", "--json", "--no-calibration", env=env)
         assert "calibrated" not in ignored.stderr

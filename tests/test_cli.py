@@ -23,7 +23,7 @@ from noisewatch.model import find_model
 
 FAST = ("--fast", "--json")
 FIELDS = [
-    "type", "time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "warnings", "reference",
+    "type", "time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "warnings", "reference", "utc",
 ]  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def test_the_demo_is_clean_then_noisy_then_clean(run):
     readings = lines(done.stdout)
     assert list(readings[0]) == FIELDS
     assert readings[0]["time"] == 3.0
+    assert {r["utc"] for r in [*readings, *lines(done.stdout, "event")]} == {None}
     assert [r["time"] for r in readings[:3]] == [3.0, 3.1, 3.2]
     states = "".join(r["state"][0] for r in readings)
     assert states.strip("c").strip("n") == "", f"one stretch of noise, clean around it: {states}"

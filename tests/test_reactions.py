@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import re
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import lines
+from conftest import DEMO, lines
 
 from noisewatch import reactions
+from noisewatch.detector import DetectorConfig
 from noisewatch.events import Event
-from noisewatch.reactions import Outlet, Reactions, Sink
+from noisewatch.reactions import About, Outlet, Reactions, Sink
 
 FAST = ("demo", "--fast")
+ABOUT = About("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_all_of_them(run, tmp_path: Path):
@@ -45,7 +52,7 @@ def test_all_of_them(run, tmp_path: Path):
     with (tmp_path / "e.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert float(row["end"]) == end["end"]
-    begin, finish, text = (tmp_path / "l.txt").read_text().rstrip("\n").split("\t")
+    begin, finish, text = (tmp_path / "l.txt").read_text().splitlines()[1].split("\t")
     assert float(begin) == pytest.approx(start["onset"], abs=1e-3)
     assert float(finish) == pytest.approx(end["end"], abs=1e-3)
     assert text.startswith("noise ")
@@ -64,26 +71,165 @@ def test_all_of_them(run, tmp_path: Path):
     assert len((tmp_path / "new" / "e.jsonl").read_text().splitlines()) == 4
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_sink_that_fails_is_said_once_and_the_rest_goes_on(run, tmp_path: Path):
-    done = run("listen", *FAST, "--json", "--log", "/proc/nowhere/e.jsonl", "--exec", "/nowhere/program {event}",
-               "--keep-clips", "/proc/nowhere", "--labels", tmp_path / "l.txt")  # fmt: skip
+    done = run("listen", *FAST, "--json", "--log", "/dev/full", "--exec", "/nowhere/program {event}",
+               "--labels", tmp_path / "l.txt")  # fmt: skip
     assert done.returncode == 0
     assert len(lines(done.stdout)) == 243
-    assert done.stderr.count("the log /proc/nowhere/e.jsonl failed") == 1
-    assert "the log /proc/nowhere/e.jsonl: 2 events lost" in done.stderr
+    assert done.stderr.count("the log /dev/full failed (No space left on device)") == 1
+    assert "the log /dev/full: 2 events lost" in done.stderr
     assert "'/nowhere/program {event}' failed (No such file or directory)" in done.stderr
-    assert "the clips in /proc/nowhere failed" in done.stderr
     assert (tmp_path / "l.txt").exists()
     assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk(run):
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    done = run("listen", *FAST, "--log", "/dev/full")
-    assert done.returncode == 0
-    assert "the log /dev/full failed (No space left on device)" in done.stderr
-    assert "2 events lost" in done.stderr
+@pytest.mark.parametrize("option", ["--log", "--csv", "--labels", "--keep-clips"])
+def test_what_cannot_be_written_is_said_at_the_start(run, option: str):
+    done = run("listen", *FAST, "--json", option, "/proc/nowhere/x")
+    assert done.returncode == 7
+    assert "/proc/nowhere/x cannot be written: No such file or directory" in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    for name in ("OPEN_S", "COMMAND_S", "CLOSE_S"):
+        monkeypatch.setattr(reactions, name, 0.2)
+    os.mkfifo(tmp_path / "fifo")
+    said: list[str] = []
+    both = Reactions([reactions.Log(tmp_path / "fifo"), reactions.Log(tmp_path / "log")], said.append, ABOUT)
+    both.event(Event("noise_start", 1.0, 0.5, 1, peak=0.9))
+    assert both.close() == [f"the log {tmp_path / 'fifo'}: 2 events lost"]
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+def test_a_log_that_was_renamed_goes_on_under_its_name(tmp_path: Path):
+    log, table, labels = (tmp_path / name for name in ("e.jsonl", "e.csv", "l.txt"))
+    sinks = [reactions.Log(log), reactions.Table(table), reactions.Labels(labels)]
+    for sink in sinks:
+        sink.open(ABOUT)
+    for id in (1, 2):
+        for sink in sinks:
+            sink.event(Event("noise_end", 10.0 * id, 1.0, id, end=9.0, duration=8.0, peak=0.9, mean=0.9))
+        for path in (log, table, labels):
+            if id == 1:
+                path.rename(f"{path}.1")
+    for sink in sinks:
+        sink.close()
+    for path, count in ((log, 1), (table, 2), (labels, 2)):
+        assert len(path.read_text().splitlines()) == count
+        assert len(Path(f"{path}.1").read_text().splitlines()) == count
+    assert json.loads(log.read_text())["id"] == 2
+
+
+def test_labels_of_several_sessions_do_not_overlap(run, tmp_path: Path):
+    track = tmp_path / "l.txt"
+    for _ in range(2):
+        run("listen", *FAST, "--labels", track)
+    first, noise, second, again = (line.split("\t") for line in track.read_text().splitlines())
+    assert first[:2] == ["0.000", "0.000"]
+    assert re.fullmatch(r"session 2\d{3}-\d\d-\d\dT[\d:.]+Z demo", first[2])
+    assert float(second[0]) == float(noise[1])
+    assert float(again[0]) - float(second[0]) == pytest.approx(float(noise[0]), abs=2e-3)
+    # A live one lies where the clock says, counted from the first.
+    hour = replace(ABOUT, live=True, began=datetime.fromisoformat(first[2].split()[1]) + timedelta(hours=1))
+    sink = reactions.Labels(track)
+    sink.open(hour)
+    sink.close()
+    assert track.read_text().splitlines()[-1].split("\t")[0] == "3600.000"
+
+
+@pytest.mark.parametrize("hot", [False, True])
+def test_a_clip_is_private_and_as_loud_as_it_was(run, tmp_path: Path, hot: bool):
+    """FLAC where it fits; floats where the input goes above full scale, which is noticed in the midst of it."""
+    samples, rate = sf.read(DEMO, dtype="float32")
+    samples[16 * rate :] *= 4 if hot else 1
+    sf.write(tmp_path / "in.wav", samples, rate, subtype="FLOAT")
+    run("listen", tmp_path / "in.wav", "--fast", "--keep-clips", tmp_path / "clips", "--log", tmp_path / "e.jsonl")
+    (clip,) = (tmp_path / "clips").iterdir()
+    assert clip.suffix == (".wav" if hot else ".flac")
+    assert stat.S_IMODE(clip.stat().st_mode) == 0o600
+    assert stat.S_IMODE(clip.parent.stat().st_mode) == 0o700
+    end = lines((tmp_path / "e.jsonl").read_text(), "event")[-1]
+    heard, _ = sf.read(clip, dtype="float32")
+    first = round((end["onset"] - 2) * rate)
+    assert len(heard) == pytest.approx((end["duration"] + 2.5) * rate, abs=20)
+    assert np.abs(heard - samples[first : first + len(heard)]).max() < 1e-4
+    assert (np.abs(heard).max() > 1.1) == hot
+
+
+def test_clips_of_blocks_that_are_long_end_with_the_noise(tmp_path: Path):
+    """A recording as fast as it goes comes in blocks of seconds, and a long hop is called over late."""
+    for block_s, hop in ((4.0, 0.1), (0.1, 3.0)):
+        config = DetectorConfig()
+        folder = tmp_path / f"{hop}"
+        sink = reactions.Clips(folder, 1.0)
+        sink.open(replace(ABOUT, look_back_s=config.lag_s(hop)))
+        size, event = round(block_s * 16_000), iter([None])
+        for start in range(0, 40 * 16_000, size):
+            sink.audio(start, np.full(size, 0.1, np.float32))
+            now = (start + size) / 16_000
+            if now >= 8 and event is not None:
+                sink.event(Event("noise_start", 8.0, 7.0, 1))
+                event = None
+            if now >= 20 + config.lag_s(hop):
+                sink.event(Event("noise_end", now, 7.0, 1, end=20.0, duration=13.0))
+                break
+        (clip,) = folder.iterdir()
+        assert sf.info(clip).duration == pytest.approx(14.5, abs=0.01), hop
+
+
+def test_a_clip_that_was_being_written_is_finished_by_the_next_session(tmp_path: Path):
+    clips, log = tmp_path / "clips", tmp_path / "e.jsonl"
+    command = [sys.executable, "-m", "noisewatch", "listen", "demo", "--log", log, "--keep-clips", clips]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp") as process:
+        deadline = time.monotonic() + 40
+
+        def written() -> int:
+            return sum(path.stat().st_size for path in clips.glob(".*.part"))
+
+        while written() < 50_000 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        reactions.Clips(clips, 1.0).open(ABOUT)  # another session, while it is being written
+        assert written() >= 50_000
+        process.send_signal(signal.SIGKILL)
+    aim = tmp_path / "aim"
+    (clips / ".2026-01-01_000000_noise1_1.flac.abcd1234.part").symlink_to(aim)
+    (clips / ".2026-01-01_000000_noise2_1.flac.abcd1234.part").write_bytes(b"fLaC")
+    reactions.Clips(clips, 1.0).open(ABOUT)
+    (clip,) = (path for path in clips.iterdir() if not path.is_symlink())
+    assert re.fullmatch(r"20[\d_-]+_noise1_\d+\.flac", clip.name)
+    assert sf.info(clip).duration > 1
+    assert stat.S_IMODE(clip.stat().st_mode) == 0o600
+    assert not aim.exists()
+
+
+def test_no_cell_is_a_formula(run, tmp_path: Path):
+    """In any csv of ours: names of files, devices, speakers."""
+    from noisewatch.training.manifest import Row, read_manifest, write_manifest
+
+    names = ["=1+1.wav", "+1.wav", "-1.wav", "@x.wav", "\tx.wav", "\rx.wav", "a\rb.wav", "fine.wav"]
+    (tmp_path / "in").mkdir()
+    for name in names:
+        (tmp_path / "in" / name).touch()
+    done = run("scan", *names[:2], ".", "--format", "csv", cwd=tmp_path / "in", text=False)
+    found = list(csv.DictReader(io.StringIO(done.stdout.decode(), newline="")))
+    assert sorted(os.path.normpath(row["path"]) for row in found) == sorted(names)
+    assert {row["path"] for row in found} >= {"./=1+1.wav", "./+1.wav", "a\rb.wav"}
+    sink = reactions.Table(tmp_path / "e.csv")
+    sink.open(ABOUT)
+    sink.event(Event("noise_end", 9.0, 1.0, 1, end=8.0, snr_db=-3.5, device="=cmd()", model="@m"))
+    sink.close()
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "e.csv").read_text()))
+    assert (row["device"], row["model"], row["snr_db"]) == ("'=cmd()", "'@m", "-3.5")
+    rows = [Row(name, "speech", "=s", f"-{n}", 1.0, "train", "yes", None, "+l") for n, name in enumerate(names)]
+    write_manifest(tmp_path / "in" / "manifest.csv", rows)
+    with (tmp_path / "in" / "manifest.csv").open(newline="") as file:
+        for cells in csv.reader(file):
+            assert not any(cell[:1] in tuple("=+-@\t\r") for cell in cells if cell)
+    again = read_manifest(tmp_path / "in")
+    assert [r.path for r in again[4:6]] == [str(tmp_path / "in" / name) for name in names[4:6]]
 
 
 def test_clips_on_a_full_disk_slow_nothing(run, tmp_path: Path):
@@ -93,7 +239,7 @@ def test_clips_on_a_full_disk_slow_nothing(run, tmp_path: Path):
     clips = tmp_path / "clips"
     done = run("listen", tmp_path / "long.flac", "--fast", "--json", "--keep-clips", clips, preexec_fn=limit)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("failed (cannot write") == 1
+    assert done.stderr.count("failed (File too large)") == 1
     assert "events lost" in done.stderr
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "clips").iterdir()) == []
@@ -137,6 +283,10 @@ def test_a_reader_that_has_enough_leaves_whole_events(tmp_path: Path):
         ("", "is empty"),
         ("say {noise:.0q}", "cannot be filled"),
         ("say {noise", "cannot be filled"),
+        ("say {noise:>1000000000}", "wider than 999"),
+        ("say {noise:.1000000000f}", "wider than 999"),
+        ("say {device!r:\uff11\uff10\uff10\uff10}", "wider than 999"),
+        ("say {noise:{noise:999999999}}", "one field within another"),
     ],
 )
 def test_a_command_that_cannot_be(run, command: str, said: str):
@@ -145,13 +295,22 @@ def test_a_command_that_cannot_be(run, command: str, said: str):
     assert said in done.stderr
 
 
+def test_a_shell_gets_the_fields_as_variables(tmp_path: Path):
+    """A device that is called like a command is a name and no more."""
+    told = tmp_path / "told"
+    words = '"$NOISEWATCH_EVENT_DEVICE" "$NOISEWATCH_EVENT_NOISE" "$NOISEWATCH_EVENT_SNR_DB"'
+    command = reactions.Command(f"sh -c 'printf \"%s|\" {words} > {told}'")
+    command.event(Event("noise_start", 1.0, 0.5, 1, peak=0.9, device="$(touch x); `id`"))
+    assert told.read_text() == "$(touch x); `id`|0.9||"
+
+
 def test_a_command_that_fails_and_one_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(reactions, "COMMAND_S", 0.5)
     said: list[str] = []
     event = Event("noise_start", 1.0, 0.5, 1, peak=0.9)
     child = tmp_path / "child"
     hang = f"{sys.executable} -c \"import time; time.sleep(2); open('{child}', 'w')\""
-    both = Reactions([reactions.Command("false"), reactions.Command(hang)], said.append, live=True)
+    both = Reactions([reactions.Command("false"), reactions.Command(hang)], said.append, ABOUT)
     both.event(event)
     both.event(event)
     assert len(both.close()) == 2

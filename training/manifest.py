@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from noisewatch.errors import InputError
-from noisewatch.sinks import atomic_write
+from noisewatch.sinks import Rows, atomic_write
 from noisewatch.sources import open_recording
 
 SAMPLE_RATE = 16_000
@@ -90,14 +90,13 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
     """Write rows as csv, complete or not at all. Paths inside the folder are written relative to it."""
     folder = path.parent.absolute()
     with atomic_write(path, newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        table = Rows(file, COLUMNS)
+        table.header()
         for row in rows:
             where = Path(row.path)
             inside = where.relative_to(folder) if where.is_relative_to(folder) else where
             floor = "" if row.floor_db is None else f"{row.floor_db:.1f}"
-            writer.writerow([inside, row.kind, row.source, row.group, f"{row.seconds:.2f}", row.split,
-                             row.ship, floor, row.licence])  # fmt: skip
+            table.row({**vars(row), "path": str(inside), "seconds": f"{row.seconds:.2f}", "floor_db": floor})
 
 
 def assign_splits(rows: Sequence[Row], seed: int = 0) -> list[Row]:

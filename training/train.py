@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -27,7 +26,7 @@ from torch.nn import functional as F
 from noisewatch import terminal
 from noisewatch.errors import NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
-from noisewatch.sinks import atomic_write
+from noisewatch.sinks import Rows, atomic_write
 
 from .checkpoint import begin_with, data_card, load_checkpoint, merged, save_checkpoint, taught
 from .config import PRECISIONS, TrainConfig, configured, resumed
@@ -366,11 +365,11 @@ def _log(path: Path, values: dict[str, Any]) -> None:
     try:
         new = not path.exists()
         with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, ["utc", *values])
+            table = Rows(file, ["utc", *values])
             if new:
-                writer.writeheader()
+                table.header()
             rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
-            writer.writerow({"utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **rounded})
+            table.row({"utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **rounded})
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}.") from error
 

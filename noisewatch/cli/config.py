@@ -11,13 +11,13 @@ import typer
 
 from .. import settings
 from ..errors import DeviceError, NoisewatchError, UsageError, printable
+from ..events import VARIABLES
 from ..places import seen
 from .base import app, say
 
 PREFIX = "NOISEWATCH_"
 SHARED = ("device", "channel", "model")  # `check` and `calibrate` begin with these, too
 OTHERS = ("NOISEWATCH_DATA",)  # the recordings that the project's own tests read
-OF_EVENTS = f"{PREFIX}EVENT_"  # what `--exec` runs is told of the event
 FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _FROM = {"ENVIRONMENT": "environment", "DEFAULT_MAP": "file", "DEFAULT": "default"}
 
@@ -147,5 +147,5 @@ def _strange(known: set[str]) -> list[str]:
     return [
         f"{name} is set, and no option is called so. {settings.nearest(name, known)}"
         for name in ours
-        if name not in known | {settings.VARIABLE, *OTHERS} and not name.startswith(OF_EVENTS)
+        if name not in known | {settings.VARIABLE, *OTHERS} and not name.startswith(VARIABLES)
     ]

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,7 +100,8 @@ def listen(
         typer.Option(
             "--exec",
             envvar="NOISEWATCH_EXEC",
-            help="Run at every event, unseen, e.g. 'notify-send {event} {noise:.0%}'.",
+            help="Run at every event, unseen, e.g. 'notify-send {event} {noise:.0%}'. In sh -c, use variables like "
+            "$NOISEWATCH_EVENT_DEVICE, never fields.",
         ),
     ] = None,
     keep_clips: Annotated[
@@ -111,7 +113,7 @@ def listen(
     ] = True,
 ) -> None:
     """Watch for noise behind the voice, live."""
-    from ..reactions import Clips, Command, Labels, Log, Reactions, Table
+    from ..reactions import About, Clips, Command, Labels, Log, Reactions, Table
 
     if seconds is not None and not 1 <= seconds < float("inf"):
         raise UsageError(f"--seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
@@ -131,8 +133,7 @@ def listen(
     sinks += [Table(expanded(table))] if table else []
     sinks += [Labels(expanded(labels))] if labels else []
     sinks += [Command(command)] if command is not None else []
-    clips = Clips(expanded(keep_clips), pre_roll) if keep_clips else None
-    sinks += [clips] if clips else []
+    sinks += [Clips(expanded(keep_clips), pre_roll)] if keep_clips else []
 
     def opened(say: Callable[[str], None]) -> _Heard:
         from ..engine import NoiseDetector, Session
@@ -142,9 +143,9 @@ def listen(
         input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
         kept = None if not calibration or threshold is not None else calibrated(input, detector, hop, say)
         stream = detector.stream(hop=hop, threshold=kept.threshold if kept else threshold)
-        if clips:
-            clips.sample_rate = input.sample_rate
-        reactions = Reactions(sinks, say, live=input.live)
+        lag_s = stream.detector.config.lag_s(stream.hop_s)
+        about = About(input.name, input.sample_rate, input.live, lag_s, datetime.now(UTC))
+        reactions = Reactions(sinks, say, about)
         session = Session(input, stream, seconds=seconds, heard=reactions.audio)
         return _Heard(session, reactions, kept, say)
 
@@ -214,7 +215,11 @@ class _Heard:
         """Closes what is open. Plain sentences: the summary, events that were lost, the rate of alarms."""
         from ..events import NOTES
 
-        lost = self.reactions.close()
+        try:
+            lost = self.reactions.close()
+        except (KeyboardInterrupt, SystemExit):  # what is being written stays whole
+            self.reactions.close()
+            raise
         stream, source = self.session.stream, self.session.source
         yield self.history.summary(stream.time, source.drops, stream.skipped)
         yield from (NOTES[note].format(name=source.name) for note in source.notes)
