@@ -102,10 +102,16 @@ class Detector:
         self._lost_since = time if self._lost_since is None else self._lost_since
         return "unknown", self._call_lost(time, reason)
 
+    @property
+    def lost(self) -> bool:
+        """Whether the input was called lost and is not back."""
+        return self._lost
+
     def finish(self, time: float) -> list[Event]:
-        """The stream ends: noise that is still on ends with it."""
+        """The stream ends: noise that is still on ends with it, or where judging stopped."""
         called = self._call_undecided(time)
-        return called + self._end_noise(time, time if self._since is None else self._ended(self._since))
+        end = time if self._lost_since is None else self._lost_since
+        return called + self._end_noise(time, end if self._since is None else self._ended(self._since))
 
     def _began(self, time: float) -> float:
         """When a noise began that the reading at `time` was the first to show."""

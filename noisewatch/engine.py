@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn, Protocol
 
@@ -31,9 +32,17 @@ MAX_HOP_S = 60.0
 LOUDEST = 100.0  # float samples beyond it are no audio in -1..1, whatever headroom was meant
 LATE_S = 0.5  # a live block that waited longer: skip to the newest window
 REST_S = 0.5  # a stream that ends this long after its last decision gets another one
-STALL_S = 3  # seconds without a block before a live input is said to be stalled; a start may take two
+STALL_S = 3.0  # without a block before an input is said to be stalled; a start may take two
+TICK_S = 0.25  # a source that has nothing says so this often
 
 Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What a source hands out where audio is missing that was there to be heard."""
+
+    seconds: float
 
 
 class Source(Protocol):
@@ -42,6 +51,7 @@ class Source(Protocol):
     name: str
     sample_rate: int  # its own; the stream resamples
     live: bool  # it will not wait: when behind, skip to the newest window
+    pauses: bool  # its writer may stop for any time, and nothing is lost meanwhile
 
     @property
     def drops(self) -> int:
@@ -51,12 +61,15 @@ class Source(Protocol):
     def notes(self) -> Sequence[str]:
         """Keys of `events.NOTES`: what is odd about it; complete when it ends."""
 
-    def blocks(self) -> Generator[Samples | None, None, None]:
-        """Mono float32 blocks of any length; None for each second in which a live input sends nothing."""
+    def blocks(self) -> Generator[Samples | Lost | None, None, None]:
+        """Mono float32 blocks of any length; None for each TICK_S in which nothing came."""
 
     @property
     def late_s(self) -> float:
         """How long the block handed out last had been waiting."""
+
+    def close(self) -> None:
+        """Nobody listens any more."""
 
 
 class NoiseDetector:
@@ -129,6 +142,9 @@ class Stream:
         self._resampler: soxr.ResampleStream | None = None
         self._rate = SAMPLE_RATE
         self._decided = 0  # of _since_gap: where the last decision was made
+        self._paused = False
+        self._lost = 0  # samples that never arrived
+        self._lost_s = 0.0  # the same, since the input was lost
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -138,8 +154,13 @@ class Stream:
 
     @property
     def time(self) -> float:
-        """Seconds of stream time: what was heard."""
+        """Seconds of stream time: what was heard, and what should have been."""
         return self._samples / SAMPLE_RATE
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of audio: stream time without what never arrived."""
+        return (self._samples - self._lost) / SAMPLE_RATE
 
     @property
     def warming_up_s(self) -> float:
@@ -172,7 +193,15 @@ class Stream:
         """
         if not 1_000 <= finite("sample rate", sample_rate) <= 768_000:
             raise InputError(f"the sample rate is {sample_rate} Hz; allowed: 1000 to 768000.")
-        x = self._resampled(_checked(samples, self.time, sample_rate), sample_rate)
+        x = _checked(samples, self.time, sample_rate)
+        made: list[Reading | Event] = []
+        if self._paused and len(x):
+            self._paused = False
+            made.append(Event("input_back", self.time, onset=self.time))
+        return made + self._judge(self._resampled(x, sample_rate), behind=behind)
+
+    def _judge(self, x: Samples, *, behind: bool = False) -> list[Reading | Event]:
+        """Take samples at 16 kHz."""
         made: list[Reading | Event] = []
         while len(x):
             due = self._next - self._since_gap
@@ -191,8 +220,20 @@ class Stream:
                 made += self._decide(("late",) if behind else ())
         return made
 
-    def lose(self, reason: Reason) -> list[Reading | Event]:
-        """The input stopped sending: say so, and begin a new window when it comes back."""
+    def pause(self) -> list[Reading | Event]:
+        """The input sends nothing for now, and nothing is lost: say so. What comes next continues the stream."""
+        events = []
+        if not self._paused and not self.detector.lost:
+            self._paused = True
+            events = [Event("input_lost", self.time, onset=self.time, reason="stalled")]
+        reading = Reading(self.time, None, None, None, None, "unknown", "stalled", (), self._reference)
+        return [reading, *events]
+
+    def lose(self, reason: Reason, lost_s: float = 0.0) -> list[Reading | Event]:
+        """The input stopped sending: say so, and begin a new window when it comes back.
+
+        lost_s: what it sent and never arrived. Stream time jumps over it.
+        """
         self._highpass.reset()
         self._logmel.reset()
         self._frames.clear()
@@ -201,15 +242,17 @@ class Stream:
         self._state = self.model.initial_state()
         self._since_gap, self._next, self._decided = 0, WINDOW, 0
         state, events = self.detector.lose(self.time, reason)
-        return [Reading(self.time, None, None, None, None, state, reason, (), self._reference), *events]
+        reading = Reading(self.time, None, None, None, None, state, reason, (), self._reference)
+        if lost_s:
+            events = [replace(e, lost_s=lost_s) if e.event == "input_lost" else e for e in events]
+            self._lost_s += lost_s
+            lost = round(lost_s * SAMPLE_RATE)
+            self._samples, self._lost = self._samples + lost, self._lost + lost
+        return [reading, *events]
 
     def finish(self) -> list[Reading | Event]:
         """The stream ended: judge what is left, shorter than a window or a hop, and end what was going on."""
-        made: list[Reading | Event] = []
-        if self._resampler is not None:
-            rest = np.asarray(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True), np.float32)
-            self._resampler = None
-            made += self.process(rest)
+        made = self._judge(self._rest())
         if not self._decided and 0 < self._samples == self._since_gap < WINDOW:
             made += self._decide(("short",))
         elif self._decided and self._since_gap - self._decided >= REST_S * SAMPLE_RATE:
@@ -217,19 +260,37 @@ class Stream:
         return [*made, *self.detector.finish(self.time)]
 
     def _resampled(self, samples: Samples, rate: int) -> Samples:
+        rest = np.zeros(0, np.float32)
         if rate != self._rate:
-            self._rate, self._resampler = rate, None
-        if rate == SAMPLE_RATE:
-            return samples
+            rest, self._rate = self._rest(), rate
+        if rate != SAMPLE_RATE:
+            if self._resampler is None:
+                self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+            samples = np.asarray(self._resampler.resample_chunk(samples), np.float32)
+        return np.concatenate([rest, samples]) if len(rest) else samples
+
+    def _rest(self) -> Samples:
+        """What the resampler still holds: some milliseconds."""
         if self._resampler is None:
-            self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-        return np.asarray(self._resampler.resample_chunk(samples), np.float32)
+            return np.zeros(0, np.float32)
+        rest = np.asarray(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True), np.float32)
+        self._resampler = None
+        return rest
 
     @property
     def _reference(self) -> Literal["heard", "assumed"]:
         return "assumed" if self._reference_dbfs is None else "heard"
 
     def _decide(self, warnings: tuple[Warning_, ...]) -> list[Reading | Event]:
+        made = self._verdict(warnings)
+        if self._lost_s:  # known in part only when the input came back
+            for number, item in enumerate(made):
+                if isinstance(item, Event) and item.event == "input_back":
+                    made[number] = replace(item, lost_s=self._lost_s)
+                    self._lost_s = 0.0
+        return made
+
+    def _verdict(self, warnings: tuple[Warning_, ...]) -> list[Reading | Event]:
         health, time = self._health, self.time
         level = health.level_dbfs(min(self._hop, self._since_gap - self._decided) // BLOCK)
         self._decided = self._since_gap
@@ -263,7 +324,8 @@ class Stream:
 class Session:
     """Everything that a source gives, or its first `seconds`, judged as it comes: iterate over it once.
 
-    heard: is given the samples, at the source's rate, before they are judged.
+    heard: is given the samples, at the source's rate, before they are judged; lost: how many are missing
+    between them. stalls: whether an input that sends nothing is said to be stalled.
     """
 
     def __init__(
@@ -273,32 +335,40 @@ class Session:
         *,
         seconds: float | None = None,
         heard: Callable[[Samples], None] = lambda block: None,
+        lost: Callable[[int], None] = lambda samples: None,
+        stalls: bool = True,
     ) -> None:
         self.source, self.stream = source, stream
-        self._seconds, self._heard = seconds, heard
+        self._seconds = math.inf if seconds is None else seconds
+        self._heard, self._lost, self._stalls = heard, lost, stalls
         self._drops = 0  # when the present noise began
 
     def __iter__(self) -> Iterator[Reading | Event]:
         source, stream = self.source, self.stream
-        left = math.inf if self._seconds is None else round(self._seconds * source.sample_rate)
-        waited = 0
+        # What a pipe sends may take longer than it lasts, or never come: --seconds are of the clock there, too.
+        deadline = time.monotonic() + self._seconds if source.pauses else math.inf
+        spent = waited = 0.0
         with contextlib.closing(source.blocks()) as blocks:
             try:
                 for block in blocks:
                     if block is None:
-                        waited += 1
-                        if waited >= STALL_S:
-                            left -= source.sample_rate  # --seconds ends a dead input, too
-                            yield from self._named(stream.lose("stalled"))
+                        waited += TICK_S
+                        if self._stalls and waited >= STALL_S and waited % 1 == 0:  # once a second
+                            yield from self._named(stream.pause() if source.pauses else stream.lose("stalled"))
+                    elif isinstance(block, Lost):
+                        spent += block.seconds
+                        self._lost(round(block.seconds * source.sample_rate))
+                        yield from self._named(stream.lose("gap", block.seconds))
                     else:
-                        waited = 0
-                        block = block[: int(min(left, len(block)))]
-                        left -= len(block)
+                        waited = 0.0
+                        rate = source.sample_rate
+                        block = block[: round(min(self._seconds - spent, len(block) / rate) * rate)]
+                        spent += len(block) / rate
                         self._heard(block)
                         behind = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
-                        made = stream.process(block, sample_rate=source.sample_rate, behind=behind)
-                        yield from self._named(made)
-                    if left <= 0:
+                        yield from self._named(stream.process(block, sample_rate=rate, behind=behind))
+                    idle = waited if source.live and waited >= STALL_S else 0.0  # a dead input ends, too
+                    if spent + idle >= self._seconds - 1e-6 or time.monotonic() >= deadline:
                         break
             except ModelError:
                 yield from self.interrupted()

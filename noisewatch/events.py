@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 State = Literal["clean", "noisy", "unknown"]
 Word = Literal["clean", "maybe", "noisy", "unknown"]  # a state as it is shown to a person
-Reason = Literal["digital_silence", "dead_channel", "stalled", "too_short"]
+Reason = Literal["digital_silence", "dead_channel", "stalled", "gap", "too_short"]
 Warning_ = Literal["clipping", "gated", "short", "late"]
 
 VARIABLES = "NOISEWATCH_EVENT_"  # of the environment of a command that `--exec` runs: a field each
@@ -17,7 +17,8 @@ VARIABLES = "NOISEWATCH_EVENT_"  # of the environment of a command that `--exec`
 REASONS: dict[str, str] = {
     "digital_silence": "The input sends digital silence: it is muted, or not allowed to listen.",
     "dead_channel": "The channel is dead: it sends one constant value. Try another with --channel.",
-    "stalled": "The device sends nothing. Waiting for it to come back.",
+    "stalled": "The input sends nothing. Waiting for it to come back.",
+    "gap": "Audio was lost on its way. A new window begins.",
     "too_short": "Too little sound to judge.",
 }
 
@@ -90,6 +91,7 @@ class Event:
     model: str | None = None
     drops: int | None = None  # audio lost during the noise, times
     utc: str | None = None  # as for a reading
+    lost_s: float | None = None  # s of audio that never arrived, with input_lost and input_back
 
     def json(self) -> str:
         """One JSON line, without the newline; fields that do not belong to this event are left out."""

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from .detector import DetectorConfig
+from .engine import STALL_S
 from .events import Event, Reading, Word, word
 from .summary import Summary
 
@@ -34,8 +35,8 @@ class History:
             return
         if self.last is None or self.word(item) != self.word(self.last):
             self.since, self.waited_s = item.time, 0.0
-        if item.reason == "stalled":
-            self.waited_s += 1.0  # one such reading a second
+        if item.reason == "stalled":  # one such reading a second
+            self.waited_s += 1.0 if self.last and self.last.reason == "stalled" else STALL_S
         self.last = item
         self.recent.append(item)
 

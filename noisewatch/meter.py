@@ -150,7 +150,7 @@ class Meter:
         """No reading yet, or none since a stalled input came back."""
         reading = self.history.last
         return reading is None or (
-            reading.reason == "stalled" and (self.stream is not None and self.stream.time > reading.time)
+            reading.reason in ("stalled", "gap") and (self.stream is not None and self.stream.time > reading.time)
         )
 
     def _verdict(self, width: int) -> Line:

@@ -88,6 +88,7 @@ class Recording:
     """A sound file or a pipe: as fast as it is read, or paced as if it were live."""
 
     live = False
+    pauses = False
     drops = 0
     late_s = 0.0
 
@@ -102,6 +103,9 @@ class Recording:
         self._decoder = decoder
         self._channel = channel
         self._paced = paced
+
+    def close(self) -> None:
+        """The file is closed when its blocks were read, or are not asked for any more."""
 
     def blocks(self) -> Generator[Samples | None, None, None]:
         """Mono float32 blocks, of 0.1 s when paced; None while a pipe sends nothing.

@@ -10,7 +10,10 @@ from .events import Event, Reading, Reason
 
 @dataclass
 class Summary:
-    """Running totals. Noise is counted by its events: a reading looks back over 3 s, and would overstate it."""
+    """Running totals. Noise is counted by its events: a reading looks back over 3 s, and would overstate it.
+
+    Readings of an input that stalled or lost audio stand for no time of the stream.
+    """
 
     readings: int = 0
     unknown: int = 0  # readings that could not be judged
@@ -37,13 +40,23 @@ class Summary:
     @property
     def unjudged(self) -> float | None:
         """Share of the readings that could not be judged, 0..1; None before any reading."""
-        return self.unknown / self.readings if self.readings else None
+        if self._timed:
+            return (self.unknown - self._waits) / self._timed
+        return 1.0 if self.readings else None
 
-    def judged_s(self, seconds: float) -> float:
-        """How much of a stream of `seconds` could be judged, s."""
-        return seconds * (1 - self.unknown / self.readings) if self.readings else 0.0
+    def judged_s(self, heard_s: float) -> float:
+        """How much of a stream could be judged of which this much was heard, s."""
+        return heard_s * (1 - (self.unjudged or 0.0)) if self._timed else 0.0
 
-    def noisy(self, seconds: float) -> float | None:
-        """Share of the judged time of a stream of `seconds` that is noisy, 0..1; None where nothing was judged."""
-        judged = self.judged_s(seconds)
+    def noisy(self, heard_s: float) -> float | None:
+        """Share of the judged time that is noisy, 0..1; None where nothing was judged."""
+        judged = self.judged_s(heard_s)
         return min(1.0, self.noisy_s / judged) if judged else None
+
+    @property
+    def _waits(self) -> int:
+        return self.reasons["stalled"] + self.reasons["gap"]
+
+    @property
+    def _timed(self) -> int:
+        return self.readings - self._waits

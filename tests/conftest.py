@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,16 +90,27 @@ def catalogue(toy_set: Path):
 
 @dataclass
 class VirtualMicrophone:
-    """A PulseAudio null sink: what is played into it comes out of PortAudio's device `pulse`."""
+    """PulseAudio null sinks: what is played into `mic` comes out of PortAudio's device `pulse`."""
 
     env: dict[str, str]
+    daemon: subprocess.Popen[bytes]
 
-    def play(self, path: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(["paplay", "-d", "mic", str(path)], env=self.env)
+    def play(self, path: Path, sink: str = "mic") -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["paplay", "-d", sink, str(path)], env=self.env)
+
+    def pactl(self, *words: str) -> str:
+        return subprocess.run(
+            ["pactl", *words], env=self.env, capture_output=True, text=True, check=True, timeout=10
+        ).stdout
+
+    def listen(self, *words: object, **more: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "noisewatch", "listen", "--device", "pulse", "--json", *map(str, words)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=self.env, stdout=pipe, stderr=pipe, text=True, cwd="/tmp", **more)
 
 
-@pytest.fixture(scope="session")
-def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
+@contextmanager
+def sound_server(home: Path) -> Iterator[VirtualMicrophone]:
     """A private PulseAudio daemon; a skip where it or PortAudio is not installed."""
     missing = pytest.fail if os.environ.get("CI") else pytest.skip  # CI has one, or it is broken
     for program, package in (("pulseaudio", "pulseaudio"), ("paplay", "pulseaudio-utils")):
@@ -108,7 +120,6 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicr
         import sounddevice  # noqa: F401
     except OSError:
         missing("the PortAudio library is not installed (Debian: libportaudio2)")
-    home = tmp_path_factory.mktemp("pulse")
     home.chmod(0o700)
     (home / ".asoundrc").write_text("pcm.!default { type pulse }\nctl.!default { type pulse }\n")
     env = {
@@ -118,17 +129,30 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicr
         "PULSE_SERVER": f"unix:{home}/pulse/native",
     }
     command = ["pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no"]
-    modules = ["-L", "module-null-sink sink_name=mic rate=48000", "-L", "module-native-protocol-unix"]
+    for module in (*(f"null-sink sink_name={name} rate=48000" for name in ("mic", "two")), "native-protocol-unix"):
+        command += ["-L", f"module-{module}"]
     log = (home / "log").open("wb")
-    daemon = subprocess.Popen([*command, *modules], env=env, stdout=log, stderr=log)
+    daemon = subprocess.Popen(command, env=env, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 15
         while subprocess.run(["pactl", "info"], env=env, capture_output=True, check=False).returncode:
             if time.monotonic() > deadline or daemon.poll() is not None:
                 missing(f"PulseAudio did not start: {(home / 'log').read_text()[-300:]}")
             time.sleep(0.1)
-        yield VirtualMicrophone(env)
+        yield VirtualMicrophone(env, daemon)
     finally:
+        daemon.send_signal(signal.SIGCONT)
         daemon.terminate()
-        daemon.wait(10)
+        try:
+            daemon.wait(10)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
         log.close()
+
+
+@pytest.fixture(scope="session")
+def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
+    """A virtual microphone that the tests share: leave it as it was."""
+    with sound_server(tmp_path_factory.mktemp("pulse")) as made:
+        yield made

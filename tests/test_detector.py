@@ -135,3 +135,9 @@ def test_off_lies_a_step_below_on():
     assert DetectorConfig(threshold=0.1).off == pytest.approx(0.05)
     with pytest.raises(UsageError, match=r"1\.5.*0\.05 to 0\.99"):
         DetectorConfig(threshold=1.5)
+
+
+def test_a_noise_that_is_on_when_judging_stops_ends_there():
+    _, _, detector = play("nnnnuuuuu")
+    (end,) = detector.finish(3.9)
+    assert (end.event, end.end) == ("noise_end", pytest.approx(3.4))

@@ -167,6 +167,42 @@ def test_the_reference_is_taken_from_a_clean_voice(detector: NoiseDetector, voic
     assert stream.reference_dbfs == pytest.approx(-44, abs=4)
 
 
+def test_rates_that_change_lose_no_time(detector: NoiseDetector):
+    stream = detector.stream()
+    for rate in (48_000, 44_100, 16_000, 8_000, 48_000, 22_050, 48_000) * 2:
+        stream.push(np.zeros(rate, np.float32), sample_rate=rate)
+    stream.finish()
+    assert stream.time == pytest.approx(14, abs=0.001)
+
+
+def test_a_pause_changes_nothing_but_says_so(detector: NoiseDetector, voice: np.ndarray, noisy_voice: np.ndarray):
+    clip = np.concatenate([voice, noisy_voice])[:150_000]
+    whole = detector.stream().process(clip)
+    stream = detector.stream()
+    parts = stream.process(clip[:100_123])
+    (reading, lost), (again,) = stream.pause(), stream.pause()
+    assert (reading.state, reading.reason, again) == ("unknown", "stalled", reading)
+    back, *rest = stream.process(clip[100_123:])
+    assert [lost.event, back.event, lost.time, back.time] == [
+        "input_lost",
+        "input_back",
+        100_123 / 16_000,
+        100_123 / 16_000,
+    ]
+    assert parts + rest == whole
+
+
+def test_stream_time_jumps_over_what_was_lost(detector: NoiseDetector, noisy_voice: np.ndarray):
+    stream = detector.stream()
+    stream.push(noisy_voice[:64_000])
+    _, end, lost = stream.lose("gap", 1.5)
+    assert (end.event, end.end, lost.event, lost.lost_s) == ("noise_end", 4.0, "input_lost", 1.5)
+    stream.lose("gap", 0.5)
+    first, back = stream.process(noisy_voice[:48_000])[:2]
+    assert (first.time, back.event, back.lost_s) == (9.0, "input_back", 2.0)
+    assert (stream.time, stream.heard_s) == (9.0, 7.0)
+
+
 def test_a_lost_input_begins_a_new_window(detector: NoiseDetector, voice: np.ndarray):
     stream = detector.stream()
     stream.push(voice[:64_000])

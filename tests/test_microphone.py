@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO, lines
+from conftest import DEMO, lines, sound_server
+
+from noisewatch.microphone import Arrivals
 
 
 def test_devices_lists_it(run, microphone):
@@ -32,11 +35,8 @@ def test_listen_judges_what_is_played_into_it(microphone, tmp_path: Path):
     clean, rate = sf.read(DEMO, frames=6 * 16_000)
     rng = np.random.default_rng(0)
     noisy = clean + 0.05 * rng.standard_normal(len(clean))
-    sf.write(tmp_path / "clip.wav", np.concatenate([clean, clean, noisy, noisy]), rate)
-    command = [sys.executable, "-m", "noisewatch", "listen", "--device", "pulse", "--json", "--seconds", "24"]
-    with subprocess.Popen(
-        command, env=microphone.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/tmp"
-    ) as process:
+    sf.write(tmp_path / "clip.wav", np.concatenate([clean, noisy]), rate)
+    with microphone.listen("--seconds", 14) as process:
         assert process.stdout is not None
         first = json.loads(process.stdout.readline())  # the stream runs
         assert first["state"] == "unknown"  # nothing plays yet: digital silence, never clean
@@ -47,7 +47,7 @@ def test_listen_judges_what_is_played_into_it(microphone, tmp_path: Path):
         player.wait()
     assert process.returncode == 0, err
     readings = lines(out)
-    assert readings[-1]["time"] == pytest.approx(24, abs=0.1)
+    assert readings[-1]["time"] == pytest.approx(14, abs=0.1)
     states = "".join(r["state"][0] for r in readings)
     assert re.fullmatch("u+c+n+[cu]*", states), states
     assert "0 drops" in err
@@ -70,17 +70,14 @@ def test_a_unique_part_of_the_name_is_enough_and_an_ambiguous_one_lists(run, mic
 
 
 def test_a_device_that_sends_nothing_is_said_to_stall(microphone):
-    command = [sys.executable, "-m", "noisewatch", "listen", "--device", "pulse", "--json", "--seconds", "8"]
-    with subprocess.Popen(
-        command, env=microphone.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/tmp"
-    ) as process:
+    with microphone.listen("--seconds", 8) as process:
         assert process.stdout is not None
         json.loads(process.stdout.readline())
-        subprocess.run(["pactl", "suspend-sink", "mic", "1"], env=microphone.env, check=True)
+        microphone.pactl("suspend-sink", "mic", "1")
         try:
             out, err = process.communicate(timeout=60)
         finally:
-            subprocess.run(["pactl", "suspend-sink", "mic", "0"], env=microphone.env, check=True)
+            microphone.pactl("suspend-sink", "mic", "0")
     stalled = [r for r in lines(out) if r["reason"] == "stalled"]
     assert stalled, err
     assert all(r["state"] == "unknown" for r in stalled)
@@ -89,10 +86,7 @@ def test_a_device_that_sends_nothing_is_said_to_stall(microphone):
 
 def test_ctrl_c_closes_the_device(microphone):
     for _ in range(2):  # it can be opened again
-        command = [sys.executable, "-m", "noisewatch", "listen", "--device", "pulse", "--json"]
-        with subprocess.Popen(
-            command, env=microphone.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/tmp"
-        ) as process:
+        with microphone.listen() as process:
             assert process.stdout is not None
             process.stdout.readline()
             began = time.monotonic()
@@ -101,3 +95,126 @@ def test_ctrl_c_closes_the_device(microphone):
         assert process.returncode == 130
         assert time.monotonic() - began < 10
         assert "Traceback" not in err
+
+
+def hiss(path: Path, seconds: int, voice: np.ndarray | None = None, *, swapped: bool = False) -> Path:
+    """Noise; or in stereo, a voice on the left and the noise on the right."""
+    noise = 0.05 * np.random.default_rng(0).standard_normal(seconds * 16_000)
+    sides = [noise] if voice is None else [np.resize(voice, len(noise)), noise]
+    sf.write(path, np.stack(sides[::-1] if swapped else sides, 1), 16_000)
+    return path
+
+
+def test_a_stereo_microphone_gives_the_channel_that_is_asked_for(microphone, tmp_path: Path, voice: np.ndarray):
+    """The voice is on the left of one and on the right of the other."""
+    started, players = {}, []
+    for sink, swapped in (("mic", False), ("two", True)):
+        players.append(microphone.play(hiss(tmp_path / f"{sink}.wav", 20, voice, swapped=swapped), sink))
+        for channel in ((), ("--channel", "1"), ("--channel", "2")):
+            started[sink, *channel] = subprocess.Popen(
+                [sys.executable, "-m", "noisewatch", "check", "--device", "pulse", "--seconds", "4", *channel],
+                env={**microphone.env, "PULSE_SOURCE": f"{sink}.monitor"}, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+    try:
+        said = {channel: process.communicate(timeout=60)[0] for channel, process in started.items()}
+    finally:
+        for player in players:
+            player.kill()
+            player.wait()
+    assert [process.returncode for process in started.values()] == [0, 0, 3, 3, 3, 0], said
+
+
+def test_audio_that_never_arrives_is_a_gap_and_audio_that_is_late_is_judged(microphone, tmp_path: Path):
+    player = microphone.play(hiss(tmp_path / "hiss.wav", 60))
+    process = microphone.listen()
+    try:
+        assert process.stdout is not None
+
+        def until(what: str) -> list[dict]:
+            """Lines up to the first that holds this."""
+            found: list[dict] = []
+            while what not in json.dumps(found[-1:]):
+                found.append(json.loads(process.stdout.readline()))
+            return found
+
+        until("noise_start")
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.0)  # a second of audio waits in the sound server
+        process.send_signal(signal.SIGCONT)
+        late = until("late")[-1]
+        assert late["state"] == "noisy"
+        moved = [line.split()[0] for line in microphone.pactl("list", "short", "source-outputs").splitlines()]
+        microphone.pactl("move-source-output", moved[-1], "two.monitor")
+        events = lines("\n".join(map(json.dumps, until("input_lost"))), "event")
+        assert [e["event"] for e in events] == ["noise_end", "input_lost"]
+        assert events[1]["reason"] == "gap"
+        assert events[1]["lost_s"] > 0.3
+        after = until('"reading"')
+        assert after[-1]["time"] == pytest.approx(events[1]["time"] + events[1]["lost_s"] + 3, abs=0.01)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+        assert "1 drop" in err
+    finally:
+        process.kill()
+        process.wait()
+        player.kill()
+        player.wait()
+
+
+def test_a_sound_server_that_hangs_can_be_left(run, tmp_path: Path):
+    with sound_server(tmp_path) as server:
+        player = server.play(hiss(tmp_path / "hiss.wav", 60))
+        with server.listen("--log", tmp_path / "log") as process:
+            assert process.stdout is not None
+            while "noise_start" not in process.stdout.readline():
+                pass
+            server.daemon.send_signal(signal.SIGSTOP)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=20)
+        player.kill()
+        player.wait()
+        assert process.returncode == 143
+        assert "100% of it noisy, 1 noise" in err
+        assert [e["event"] for e in lines(out, "event")] == ["noise_end"]
+        assert '"noise_end"' in (tmp_path / "log").read_text()
+        command = [sys.executable, "-m", "noisewatch"]
+        started = [
+            subprocess.Popen([*command, *words], env=server.env, stderr=subprocess.PIPE, text=True)
+            for words in (["devices"], ["check", "--seconds", "3"])
+        ]
+        for process in started:
+            _, err = process.communicate(timeout=20)
+            assert process.returncode == 4
+            assert "does not answer" in err
+
+
+def arrived(*parts: tuple[float, float]) -> tuple[float, float]:
+    """Blocks of 50 ms: seconds of them, each part this much later than the one before; what is lost, and late."""
+    arrivals, now, lost, late, blocks = Arrivals(1_000), 0.0, 0.0, 0.0, 0
+    for seconds, delay in parts:
+        now += delay
+        for _ in range(round(seconds / 0.05)):
+            now += 0.05
+            arrivals.add(now, np.zeros(50, np.float32))
+            taken, lost_s, late_s = arrivals.take(now)
+            blocks += len(taken)
+            lost, late = lost + lost_s, max(late, late_s)
+    assert blocks == sum(round(seconds / 0.05) for seconds, _ in parts)
+    return lost, late
+
+
+@pytest.mark.parametrize(
+    ("parts", "lost"),
+    [
+        ([(8, 0)], 0),
+        ([(4, 0), (4, 1.8)], 1.8),
+        ([(4, 0), (4, 0.25)], 0),
+        ([(2, 0), (1, 0.1), (1, 0.1), (1, 0.1), (2, 0.1)], 0.4),
+        ([(8, 0.1)] * 6, 0),  # a slow clock
+        ([(4, 0), (0.3, 0.6), (4, -0.6)], 0),  # late, and all there
+        ([(4, 0), (0.3, 2.0), (4, -1.0)], 1.0),  # late, and a part is missing
+        ([(4, 0), (4, 60)], 60),
+    ],
+)
+def test_missing_audio_is_told_from_audio_that_is_late(parts: list[tuple[float, float]], lost: float):
+    assert arrived(*parts)[0] == pytest.approx(lost, abs=0.02)

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from ..errors import NoisewatchError, UsageError, printable
 from ..model import reported_threshold
+from ..patience import leave
 
 OWN_THRESHOLD = f"the model's, {reported_threshold()}"
 
@@ -79,15 +80,30 @@ app = typer.Typer(
 def main() -> None:
     """The `noisewatch` command."""
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        signal.signal(number, _terminate)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves it
+            signal.signal(number, _terminate)
     if sys.stderr is None:  # closed by the caller; print would fall back to stdout
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    else:
+        _part_stderr()
     if sys.stdout is None:
         _fail("stdout is closed, so there is nowhere to write. Open it, or send it to /dev/null.", 7)
     if isinstance(sys.stdout, io.TextIOWrapper):  # the names of files need not be text, nor fit a terminal
         utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        leave(end.code)
+        raise
+
+
+def _part_stderr() -> None:
+    """Our own stderr apart from descriptor 2, which is hidden from talkative libraries while a device is open."""
+    with suppress(OSError, ValueError):
+        kept = os.dup(sys.stderr.fileno())
+        own = sys.stderr
+        sys.stderr = open(kept, "w", 1, own.encoding, own.errors)  # noqa: SIM115, PTH123
 
 
 def _terminate(number: int, _: object) -> NoReturn:

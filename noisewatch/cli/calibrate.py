@@ -66,7 +66,7 @@ def calibrate(
     if files:
         rooms = [_room_of(path, detector.stream(), channel) for path in files]
     else:
-        rooms = [_recorded(device, channel, detector.stream(), seconds)]
+        rooms = [_recorded(ctx, device, channel, detector.stream(), seconds)]
     heard = [room.readings for room in rooms]
     threshold = calibration.choose(heard, budget, card.hop_s, card.threshold)
     judged = sum(r.noise is not None for readings in heard for r in readings) * card.hop_s
@@ -191,13 +191,14 @@ def _room_of(path: Path, stream: Stream, channel: int | None) -> Room:
     return _room(blocks, source.sample_rate, readings)
 
 
-def _recorded(device: str | None, channel: int | None, stream: Stream, seconds: float) -> Room:
+def _recorded(ctx: typer.Context, device: str | None, channel: int | None, stream: Stream, seconds: float) -> Room:
     """Readings from the microphone, voice and quiet in turn, as somebody is told on stderr."""
     from ..engine import Session
     from ..events import REASONS, Reading
     from ..sources import open_source
 
     source = open_source(None, device=device, channel=channel)
+    ctx.call_on_close(source.close)
     turns = max(1, round(seconds / TURN_S / 2)) * 2
     print(f"Listening to {source.name} for {seconds:.0f} s, the room as it usually is.", file=sys.stderr)
     readings: list[Reading] = []

@@ -96,6 +96,7 @@ def check(
                 raise
             found = Answer(str(word), "unknown", str(error).rstrip("."), "The others are judged.")
         else:
+            ctx.call_on_close(source.close)  # last: a sound server may hang
             found = _checked(source, detector, threshold, seconds, max_noisy, min_snr)
         if as_json:
             print(json.dumps(asdict(found)), flush=True)
@@ -128,7 +129,7 @@ def _checked(
     readings: list[Reading] = []
     totals, damage = Summary(), None
     try:
-        for item in Session(source, stream, seconds=seconds):
+        for item in Session(source, stream, seconds=seconds, stalls=source.live):
             totals.add(item)
             if isinstance(item, Reading):
                 readings.append(item)
@@ -160,7 +161,7 @@ def answer(
     from ..events import because, word
     from ..meter import CLIPPING, behind_voice, only_voice
 
-    seconds, noisy = stream.time, totals.noisy(stream.time)
+    seconds, noisy = stream.heard_s, totals.noisy(stream.heard_s)
     judged = [r for r in readings if r.noise is not None]
     all_snr = _median(judged)
     noisy_snr = _median([r for r in judged if r.state == "noisy"])

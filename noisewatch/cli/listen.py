@@ -141,12 +141,13 @@ def listen(
 
         detector = NoiseDetector(model)
         input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
+        ctx.call_on_close(input.close)  # last: a sound server may hang
         kept = None if not calibration or threshold is not None else calibrated(input, detector, hop, say)
         stream = detector.stream(hop=hop, threshold=kept.threshold if kept else threshold)
         lag_s = stream.detector.config.lag_s(stream.hop_s)
         about = About(input.name, input.sample_rate, input.live, lag_s, datetime.now(UTC))
         reactions = Reactions(sinks, say, about)
-        session = Session(input, stream, seconds=seconds, heard=reactions.audio)
+        session = Session(input, stream, seconds=seconds, heard=reactions.audio, lost=reactions.lost)
         return _Heard(session, reactions, kept, say)
 
     if as_json:
@@ -221,7 +222,7 @@ class _Heard:
             self.reactions.close()
             raise
         stream, source = self.session.stream, self.session.source
-        yield self.history.summary(stream.time, source.drops, stream.skipped)
+        yield self.history.summary(stream.heard_s, source.drops, stream.skipped)
         yield from (NOTES[note].format(name=source.name) for note in source.notes)
         yield from lost
         if self.calibration is not None:
@@ -232,7 +233,7 @@ class _Heard:
         from .. import calibration
 
         totals = self.history.totals
-        judged = totals.judged_s(self.session.stream.time)
+        judged = totals.judged_s(self.session.stream.heard_s)
         try:
             with calibration.changed(self.say) as known:
                 now = known.get(used.device)
