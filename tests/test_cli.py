@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -293,6 +294,69 @@ def test_a_pipe_without_audio(run, data: bytes, sentence: str):
     done = run("listen", "-", "--raw-rate", 16_000, "--json", input=b"", text=False)
     assert done.returncode == 6
     assert "holds no audio" in done.stderr.decode()
+
+
+MANY = ("listen", "demo", *FAST, "--hop", "0.01", "--model", "tcn")  # half a MB of lines, which no pipe holds
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nobody_reads_stdout(tmp_path: Path, number: int):
+    """Log and clips are whole all the same, and a signal ends it; stderr goes into the same full pipe."""
+    log, clips = tmp_path / "e.jsonl", tmp_path / "clips"
+    command = [sys.executable, "-m", "noisewatch", *MANY]
+    shared = subprocess.STDOUT if number == signal.SIGINT else subprocess.DEVNULL
+    with subprocess.Popen(
+        [*command, "--log", log, "--keep-clips", clips], stdout=subprocess.PIPE, stderr=shared
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (log.exists() and log.read_text().count("noise_end") == 1) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert log.read_text().count("noise_end") == 1
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+        assert time.monotonic() - began < 10  # 1 s, on a machine that does nothing else
+        assert process.stdout is not None
+        for line in process.stdout.read().splitlines():
+            json.loads(line)
+    assert len(list(clips.glob("*.flac"))) == 1
+    assert not list(clips.glob(".*"))
+
+
+def test_a_slow_reader_of_a_recording_gets_every_line():
+    command = [sys.executable, "-m", "noisewatch", *MANY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        first = process.stdout.readline()
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits for the reader, who has not begun
+            process.wait(4)
+        text = first + process.stdout.read()
+        assert process.wait(20) == 0
+        said = process.stderr.read().decode()
+    assert len(lines(text.decode())) == sf.info(DEMO).frames // 160 - 299
+    assert "lost" not in said
+
+
+def test_a_live_input_loses_lines_that_nobody_reads_and_says_how_many(monkeypatch: pytest.MonkeyPatch):
+    import noisewatch.lines
+
+    outof, into = os.pipe()
+    with os.fdopen(into, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        out = noisewatch.lines.Lines(live=True)
+        for number in range(40_000):
+            out.put(f"{number:099}")  # 4 MB
+        out.close()
+        assert out.lost > 25_000
+        os.set_blocking(outof, False)
+        text = b""
+        with contextlib.suppress(BlockingIOError):
+            while len(text) < 4_000_000:
+                text += os.read(outof, 1 << 16)
+        taken = text.decode().splitlines()
+        assert [int(line) for line in taken] == list(range(len(taken)))
+    os.close(outof)
 
 
 @pytest.mark.parametrize("words", ["listen demo --json --fast", "--help", "listen --help"])

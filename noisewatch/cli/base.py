@@ -6,6 +6,7 @@ import codecs
 import importlib
 import io
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,9 @@ from ..model import reported_threshold
 from ..patience import leave
 
 OWN_THRESHOLD = f"the model's, {reported_threshold()}"
+
+DEAF_S = 0.3  # that stderr may take to accept a sentence
+_deaf = False
 
 WELCOME = """\
 noisewatch {version} tells whether there is noise behind the voice.
@@ -116,14 +120,24 @@ def _abandon_stdout() -> None:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    with suppress(OSError):
-        print("\n".join(map(printable, f"noisewatch: {message}".split("\n"))), file=sys.stderr)
+    tell("\n".join(map(printable, f"noisewatch: {message}".split("\n"))))
     raise SystemExit(code)
 
 
 def say(sentence: str) -> None:
     """A sentence on stderr, beside the data."""
-    print(f"noisewatch: {printable(sentence)}", file=sys.stderr)
+    tell(f"noisewatch: {printable(sentence)}")
+
+
+def tell(line: str) -> None:
+    """A line on stderr; lost, like all that follow, where nobody reads them."""
+    global _deaf
+    if not _deaf and sys.platform != "win32":  # where one cannot ask
+        with suppress(OSError, ValueError):
+            _deaf = not select.select([], [sys.stderr], [], DEAF_S)[1]
+    if not _deaf:
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
 
 def typed(ctx: typer.Context, name: str) -> bool:

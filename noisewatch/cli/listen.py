@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ import typer
 from ..errors import DeviceError, InputError, NoisewatchError, UsageError, printable
 from ..model import DEFAULT
 from ..places import expanded
-from .base import OWN_THRESHOLD, app, refuse_beside, refuse_without, say, typed
+from .base import OWN_THRESHOLD, app, refuse_beside, refuse_without, say, tell, typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,8 +23,10 @@ if TYPE_CHECKING:
     from ..engine import NoiseDetector, Session, Source
     from ..events import Event, Reading
     from ..history import History
+    from ..lines import Lines
     from ..reactions import Reactions, Sink
 
+    Form = Callable[[Reading | Event, History], str | None]  # the line for an item, if there is one
     Show = Callable[[Reading | Event, History], None]  # is given every item, after the history took it
 
 
@@ -151,7 +152,7 @@ def listen(
         return _Heard(session, reactions, kept, say)
 
     if as_json:
-        _listen_lines(opened, lambda item, _: print(item.json(), flush=True))
+        _listen_lines(opened, lambda item, _: item.json())
         return
     from .. import terminal
 
@@ -159,7 +160,7 @@ def listen(
     if console.is_terminal and not console.is_dumb_terminal:
         _listen_meter(console, opened, model)
     else:
-        _listen_lines(opened, _plain_printer())
+        _listen_lines(opened, _plain())
 
 
 def calibrated(
@@ -187,6 +188,7 @@ class _Heard:
 
         self.session, self.reactions, self.calibration, self.say = session, reactions, calibration, say
         self.history = History(session.stream.hop_s, session.stream.detector.config)
+        self.lines: Lines | None = None  # on stdout
 
     def run(self, show: Show) -> None:
         """To the end, or until Ctrl-C."""
@@ -203,6 +205,8 @@ class _Heard:
             for item in self.session:
                 handle(item)
         except (KeyboardInterrupt, SystemExit):
+            if self.lines is not None:
+                self.lines.hurry()
             for item in self.session.interrupted():
                 handle(item)
             raise
@@ -221,12 +225,24 @@ class _Heard:
         except (KeyboardInterrupt, SystemExit):  # what is being written stays whole
             self.reactions.close()
             raise
+        stop = None
+        if self.lines is not None:
+            try:
+                self.lines.close()
+            except (KeyboardInterrupt, SystemExit) as end:  # while it waited for whoever reads
+                stop = end
+                self.lines.hurry()
+                self.lines.close()
+            if self.lines.lost:
+                lost.append(f"stdout: {self.lines.lost} lines lost, as nobody read them")
         stream, source = self.session.stream, self.session.source
         yield self.history.summary(stream.heard_s, source.drops, stream.skipped)
         yield from (NOTES[note].format(name=source.name) for note in source.notes)
         yield from lost
         if self.calibration is not None:
             yield self._counted(self.calibration)
+        if stop is not None:
+            raise stop
 
     def _counted(self, used: Calibration) -> str:
         """Adds the session to the calibration that it used, unless that was forgotten or made anew meanwhile."""
@@ -245,31 +261,40 @@ class _Heard:
         return f"threshold {kept.threshold:.2f}, calibrated {kept.made}: {kept.sentence()}"
 
 
-def _plain_printer() -> Show:
-    """Prints a reading a second, every change of the verdict and every event."""
+def _plain() -> Form:
+    """A line for a reading a second, every change of the verdict and every event."""
     from ..events import Event
     from ..meter import clock, plain_line
 
     due, before = 0.0, None
 
-    def show(item: Reading | Event, history: History) -> None:
+    def form(item: Reading | Event, history: History) -> str | None:
         nonlocal due, before
         if isinstance(item, Event):
             what = f"{clock(item.time)}  {item.event.replace('_', ' ')}, since {clock(item.onset)}"
             if item.end is not None and item.duration is not None:
                 what += f" until {clock(item.end)}, {item.duration:.1f} s"
-            print(what, flush=True)
-            return
+            return what
         verdict = history.word(item)
         if item.time >= due - 1e-6 or (verdict, item.reason) != before or item.reason == "stalled":
             due, before = item.time + 1, (verdict, item.reason)
-            print(plain_line(item, verdict), flush=True)
+            return plain_line(item, verdict)
+        return None
 
-    return show
+    return form
 
 
-def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], show: Show) -> None:
+def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], form: Form) -> None:
+    from ..lines import Lines
+
     heard = opened(say)
+    lines = heard.lines = Lines(live=heard.session.source.live)
+
+    def show(item: Reading | Event, history: History) -> None:
+        line = form(item, history)
+        if line is not None:
+            lines.put(line)
+
     try:
         heard.run(show)
     except BrokenPipeError:  # `| head -1`: nobody wants to know
@@ -284,7 +309,7 @@ def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], show: Show)
 
 def _say_end(heard: _Heard) -> None:
     for sentence in heard.end():
-        print(printable(sentence), file=sys.stderr)
+        tell(printable(sentence))
 
 
 def _listen_meter(console: Console, opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:
