@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -24,7 +25,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "noisewatch" / "demo.flac"
+TOYS = ROOT / "tests" / "toys"  # networks without weights
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+# What needs the train extra: these modules, whoever uses these fixtures, and tests that are marked so.
+TRAINING = {"test_training.py", "test_evaluate.py", "test_prepare.py"}
+TRAINED = {"toy_set", "catalogue"}
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+collect_ignore = [] if HAS_TORCH else sorted(TRAINING)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs an extra, and skip it on the base install."""
+    for item in items:
+        if item.path.name in TRAINING or TRAINED & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.extras)
+        if item.get_closest_marker("extras") and not HAS_TORCH:
+            item.add_marker(pytest.mark.skip(reason="the extras are not installed"))
 
 
 @pytest.fixture(scope="session")

@@ -465,19 +465,22 @@ def test_nothing_is_stored(run, tmp_path: Path):
         ("listen demo --threshold 0.8 --calibration", "--calibration would be ignored beside --threshold"),
         ("scan demo --address here", "--address would be ignored without --engine ray"),
         ("scan demo --engine ray --jobs 2", "--jobs would be ignored beside --engine"),
-        ("evaluate data --windows x.npz", "DATA would be ignored beside --windows"),
-        (
-            "evaluate --windows x.npz --split val --count 50 --seed 3",
-            "--split and --count and --seed would be ignored",
+        *(
+            pytest.param(*pair, marks=pytest.mark.extras)
+            for pair in (
+                ("evaluate data --windows x.npz", "DATA would be ignored beside --windows"),
+                (
+                    "evaluate --windows x.npz --split val --count 50 --seed 3",
+                    "--split and --count and --seed would be",
+                ),
+                ("evaluate --dnsmos x.onnx", "--dnsmos would be ignored without --peers"),
+                ("evaluate --json -o report", "--json would be ignored beside --out"),
+                ("prepare --demo --speech voices", "--speech would be ignored beside --demo"),
+            )
         ),
-        ("evaluate --dnsmos x.onnx", "--dnsmos would be ignored without --peers"),
-        ("evaluate --json -o report", "--json would be ignored beside --out"),
-        ("prepare --demo --speech voices", "--speech would be ignored beside --demo"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(run, words: str, sentence: str):
-    if words.startswith(("evaluate", "prepare")):
-        pytest.importorskip("torch", reason="the training extra is not installed")
     done = run(*words.split())
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr

@@ -1,5 +1,6 @@
 import ast
 import copy
+import json
 import pickle
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from make_golden import GOLDEN, demo_readings
 
 import noisewatch
 from noisewatch import DetectorConfig, InputError, NoiseDetector, UsageError
@@ -25,6 +27,15 @@ def test_public_names_exist_and_complete():
     ).stdout
     offered = {name.removeprefix("n.").rstrip("()") for name in ast.literal_eval(shown)}
     assert offered == {name for name in noisewatch.__all__ if not name.startswith("_")}
+
+
+def test_the_demo_reads_as_it_did():
+    """Any change of front end, engine or weights shows here; `python tests/make_golden.py` makes the file anew."""
+    golden = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
+    found = json.loads(json.dumps(demo_readings()))
+    assert len(found) == len(golden)
+    for now, before in zip(found, golden, strict=True):
+        assert now == {k: pytest.approx(v, abs=1e-3) if isinstance(v, float) else v for k, v in before.items()}
 
 
 def test_the_first_reading_comes_at_exactly_48000_samples(detector: NoiseDetector, voice: np.ndarray):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-pytest.importorskip("torch", reason="the training extra is not installed")
 from noisewatch.calibration import poisson_interval
 from noisewatch.errors import InputError
 from noisewatch.model import DEFAULT, find_model

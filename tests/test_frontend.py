@@ -26,9 +26,11 @@ def test_reset_starts_a_new_stream(voice: np.ndarray):
     np.testing.assert_array_equal(stream.feed(voice[:10_000]), first)
 
 
+@pytest.mark.extras
 def test_torchaudio_agrees(noisy_voice: np.ndarray):
-    torch = pytest.importorskip("torch")
-    transforms = pytest.importorskip("torchaudio.transforms")
+    import torch
+    from torchaudio import transforms
+
     c = FrontendConfig()
     # In double precision: beside a loud voice, single precision has a floor of its own.
     mel = transforms.MelSpectrogram(

@@ -6,45 +6,41 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import TOYS
 
 from noisewatch import ModelError, NoiseDetector
 from noisewatch.frontend import FrontendConfig
-from noisewatch.model import DEFAULT, METADATA_KEY, Card, Model, shipped_models
-
-onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper  # noqa: E402
+from noisewatch.model import DEFAULT, METADATA_KEY, Card, Model, find_model, shipped_models
 
 CARD = Card(name="toy", version="0", window_s=3.0, hop_s=0.1, threshold=0.5)
 
 
-def toy(
-    path: Path, card: str | None, *, state: bool = False, frames: int = 298, inputs: str = "logmel", width: int = 1
-) -> Path:
-    """A network without weights: noise is the mean log-Mel power; with state, the number of calls so far."""
-    f = TensorProto.FLOAT
-    values = [helper.make_tensor_value_info(n, f, s) for n, s in ((inputs, [1, frames, 40]), ("reference", [1]))]
-    nodes = [helper.make_node("ReduceMean", [inputs], ["mean"], axes=[1, 2], keepdims=0)]
-    outputs = [
-        helper.make_tensor_value_info(n, f, [width if n == "noise" else 1]) for n in ("noise", "snr_db", "voice")
-    ]
-    constants = [helper.make_tensor("one", f, [1], [1.0])]
-    if state:
-        values.append(helper.make_tensor_value_info("calls", f, [1]))
-        outputs.append(helper.make_tensor_value_info("calls_out", f, [1]))
-        nodes += [helper.make_node("Add", ["calls", "one"], ["calls_out"])]
-        nodes += [helper.make_node("Identity", ["calls_out"], ["noise"])]
-    else:
-        nodes += [helper.make_node("Concat", ["mean"] * width, ["noise"], axis=0)]
-    nodes += [
-        helper.make_node("Identity", ["reference"], ["snr_db"]),
-        helper.make_node("Identity", ["one"], ["voice"]),
-    ]
-    graph = helper.make_graph(nodes, "toy", values, outputs, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    if card is not None:
-        helper.set_model_props(model, {METADATA_KEY: card})
-    onnx.save(model, path)
+def toy(path: Path, card: str | None, name: str = "plain") -> Path:
+    """A network of make_toys.py with a card."""
+    model = (TOYS / f"{name}.onnx").read_bytes()
+    if card is not None:  # protobuf: what is appended to a message is merged into it
+        entry = field(1, METADATA_KEY.encode()) + field(2, card.encode())
+        model += field(14, entry)  # ModelProto.metadata_props
+    path.write_bytes(model)
     return path
+
+
+def field(number: int, payload: bytes) -> bytes:
+    """A length-delimited field of a protobuf message."""
+    return bytes([number << 3 | 2]) + varint(len(payload)) + payload
+
+
+def varint(value: int) -> bytes:
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
+
+
+@pytest.mark.extras
+def test_the_toys_are_what_their_script_makes():
+    import make_toys
+    import onnx
+
+    for name, options in make_toys.TOYS.items():
+        assert onnx.load(TOYS / f"{name}.onnx") == make_toys.toy(**options)
 
 
 @pytest.mark.parametrize("name", shipped_models())
@@ -77,9 +73,7 @@ def test_a_card_older_than_the_high_pass_runs_without_it(tmp_path: Path, voice: 
 
 
 def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.ndarray):
-    detector = NoiseDetector(
-        toy(tmp_path / "m.onnx", replace(CARD, window_s=0.12).to_json(), state=True, frames=10)
-    )
+    detector = NoiseDetector(toy(tmp_path / "m.onnx", replace(CARD, window_s=0.12).to_json(), "counting"))
     readings = detector.stream().push(voice)
     assert [r.noise for r in readings[:3]] == pytest.approx([1 / (1 + np.exp(-n)) for n in (1, 2, 3)])
     assert detector.stream().push(voice)[0] == readings[0]  # nothing carried between streams
@@ -95,9 +89,9 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: toy(p, "[1"), "card that cannot be read"),
         (lambda p: toy(p, replace(CARD, frontend=FrontendConfig(n_fft=512)).to_json()), r"n_fft 512 \(here 480\)"),
         (lambda p: toy(p, replace(CARD, frontend=FrontendConfig(highpass_hz=-1)).to_json()), "highpass_hz is -1"),
-        (lambda p: toy(p, CARD.to_json(), inputs="mel"), "inputs mel, reference"),
+        (lambda p: toy(p, CARD.to_json(), "renamed"), "inputs mel, reference"),
         (lambda p: toy(p, replace(CARD, window_s=1.0).to_json()), r"its card says \[1, 98, 40\]"),
-        (lambda p: toy(p, CARD.to_json(), width=2), r"output noise of shape \[2\]"),
+        (lambda p: toy(p, CARD.to_json(), "wide"), r"output noise of shape \[2\]"),
         (lambda p: toy(p, replace(CARD, threshold=7).to_json()), "threshold is 7"),
         (lambda p: toy(p, replace(CARD, hop_s="0.1").to_json()), "hop_s is '0.1'"),
     ],
@@ -118,5 +112,11 @@ def test_a_missing_model_is_named(run):
         assert "Traceback" not in done.stderr
 
 
-def test_the_card_lists_the_front_end_once():
-    assert set(asdict(CARD)["frontend"]) == set(asdict(FrontendConfig()))
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_card_that_ships_lists_every_number_of_the_front_end(name: str):
+    """One that it lacked would be taken from this version, whatever the network was trained on."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(find_model(name)), providers=["CPUExecutionProvider"])
+    card = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+    assert card["frontend"] == asdict(FrontendConfig())

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-pytest.importorskip("torch", reason="the training extra is not installed")
-
 from noisewatch.training.layouts import find, nameless
 from noisewatch.training.manifest import read_manifest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -248,15 +249,21 @@ def test_clips_on_a_full_disk_slow_nothing(run, tmp_path: Path):
 def test_a_slow_command_is_waited_for_and_a_hanging_one_is_stopped(run, tmp_path: Path):
     told = tmp_path / "told"
     script = tmp_path / "slow.py"
-    script.write_text(f"import time; time.sleep(3); open({str(told)!r}, 'a').write('x')")
+    script.write_text(f"import time; time.sleep(1); open({str(told)!r}, 'a').write('x')")
     done = run("listen", *FAST, "--exec", f"{sys.executable} {script}")
     assert "lost" not in done.stderr
     assert told.read_text() == "xx"
-    script.write_text(f"import time; time.sleep(14); open({str(told)!r}, 'a').write('y')")
+    script.write_text(f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
     done = run("listen", *FAST, "--exec", f"{sys.executable} {script}")
     assert "events lost" in done.stderr
-    time.sleep(6)
-    assert told.read_text() == "xx"
+    assert ended(told)
+
+
+def ended(pid: Path) -> bool:
+    """Whether a process that wrote its number into a file was stopped; nobody may have asked for its exit code."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path("/proc", pid.read_text().strip(), "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
 
 
 def test_a_torn_line_spoils_no_other(run, tmp_path: Path):
@@ -309,7 +316,7 @@ def test_a_command_that_fails_and_one_that_hangs(monkeypatch: pytest.MonkeyPatch
     said: list[str] = []
     event = Event("noise_start", 1.0, 0.5, 1, peak=0.9)
     child = tmp_path / "child"
-    hang = f"{sys.executable} -c \"import time; time.sleep(2); open('{child}', 'w')\""
+    hang = f"sh -c 'echo $$ > {child}; sleep 60'"
     both = Reactions([reactions.Command("false"), reactions.Command(hang)], said.append, ABOUT)
     both.event(event)
     both.event(event)
@@ -319,8 +326,7 @@ def test_a_command_that_fails_and_one_that_hangs(monkeypatch: pytest.MonkeyPatch
         f"--exec {hang!r} failed (it was still running after 0.5 s and was stopped). "
         "Listening goes on; what is lost is counted.",
     ])  # fmt: skip
-    time.sleep(2)
-    assert not child.exists()
+    assert ended(child)
 
 
 def test_a_dead_sink_slows_nothing_and_counts_what_it_loses(monkeypatch: pytest.MonkeyPatch):

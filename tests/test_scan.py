@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -228,10 +229,6 @@ def test_workers_end_with_their_parent(tmp_path: Path):
         "--model",
         "tcn",
     ]
-    with subprocess.Popen(command, env={**os.environ, "NW_MARKER": marker}, stderr=subprocess.DEVNULL) as process:
-        time.sleep(6)
-        process.kill()
-    deadline = time.monotonic() + 15
 
     def left() -> list[str]:
         found = []
@@ -241,8 +238,16 @@ def test_workers_end_with_their_parent(tmp_path: Path):
                     found.append(environ.parent.name)
         return found
 
-    while left() and time.monotonic() < deadline:
-        time.sleep(0.2)
+    def wait_until(there: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not there() and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    with subprocess.Popen(command, env={**os.environ, "NW_MARKER": marker}, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: len(left()) >= 4)  # it, multiprocessing's tracker, two workers
+        assert len(left()) >= 4
+        process.kill()
+    wait_until(lambda: not left())
     assert left() == []
 
 
@@ -482,6 +487,7 @@ def test_a_report_is_a_row():
     assert broken.error is not None
 
 
+@pytest.mark.extras
 def test_a_ray_cluster_says_the_same(run, folder: Path, tmp_path_factory: pytest.TempPathFactory):
     pytest.importorskip("ray", reason="the ray extra is not installed")
     ray = [sys.executable, "-m", "ray.scripts.scripts"]

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-pytest.importorskip("torch", reason="the training extra is not installed")
 from noisewatch import InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
 from noisewatch.frontend import FrontendConfig, LogMel
 from noisewatch.levels import active_seconds, snr_db
