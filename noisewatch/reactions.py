@@ -39,12 +39,12 @@ TAIL_S = 0.5  # of a clip, after the noise
 Samples = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass
 class About:
     """What sinks know of the session that begins."""
 
     device: str  # or recording
-    sample_rate: int  # of the audio that `Sink.audio` is given
+    sample_rate: int  # of the audio that `Sink.audio` is given; a pipe may tell it late
     live: bool
     look_back_s: float  # of audio kept for a clip: a noise is called over that long after it ended
     began: datetime
@@ -387,23 +387,27 @@ class Clips(Sink):
             raise UsageError(f"--pre-roll is {pre_roll} s; allowed: 0 to 60.")
         self.name = f"the clips in {folder}"
         self._folder, self._pre_roll = folder, pre_roll
-        self._rate, self._look_back_s = 0, 0.0
+        self._about: About | None = None
         self._blocks: deque[tuple[int, Samples]] = deque()  # first sample of each, and its samples
         self._clip: _Clip | None = None
         self._written = 0  # samples of the session up to here are in the clip, or never will be
 
     def open(self, about: About) -> None:
-        self._rate, self._look_back_s = about.sample_rate, about.look_back_s
+        self._about = about
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for part in abandoned(self._folder, self.PART):
             _finish_abandoned(part)
-        _Clip(self._folder / "trial.flac", self._rate).drop()
+        _Clip(self._folder / "trial.flac", self._rate or 16_000).drop()
+
+    @property
+    def _rate(self) -> int:
+        return self._about.sample_rate if self._about else 0
 
     def audio(self, start: int, block: Samples) -> None:
         self._blocks.append((start, block))
         # The block was not judged yet: whatever ends in it is called over up to its length later.
-        kept = start - round(self._look_back_s * self._rate)
+        kept = start - round((self._about.look_back_s if self._about else 0.0) * self._rate)
         self._write(kept)
         kept -= round(self._pre_roll * self._rate)
         while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) < kept:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import stat
 import sys
+import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from importlib import resources
 from pathlib import Path
 
@@ -16,9 +18,12 @@ from numpy.typing import NDArray
 
 from .decoders import Decoder, open_file, open_pipe
 from .downmix import Downmix, block_frames
-from .engine import Source
+from .engine import TICK_S, Source
 from .errors import InputError, UsageError
 from .pcm import check_format
+
+HEADER_S = 0.5  # that the header of a pipe is waited for before the session begins without it
+AHEAD = 16  # blocks of a pipe that are read before they are asked for
 
 Samples = NDArray[np.float32]
 
@@ -44,7 +49,8 @@ def open_source(
     """
     if channel is not None and channel < 1:
         raise UsageError(f"the channel is {channel}; channels count from 1.")
-    if raw_rate is not None and word != "-":
+    piped = word is not None and word not in ("-", "demo") and _is_pipe(word)
+    if raw_rate is not None and word != "-" and not piped:
         raise UsageError(f"--raw-rate describes what comes through a pipe: noisewatch {command} - --raw-rate 48000")
     if word is None:
         from .microphone import Microphone  # late: PortAudio may be missing, and is not needed for files
@@ -58,11 +64,17 @@ def open_source(
                 f"`{command} -` reads audio from a pipe: ffmpeg -v error -i talk.mp4 -f wav - | noisewatch "
                 f"{command} -"
             )
-        decoder = open_pipe(sys.stdin.fileno(), "stdin", raw_rate=raw_rate, command=command)
-        return Recording(decoder, "stdin", channel=channel)
-    if word != "demo" and _is_pipe(word):
-        decoder = open_pipe(os.open(word, os.O_RDONLY), word, command=command)
-        return Recording(decoder, Path(word).name, channel=channel)
+        stdin = sys.stdin.fileno()
+        return Piped(
+            "stdin", lambda: open_pipe(stdin, "stdin", raw_rate=raw_rate, command=command), channel=channel
+        )
+    if piped:
+        name = Path(word).name
+
+        def opened() -> Decoder:  # a named pipe opens when it has a writer
+            return open_pipe(os.open(word, os.O_RDONLY), name, raw_rate=raw_rate, command=command)
+
+        return Piped(name, opened, channel=channel)
     demo = Path(str(resources.files("noisewatch") / "demo.flac"))
     path = demo if word == "demo" else Path(word)
     name = "demo" if word == "demo" else path.name
@@ -162,3 +174,57 @@ class Recording:
             self.notes.append("cancelled")
         if len(mono):
             yield mono
+
+
+class Piped:
+    """A recording that comes through a pipe, read on a thread of its own: nobody has to wait for its writer."""
+
+    live = False
+    pauses = True
+    drops = 0
+    late_s = 0.0
+
+    def __init__(self, name: str, opened: Callable[[], Decoder], *, channel: int | None = None) -> None:
+        """Begin to read. Raises what the header gives reason for, if that comes at once; else `blocks` does."""
+        self.name = name
+        self.sample_rate = 0  # not known before there is a header
+        self.notes: list[str] = []
+        self._blocks: queue.Queue[Samples | BaseException | None] = queue.Queue(AHEAD)
+        self._began = threading.Event()
+        self._refused: BaseException | None = None
+        threading.Thread(target=self._read, args=(opened, channel), daemon=True).start()
+        if self._began.wait(HEADER_S) and self._refused is not None:
+            raise self._refused
+
+    def close(self) -> None:
+        """The thread ends with the process: it may wait for the writer."""
+
+    def blocks(self) -> Generator[Samples | None, None, None]:
+        """Mono float32 blocks as they come; None while nothing does. Raises InputError as a recording does."""
+        while True:
+            try:
+                block = self._blocks.get(timeout=TICK_S)
+            except queue.Empty:
+                yield None
+                continue
+            if block is None:
+                return
+            if isinstance(block, BaseException):
+                raise block
+            yield block
+
+    def _read(self, opened: Callable[[], Decoder], channel: int | None) -> None:
+        try:
+            try:
+                recording = Recording(opened(), self.name, channel=channel)
+                self.sample_rate, self.notes = recording.sample_rate, recording.notes
+            except BaseException as error:
+                self._refused = error
+                raise
+            finally:
+                self._began.set()
+            for block in recording.blocks():
+                self._blocks.put(block)
+            self._blocks.put(None)
+        except BaseException as error:  # raised where the blocks are asked for
+            self._blocks.put(error)

@@ -188,6 +188,58 @@ def test_ffmpeg_style_wav_header_without_a_length(run, tmp_path: Path):
     assert len(lines(done.stdout.decode())) == 11
 
 
+def test_a_pipe_that_pauses_loses_nothing(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, frames=16_000 * 12)
+    sf.write(tmp_path / "a.wav", samples, rate)
+    data = (tmp_path / "a.wav").read_bytes()
+    command = [sys.executable, "-m", "noisewatch", "listen", "-", "--json"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/tmp"
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(data[:300_001])  # in the middle of a sample, and of the noise
+        process.stdin.flush()
+        before = []
+        while "input_lost" not in "".join(before[-1:]):
+            before.append(process.stdout.readline().decode())
+        out, err = process.communicate(data[300_001:], timeout=30)
+    assert process.returncode == 0, err
+    piped = [json.loads(line) for line in [*before, *out.decode().splitlines()]]
+    paused = [item for item in piped if item.get("reason") == "stalled" or item.get("event") == "input_back"]
+    assert [item["type"] for item in paused[:2]] == ["reading", "event"]
+    assert {item["time"] for item in paused} == {9.3}  # blocks of 0.1 s
+    assert paused[-1]["event"] == "input_back"
+    whole = run("listen", tmp_path / "a.wav", *FAST).stdout.replace('"a.wav"', '"stdin"')
+    assert [item for item in piped if item not in paused] == [json.loads(line) for line in whole.splitlines()]
+
+
+def test_a_pipe_that_sends_nothing_can_be_left(tmp_path: Path):
+    os.mkfifo(tmp_path / "named")
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "noisewatch"]
+    pipes = {"stdin": reader, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": "/tmp"}
+    listening = subprocess.Popen([*command, "listen", str(tmp_path / "named")], **pipes)
+    checking = subprocess.Popen([*command, "check", "-", "--seconds", "3"], **pipes)
+    listening_for = subprocess.Popen(
+        [*command, "listen", f"/dev/fd/{reader}", "--seconds", "4"], pass_fds=[reader], **pipes
+    )
+    try:
+        assert listening.stdout is not None
+        assert "The input sends nothing" in listening.stdout.readline()
+        listening.send_signal(signal.SIGTERM)
+        _, err = listening.communicate(timeout=20)
+        assert (listening.returncode, "Traceback" in err) == (143, False)
+        for process in (checking, listening_for):
+            _, err = process.communicate(timeout=20)
+            assert process.returncode == 6, err
+    finally:
+        for process in (listening, checking, listening_for):
+            process.kill()
+        os.close(reader)
+        os.close(writer)
+
+
 def test_eight_channels_and_192_khz(run, tmp_path: Path):
     samples, _ = sf.read(DEMO, frames=16_000 * 4)
     many = np.zeros((len(samples), 8))

@@ -17,6 +17,8 @@ from ..places import expanded
 from .base import OWN_THRESHOLD, app, refuse_beside, refuse_without, say, tell, typed
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import Console
 
     from ..calibration import Calibration
@@ -78,7 +80,9 @@ def listen(
         float | None,
         typer.Option(help="Noise from this probability on.", show_default=f"the calibration's, or {OWN_THRESHOLD}"),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(help="Stop after this much audio.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop after this much audio; a pipe at the latest after this much time.")
+    ] = None,
     fast: Annotated[
         bool, typer.Option("--fast/--no-fast", help="A recording as fast as it goes, not paced as if live.")
     ] = False,
@@ -148,7 +152,12 @@ def listen(
         lag_s = stream.detector.config.lag_s(stream.hop_s)
         about = About(input.name, input.sample_rate, input.live, lag_s, datetime.now(UTC))
         reactions = Reactions(sinks, say, about)
-        session = Session(input, stream, seconds=seconds, heard=reactions.audio, lost=reactions.lost)
+
+        def heard(block: NDArray[np.float32]) -> None:
+            about.sample_rate = input.sample_rate
+            reactions.audio(block)
+
+        session = Session(input, stream, seconds=seconds, heard=heard, lost=reactions.lost)
         return _Heard(session, reactions, kept, say)
 
     if as_json:
