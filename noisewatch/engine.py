@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -342,6 +343,7 @@ class Session:
         self._seconds = math.inf if seconds is None else seconds
         self._heard, self._lost, self._stalls = heard, lost, stalls
         self._drops = 0  # when the present noise began
+        self._made: deque[Reading | Event] = deque()  # decided, and not given yet
 
     def __iter__(self) -> Iterator[Reading | Event]:
         source, stream = self.source, self.stream
@@ -354,11 +356,11 @@ class Session:
                     if block is None:
                         waited += TICK_S
                         if self._stalls and waited >= STALL_S and waited % 1 == 0:  # once a second
-                            yield from self._named(stream.pause() if source.pauses else stream.lose("stalled"))
+                            yield from self._given(stream.pause() if source.pauses else stream.lose("stalled"))
                     elif isinstance(block, Lost):
                         spent += block.seconds
                         self._lost(round(block.seconds * source.sample_rate))
-                        yield from self._named(stream.lose("gap", block.seconds))
+                        yield from self._given(stream.lose("gap", block.seconds))
                     else:
                         waited = 0.0
                         rate = source.sample_rate
@@ -366,7 +368,7 @@ class Session:
                         spent += len(block) / rate
                         self._heard(block)
                         behind = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
-                        yield from self._named(stream.process(block, sample_rate=rate, behind=behind))
+                        yield from self._given(stream.process(block, sample_rate=rate, behind=behind))
                     idle = waited if source.live and waited >= STALL_S else 0.0  # a dead input ends, too
                     if spent + idle >= self._seconds - 1e-6 or time.monotonic() >= deadline:
                         break
@@ -375,13 +377,19 @@ class Session:
                 raise
             except NoisewatchError:
                 # What was heard until then still counts, and what was going on ends here.
-                yield from self._named(stream.lose("stalled") if source.live else stream.finish())
+                yield from self._given(stream.lose("stalled") if source.live else stream.finish())
                 raise
-        yield from self._named(stream.finish())
+        yield from self._given(stream.finish())
 
     def interrupted(self) -> list[Reading | Event]:
-        """Whoever iterates stops here: the end of what was going on."""
-        return self._named(self.stream.detector.finish(self.stream.time))
+        """Whoever iterates stops here: what was decided and not given yet, and the end of what was going on."""
+        rest, self._made = [*self._made], deque()
+        return [*rest, *self._named(self.stream.detector.finish(self.stream.time))]
+
+    def _given(self, items: Sequence[Reading | Event]) -> Iterator[Reading | Event]:
+        self._made.extend(self._named(items))
+        while self._made:
+            yield self._made.popleft()
 
     def _named(self, items: Sequence[Reading | Event]) -> list[Reading | Event]:
         """Events with what the stream does not know: the device, the model, audio lost meanwhile."""

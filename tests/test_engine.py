@@ -1,5 +1,6 @@
 import ast
 import copy
+import itertools
 import json
 import pickle
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 from make_golden import GOLDEN, demo_readings
 
 import noisewatch
-from noisewatch import DetectorConfig, InputError, NoiseDetector, UsageError
+from noisewatch import DetectorConfig, Event, InputError, NoiseDetector, Reading, UsageError
+from noisewatch.engine import Session
+from noisewatch.sources import open_source
 
 
 @pytest.fixture(scope="module")
@@ -318,3 +321,14 @@ def test_pickling_says_what_to_do_instead(detector: NoiseDetector, copy):
 def test_a_hop_off_the_grid_is_refused(detector: NoiseDetector, hop: float):
     with pytest.raises(UsageError, match=r"multiples of 0\.01"):
         detector.stream(hop=hop)
+
+
+@pytest.mark.parametrize("given", [120, 213, 215])
+def test_who_stops_in_the_midst_of_a_block_gets_what_was_decided(given: int):
+    """A recording comes in blocks of seconds: events of the block are not lost with the readings before them."""
+    session = Session(open_source("demo", paced=False), NoiseDetector("tcn").stream())
+    items = list(itertools.islice(session, given))
+    items += session.interrupted()
+    assert [i.event for i in items if isinstance(i, Event)] == ["noise_start", "noise_end"]
+    times = [i.time for i in items if isinstance(i, Reading)]
+    assert times == sorted(set(times))
