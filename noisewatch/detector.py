@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import UsageError, finite
+from .errors import UsageError, numeric
 from .events import Event, Reason, State
 
 WINDOW_S = 3.0  # that a reading looks back over
@@ -32,7 +32,7 @@ class DetectorConfig:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if finite(name, value) < 0:
+            if not numeric(name, value) >= 0:
                 raise UsageError(f"{name} is {value}; allowed: 0 or more.")
         if not 0.05 <= self.threshold <= 0.99:
             raise UsageError(f"the threshold is {self.threshold}; allowed: 0.05 to 0.99.")

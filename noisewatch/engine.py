@@ -16,7 +16,7 @@ import soxr
 from numpy.typing import ArrayLike, NDArray
 
 from .detector import Detector, DetectorConfig
-from .errors import InputError, ModelError, NoisewatchError, UsageError, finite
+from .errors import InputError, ModelError, NoisewatchError, UsageError, numeric
 from .events import Event, Reading, Reason, Warning_, utc
 from .frontend import BLOCK, HighPass, LogMel
 from .health import HEARD_S, Health
@@ -114,7 +114,7 @@ class Stream:
         threshold: float | None = None,
         config: DetectorConfig | None = None,
     ) -> None:
-        self.hop_s = finite("hop", model.card.hop_s if hop is None else hop)
+        self.hop_s = numeric("hop", model.card.hop_s if hop is None else hop)
         self._hop = round(self.hop_s * SAMPLE_RATE) if 0.01 <= self.hop_s <= MAX_HOP_S else 0
         on_grid = self._hop % model.card.frontend.hop == 0 and abs(self._hop - self.hop_s * SAMPLE_RATE) < 1e-6
         if not self._hop or not on_grid:
@@ -192,7 +192,7 @@ class Stream:
 
         behind: the input is ahead of us; of several decisions due make only the last, and mark it late.
         """
-        if not 1_000 <= finite("sample rate", sample_rate) <= 768_000:
+        if not 1_000 <= numeric("sample rate", sample_rate) <= 768_000:
             raise InputError(f"the sample rate is {sample_rate} Hz; allowed: 1000 to 768000.")
         x = _checked(samples, self.time, sample_rate)
         made: list[Reading | Event] = []

@@ -11,7 +11,6 @@
 A message says what was wrong, with the value; what is allowed; what to do next.
 """
 
-import math
 from numbers import Real
 from typing import Any
 
@@ -63,8 +62,8 @@ class OutputError(NoisewatchError):
     exit_code = 7
 
 
-def finite(name: str, value: Any) -> Any:
-    """The value, if it is a finite number; raises UsageError for anything else that was passed as one."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+def numeric(name: str, value: Any) -> Any:
+    """The value, if it is a number, NaN among them; raises UsageError for anything else that was passed as one."""
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise UsageError(f"the {name} is {value!r}; allowed: a number.")
     return value

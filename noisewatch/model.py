@@ -177,7 +177,7 @@ def reported_threshold(name: str = DEFAULT) -> str:
     try:
         report = json.loads(resources.files("noisewatch.models").joinpath(f"{name}-report.json").read_text())
         return f"{report['scorers'][name]['threshold']:g} for {name}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ImportError, OSError, ValueError, KeyError, TypeError):
         return f"see the card of {name}"
 
 

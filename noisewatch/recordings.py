@@ -15,7 +15,7 @@ from typing import Any
 
 from .decoders import READABLE
 from .engine import NoiseDetector, Session
-from .errors import InputError, UsageError, finite
+from .errors import InputError, UsageError, numeric
 from .events import Event, Reading, rounded
 from .model import DEFAULT
 from .plain import checked
@@ -195,7 +195,7 @@ class Judge:
         self.settings = settings
         self.detector = NoiseDetector(settings.model)
         channel = settings.channel
-        if channel is not None and (finite("channel", channel) < 1 or channel != int(channel)):
+        if channel is not None and (not numeric("channel", channel) >= 1 or channel % 1):
             raise UsageError(f"the channel is {channel}; channels count from 1.")
         stream = self.detector.stream(hop=settings.hop, threshold=settings.threshold)
         card = self.detector.model.card

@@ -327,8 +327,8 @@ def test_bad_recordings_get_a_sentence(run, tmp_path: Path, name: str, sentence:
         (("listen", "demo", "--seconds", "inf"), 2, "1 or more"),
         (("listen", "--nonsense"), 2, "No such option"),
         (("prepare",), 2, "--demo"),
-        (("train", "nowhere"), 6, "noisewatch prepare"),
-        (("export-onnx", "nowhere"), 6, "no checkpoint at nowhere"),
+        pytest.param(("train", "nowhere"), 6, "noisewatch prepare", marks=pytest.mark.extras),
+        pytest.param(("export-onnx", "nowhere"), 6, "no checkpoint at nowhere", marks=pytest.mark.extras),
     ],
 )
 def test_wrong_arguments_get_a_sentence(run, tmp_path: Path, args: tuple[str, ...], code: int, sentence: str):

@@ -287,9 +287,9 @@ def test_a_stream_refuses_wrong_options_when_it_is_opened(detector: NoiseDetecto
         detector.stream(**options)
 
 
-@pytest.mark.parametrize("rate", ["48000", None, float("nan")])
+@pytest.mark.parametrize("rate", ["48000", None, float("nan"), 0, True])
 def test_a_rate_is_a_number(detector: NoiseDetector, rate: object):
-    with pytest.raises(UsageError, match=r"sample rate is .*; allowed: a number"):
+    with pytest.raises((UsageError, InputError), match=r"sample rate is .*; allowed: (a number|1000 to 768000)"):
         detector.stream().push(np.zeros(10, np.float32), sample_rate=rate)
 
 
@@ -303,6 +303,8 @@ def test_a_config_sets_threshold_and_times(detector: NoiseDetector, noisy_voice:
     assert begun["patient"] == pytest.approx(begun["usual"] + 1.2)
     with pytest.raises(UsageError, match="min_on_s is -1"):
         DetectorConfig(min_on_s=-1)
+    with pytest.raises(UsageError, match="min_off_s is nan"):
+        DetectorConfig(min_off_s=float("nan"))
     with pytest.raises(UsageError, match="the cooldown_s is None"):
         DetectorConfig(cooldown_s=None)
 

@@ -464,6 +464,7 @@ def test_what_was_left_half_written_is_removed_unless_it_is_being_written(tmp_pa
         ({"threshold": "high"}, "the threshold is 'high'"),
         ({"channel": 0}, "the channel is 0"),
         ({"channel": 1.5}, "the channel is 1.5"),
+        ({"channel": float("inf")}, "the channel is inf"),
         ({"channel": "2"}, "the channel is '2'"),
         ({"paths": 3}, "the paths are 3"),
         ({"paths": [DEMO, None]}, "the paths are "),
