@@ -169,6 +169,11 @@ class Stream:
         return max(0, WINDOW - self._since_gap) / SAMPLE_RATE
 
     @property
+    def level_dbfs(self) -> float | None:
+        """Level of the last 0.1 s; None in digital silence and before there is anything."""
+        return self._health.level_dbfs(10)
+
+    @property
     def reference_dbfs(self) -> float:
         """The voice level that a silence is judged against."""
         return ASSUMED_DBFS if self._reference_dbfs is None else self._reference_dbfs

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +16,7 @@ from rich.live import Live
 from rich.segment import Segment
 from rich.style import Style
 
+from . import terminal
 from .engine import VOICE, Source, Stream
 from .errors import printable
 from .events import REASONS, Reading, Word
@@ -191,16 +194,12 @@ class Meter:
     def _numbers(self, width: int) -> list[Line]:
         reading = self.history.last
         level = reading.level_dbfs if reading else None
-        cells = max(10, width - 40)
-        full = 0 if level is None else int(np.clip((level + 70) / 70 * cells, 0, cells))
-        shown = "  -  dBFS" if level is None else f"{level:5.0f} dBFS"
+        if self._warming_up and self.stream:
+            level = self.stream.level_dbfs
         voice = (
             "" if reading is None or reading.voice is None else "voice" if reading.voice >= VOICE else "no voice"
         )
-        lines = [
-            [Segment("level  ", DIM), Segment("█" * full), Segment("·" * (cells - full), DIM), Segment(shown),
-             Segment(f"   {voice}", DIM)]
-        ]  # fmt: skip
+        lines = [[*level_bar(level, max(10, width - 40)), Segment(f"   {voice}", DIM)]]
         if reading and reading.warnings:
             lines.append([Segment("warns  ", DIM), Segment(", ".join(reading.warnings), COLOURS["unknown"])])
         for note in self.notes:
@@ -254,6 +253,43 @@ class Meter:
             parts.append(clock(self.stream.time))
             parts.insert(0, "Ctrl-C ends")
         return [Segment(" · ".join(parts)[:width], DIM)]
+
+
+def level_bar(level: float | None, cells: int) -> Line:
+    """A level (dBFS) from -70 to full scale, and its number."""
+    full = 0 if level is None else int(np.clip((level + 70) / 70 * cells, 0, cells))
+    shown = "  -  dBFS" if level is None else f"{level:5.0f} dBFS"
+    return [Segment("level  ", DIM), Segment("█" * full), Segment("·" * (cells - full), DIM), Segment(shown)]
+
+
+@dataclass
+class Countdown:
+    """One line while `check` and `calibrate` listen: what to do now, for how long still, and what comes in."""
+
+    stream: Stream
+    source: Source
+    seconds: float | None  # None: to the end
+    do: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        time = self.stream.time
+        left = f"{time:.0f} s" if self.seconds is None else f"{max(0, math.ceil(self.seconds - time))} s left"
+        line = [*level_bar(self.stream.level_dbfs, 16), Segment(f"   {left}", BOLD), Segment(f"   {self.do}")]
+        line.append(Segment(f"   {printable(self.source.name)}", DIM))
+        if options.ascii_only:
+            line = [Segment(_ascii(s.text), s.style) for s in line]
+        yield from Segment.adjust_line_length(line, options.max_width, pad=False)
+
+
+def counting(countdown: Countdown) -> AbstractContextManager[object]:
+    """The countdown on stderr meanwhile, where that is a terminal."""
+    console = terminal.console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        return nullcontext()
+    return Live(
+        get_renderable=lambda: countdown, console=console, refresh_per_second=FRAMES_PER_S,
+        redirect_stdout=False, redirect_stderr=False, transient=True,
+    )  # fmt: skip
 
 
 def picture(frames: NDArray[np.float32], columns: int) -> list[Line]:

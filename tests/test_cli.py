@@ -493,6 +493,26 @@ def test_no_portaudio_names_the_package(run, tmp_path: Path):
     assert run("listen", "demo", *FAST, "--seconds", 4, env={"PYTHONPATH": str(tmp_path)}).returncode == 0
 
 
+def test_the_name_of_a_device_cannot_steer_the_terminal(run, tmp_path: Path):
+    device = {
+        "index": 0,
+        "name": "a\x1b[2Jb\n[bold]c",
+        "hostapi": 0,
+        "max_input_channels": 1,
+        "default_samplerate": 8e3,
+    }
+    (tmp_path / "sounddevice.py").write_text(
+        f"class PortAudioError(Exception): pass\n"
+        f"def query_hostapis(): return [{{'name': 'api'}}]\n"
+        f"def query_devices(kind=None): return {device} if kind else [{device}]\n"
+        f"def InputStream(**options): raise PortAudioError('no')\n"
+    )
+    for words in (["devices"], ["listen"], ["listen", "--device", "x"], ["calibrate", "--channel", "2"]):
+        done = run(*words, env={"PYTHONPATH": str(tmp_path)})
+        assert "a?[2Jb?[bold]c" in done.stdout + done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+
+
 def test_without_the_training_extra_it_says_which_line_brings_it(run, tmp_path: Path):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     done = run("train", env={"PYTHONPATH": str(tmp_path)})

@@ -19,6 +19,7 @@ from typing import Any
 
 import pyte
 import pytest
+import soundfile as sf
 from conftest import DEMO
 
 from noisewatch.events import Reading, word
@@ -117,11 +118,11 @@ def restored(one: Terminal) -> bool:
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
 def test_the_meter_shows_what_it_promises_and_fits(terminal, columns: int, rows: int):
     one = terminal(columns, rows, "listen", "demo")
-    one.wait_for("WARMING UP")
+    one.wait_for(r"WARMING UP(.|\n)*level +█+·+ +-\d+ dBFS")
     screen = one.wait_for(r"CLEAN  for [1-9]")
     assert re.search(r"SNR +(\d+|-) dB", screen)
     assert re.search(r"\d+%", screen)
-    assert re.search(r"level +█+·+ +-\d+ dBFS +(voice|no voice)", screen)
+    assert re.search(r"level +█*·+ +-\d+ dBFS +(voice|no voice)", screen)
     assert "30 s" in screen
     assert "8 kHz" in screen
     assert f"demo · {DEFAULT} · hop 0.1 s" in screen
@@ -197,6 +198,27 @@ def test_a_name_cannot_steer_the_terminal(terminal, tmp_path: Path):
     one.wait_for("CLEAN")
     assert "a?[2J?b [bold]日" in one.text.replace("日 ", "日")
     assert one.end(b"\x03") == 130
+
+
+def test_a_pipe_that_pauses_is_unknown_and_check_says_what_to_do(terminal, tmp_path: Path):
+    voice, rate = sf.read(DEMO, frames=16_000 * 4)
+    sf.write(tmp_path / "a.wav", voice, rate)
+    shown = []
+    for name, words in (("watched", ["listen"]), ("checked", ["check", "--seconds", "6"])):
+        os.mkfifo(tmp_path / name)
+        shown.append(terminal(100, 24, words[0], str(tmp_path / name), *words[1:]))
+    with (tmp_path / "watched").open("wb") as watched, (tmp_path / "checked").open("wb") as checked:
+        for pipe in (watched, checked):
+            pipe.write((tmp_path / "a.wav").read_bytes())
+            pipe.flush()
+        meter, check = shown
+        check.wait_for(r"level .* -\d+ dBFS +2 s left +Speak as you will in the recording\. +checked")
+        meter.wait_for("UNKNOWN  for 3 s")
+        assert "The input sends nothing" in meter.text
+        check.wait_for("OK: 0% of 4 s are noisy")
+        assert "left" not in check.text
+        assert check.process.wait(10) == 0
+        assert meter.end(b"\x03") == 130
 
 
 def reading(**fields: Any) -> Reading:

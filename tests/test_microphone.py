@@ -164,6 +164,7 @@ def test_audio_that_never_arrives_is_a_gap_and_audio_that_is_late_is_judged(micr
 def test_a_sound_server_that_hangs_can_be_left(run, tmp_path: Path):
     with sound_server(tmp_path) as server:
         player = server.play(hiss(tmp_path / "hiss.wav", 60))
+        patient = server.listen()
         with server.listen("--log", tmp_path / "log") as process:
             assert process.stdout is not None
             while "noise_start" not in process.stdout.readline():
@@ -186,6 +187,12 @@ def test_a_sound_server_that_hangs_can_be_left(run, tmp_path: Path):
             _, err = process.communicate(timeout=20)
             assert process.returncode == 4
             assert "does not answer" in err
+        server.daemon.kill()
+        out, err = patient.communicate(timeout=20)
+        assert patient.returncode == 4
+        assert "the input pulse is gone" in err
+        assert "Expression" not in err  # PortAudio's own thread
+        assert [e["event"] for e in lines(out, "event")] == ["noise_start", "noise_end", "input_lost"]
 
 
 def arrived(*parts: tuple[float, float]) -> tuple[float, float]:

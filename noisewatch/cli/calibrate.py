@@ -12,7 +12,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ..errors import DeviceError, UsageError
+from ..errors import DeviceError, UsageError, printable
 from ..model import DEFAULT
 from .base import answer_no, app, refuse_beside, say, typed
 
@@ -94,7 +94,7 @@ def calibrate(
     with calibration.changed(say) as known:
         known[name] = kept
     print(
-        f"stored for {name}. "
+        f"stored for {printable(name)}. "
         + (f"That keeps the budget of {budget:g} an hour." if proven else f"It is {kept.sentence()}.")
     )
 
@@ -162,7 +162,7 @@ def _forget(device: str | None) -> None:
         raise UsageError(f"{which}; give one of them to --device: {', '.join(matching)}.")
     with calibration.changed(say) as known:
         known.pop(matching[0], None)
-    print(f"forgot the calibration of {matching[0]}")
+    print(f"forgot the calibration of {printable(matching[0])}")
 
 
 def _room(blocks: Sequence[NDArray[np.float32]], rate: int, readings: list[Reading]) -> Room:
@@ -195,15 +195,17 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
     """Readings from the microphone, voice and quiet in turn, as somebody is told on stderr."""
     from ..engine import Session
     from ..events import REASONS, Reading
+    from ..meter import Countdown, counting
     from ..sources import open_source
 
     source = open_source(None, device=device, channel=channel)
     ctx.call_on_close(source.close)
     turns = max(1, round(seconds / TURN_S / 2)) * 2
-    print(f"Listening to {source.name} for {seconds:.0f} s, the room as it usually is.", file=sys.stderr)
+    print(f"Listening to {printable(source.name)} for {seconds:.0f} s, the room as it usually is.", file=sys.stderr)
     readings: list[Reading] = []
     blocks: list[NDArray[np.float32]] = []
     turn = -1
+    countdown = Countdown(stream, source, seconds, "")
 
     def prompt(block: NDArray[np.float32]) -> None:
         nonlocal turn
@@ -212,14 +214,17 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
         now = min(turns - 1, int(stream.time / seconds * turns))
         if now != turn:
             turn = now
-            what = "Say nothing" if turn % 2 else "Speak as you usually do"
-            print(f"{stream.time:4.0f} s  {what} for {seconds / turns:.0f} s.", file=sys.stderr)
+            countdown.do = "Say nothing." if turn % 2 else "Speak as you usually do."
+            countdown.seconds = seconds * (turn + 1) / turns
+            if not sys.stderr.isatty():
+                print(f"{stream.time:4.0f} s  {countdown.do[:-1]} for {seconds / turns:.0f} s.", file=sys.stderr)
 
-    for item in Session(source, stream, seconds=seconds, heard=prompt):
-        if isinstance(item, Reading):
-            readings.append(item)
+    with counting(countdown):
+        for item in Session(source, stream, seconds=seconds, heard=prompt):
+            if isinstance(item, Reading):
+                readings.append(item)
     lost = [r for r in readings if r.noise is None]
     if 2 * len(lost) > len(readings) or not readings:
         why = REASONS.get(lost[-1].reason or "", "") if lost else ""
-        raise DeviceError(f"{source.name} could not be judged for most of the time. {why}")
+        raise DeviceError(f"{printable(source.name)} could not be judged for most of the time. {why}")
     return _room(blocks, source.sample_rate, readings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -128,11 +129,17 @@ def _checked(
         seconds = 5.0
     readings: list[Reading] = []
     totals, damage = Summary(), None
+    waiting: AbstractContextManager[object] = nullcontext()
+    if source.live or source.pauses:
+        from ..meter import Countdown, counting
+
+        waiting = counting(Countdown(stream, source, seconds, "Speak as you will in the recording."))
     try:
-        for item in Session(source, stream, seconds=seconds, stalls=source.live):
-            totals.add(item)
-            if isinstance(item, Reading):
-                readings.append(item)
+        with waiting:
+            for item in Session(source, stream, seconds=seconds, stalls=source.live):
+                totals.add(item)
+                if isinstance(item, Reading):
+                    readings.append(item)
     except InputError as error:
         damage = str(error)
     found = answer(source.name, readings, totals, stream, max_noisy, min_snr, live=source.live)

@@ -105,7 +105,7 @@ def config(
 
         table = Table("option", "value", "from", "variable", box=None, header_style="bold")
         for row in rows:
-            shown = "-" if row["value"] is None else str(row["value"])
+            shown = "-" if row["value"] is None else printable(str(row["value"]))
             if isinstance(row["value"], bool):
                 shown = "yes" if row["value"] else "no"
             table.add_row(row["option"], shown, row["from"], row["variable"])

@@ -55,7 +55,7 @@ def devices(
         table.add_column("calibrated")
     for d in found:
         mark, kept = "default" if d.default else "", known.get(d.name)
-        cells = [str(d.index), d.name, d.api, str(d.channels), str(d.sample_rate), mark]
+        cells = [str(d.index), printable(d.name), printable(d.api), str(d.channels), str(d.sample_rate), mark]
         if known:
             cells.append(f"threshold {kept.threshold:.2f}; {kept.sentence()}" if kept else "")
         table.add_row(*cells)
