@@ -1,14 +1,15 @@
 """Model files: what is loaded, what is refused, and state for streaming networks."""
 
 import json
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TOYS
+from conftest import DEMO, TOYS
 
-from noisewatch import ModelError, NoiseDetector
+from noisewatch import ModelError, NoiseDetector, watchdog
 from noisewatch.frontend import FrontendConfig
 from noisewatch.model import DEFAULT, METADATA_KEY, Card, Model, find_model, shipped_models
 
@@ -93,7 +94,20 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: toy(p, replace(CARD, window_s=1.0).to_json()), r"its card says \[1, 98, 40\]"),
         (lambda p: toy(p, CARD.to_json(), "wide"), r"output noise of shape \[2\]"),
         (lambda p: toy(p, replace(CARD, threshold=7).to_json()), "threshold is 7"),
-        (lambda p: toy(p, replace(CARD, hop_s="0.1").to_json()), "hop_s is '0.1'"),
+        (lambda p: toy(p, replace(CARD, hop_s="0.1").to_json()), "hop_s is str, not float"),
+        (lambda p: toy(p, replace(CARD, hop_s=0.015).to_json()), "hop_s is 0.015; allowed: multiples of 0.01"),
+        (lambda p: toy(p, replace(CARD, hop_s=True).to_json()), "hop_s is bool, not float"),
+        (lambda p: toy(p, replace(CARD, window_s=60.0).to_json()), "window_s is 60.0; allowed: 0.03 to 3.0"),
+        (lambda p: toy(p, replace(CARD, threshold=float("nan")).to_json()), "threshold is nan"),
+        (lambda p: toy(p, replace(CARD, name={"a": 1}).to_json()), "name is dict, not str"),
+        (lambda p: toy(p, replace(CARD, name="\x1b[2J").to_json()), "name is no line of 1 to 100"),
+        (lambda p: toy(p, replace(CARD, trained_on=["x"]).to_json()), "no list of sources"),
+        (lambda p: toy(p, replace(CARD, parameters=10**400).to_json()), "parameters has 1329 bits"),
+        (lambda p: toy(p, "[" * 100_000), "card that cannot be read.*nested too deeply"),
+        (lambda p: toy(p, '{"frontend": 7}'), "card that cannot be read"),
+        (lambda p: toy(p, '{"frontend": {"n_mels": "40"}}'), "n_mels is str, not int"),
+        (lambda p: toy(p, json.dumps({**json.loads(CARD.to_json()), "x" * 5000: 1})), r"x{200,}\.\.\.\. Export"),
+        (lambda p: os.truncate(toy(p, CARD.to_json()), 300 << 20), "315 MB; allowed: 268"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, make, sentence: str):
@@ -101,6 +115,113 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, make, sentence: str):
     make(path)
     with pytest.raises(ModelError, match=sentence):
         Model(path)
+
+
+def hostile(path: Path, kind: str) -> Path:
+    """A network with an honest card that asks for what nobody should give it."""
+    from onnx import TensorProto, helper, save
+
+    f, i, node = TensorProto.FLOAT, TensorProto.INT64, helper.make_node
+    inputs = [helper.make_tensor_value_info("logmel", f, [1, 298, 40])]
+    inputs += [helper.make_tensor_value_info("reference", f, [1])]
+    outputs = [helper.make_tensor_value_info(name, f, [1]) for name in ("noise", "snr_db", "voice")]
+    nodes, constants = [node("Identity", ["reference"], [name]) for name in ("snr_db", "voice")], []
+    if kind.startswith("state"):
+        shape = {"state huge": [1 << 34], "state of any shape": ["n", 3], "state of none": [0]}[kind]
+        inputs += [helper.make_tensor_value_info("h", f, shape)]
+        outputs += [helper.make_tensor_value_info("h_out", f, shape)]
+        nodes += [node("Identity", ["h"], ["h_out"]), node("Identity", ["reference"], ["noise"])]
+    elif kind in ("constant", "expanded"):
+        constants = [helper.make_tensor("n", i, [1], [1 << 33])]
+        made = (
+            node("ConstantOfShape", ["n"], ["big"])
+            if kind == "constant"
+            else node("Expand", ["reference", "n"], ["big"])
+        )
+        nodes += [
+            made,
+            node("ReduceMean", ["big"], ["mean"], keepdims=0),
+            node("Add", ["mean", "reference"], ["noise"]),
+        ]
+    elif kind == "lying":
+        constants = [helper.make_tensor("w", f, [1], [1.0])]
+        constants[0].dims[0] = 1 << 34
+        nodes += [node("ReduceMean", ["w"], ["mean"], keepdims=0), node("Add", ["mean", "reference"], ["noise"])]
+    elif kind == "endless":
+        again = helper.make_tensor_value_info("again", TensorProto.BOOL, [])
+        x, went_on = (
+            helper.make_tensor_value_info("x", f, [1]),
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+        )
+        y = helper.make_tensor_value_info("y", f, [1])
+        body = [node("Identity", ["again"], ["on"]), node("Identity", ["x"], ["y"])]
+        graph = helper.make_graph(body, "body", [helper.make_tensor_value_info("k", i, []), again, x], [went_on, y])
+        constants = [
+            helper.make_tensor("n", i, [], [1 << 62]),
+            helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
+        ]
+        nodes += [node("Loop", ["n", "yes", "reference"], ["noise"], body=graph)]
+    else:  # what depends on the input: no shape is known before it runs
+        nodes += [node("Cast", ["reference"], ["below"], to=i), node("Abs", ["below"], ["index"])]
+        last = {
+            "out of range": ["Gather", "reference", "index"],
+            "of another size": ["Expand", "reference", "index"],
+        }
+        operation, *of = last[kind]
+        nodes += [node(operation, of, ["noise"])]
+    model = helper.make_model(
+        helper.make_graph(nodes, "hostile", inputs, outputs, constants),
+        opset_imports=[helper.make_opsetid("", 17)], ir_version=9,
+    )  # fmt: skip
+    helper.set_model_props(model, {METADATA_KEY: CARD.to_json()})
+    save(model, path)
+    return path
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("state huge", "carries a state of 17179869184 numbers; allowed: 16777216"),
+        ("state of any shape", r"state h of shape \['n', 3\]"),
+        ("state of none", r"state h of shape \[0\]"),
+        ("constant", "fails while it runs: it needs more than 1 GiB of memory"),
+        ("expanded", "fails while it runs: it needs more than 1 GiB of memory"),
+        ("lying", "no ONNX model that can be loaded"),
+        ("endless", "does not come to an end"),
+        ("out of range", "fails while it runs: .*out of data bounds"),
+        ("of another size", "fails while it runs"),
+    ],
+)
+def test_a_hostile_network_ends_as_a_sentence(
+    tmp_path: Path, voice: np.ndarray, monkeypatch: pytest.MonkeyPatch, kind: str, sentence: str
+):
+    monkeypatch.setattr(watchdog, "LOOK_S", 0.05)
+    with pytest.raises(ModelError, match=sentence):
+        NoiseDetector(hostile(tmp_path / "m.onnx", kind)).stream().push(voice)
+
+
+@pytest.mark.extras
+def test_a_network_that_takes_long_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("noisewatch.model.LOAD_S", 0.001)
+    with pytest.raises(ModelError, match="takes more than 0 s to load"):
+        Model()
+
+
+@pytest.mark.extras
+def test_a_network_that_fails_is_blamed_and_not_the_sound(run, tmp_path: Path):
+    path = hostile(tmp_path / "m.onnx", "out of range")
+    for args in (
+        ("listen", "demo", "--fast"),
+        ("check", "demo"),
+        ("scan", DEMO),
+        ("listen", "demo", "--fast", "--json"),
+    ):
+        done = run(*args, "--model", path)
+        assert done.returncode == 5, args
+        assert "fails while it runs" in done.stderr
+        assert "too little" not in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_a_missing_model_is_named(run):

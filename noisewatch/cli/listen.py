@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DeviceError, InputError, NoisewatchError, UsageError, printable
+from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, printable
 from ..model import DEFAULT
 from ..places import expanded
 from .base import OWN_THRESHOLD, app, refuse_beside, refuse_without, say, tell, typed
@@ -198,6 +198,7 @@ class _Heard:
         self.session, self.reactions, self.calibration, self.say = session, reactions, calibration, say
         self.history = History(session.stream.hop_s, session.stream.detector.config)
         self.lines: Lines | None = None  # on stdout
+        self._model_failed = False
 
     def run(self, show: Show) -> None:
         """To the end, or until Ctrl-C."""
@@ -218,6 +219,9 @@ class _Heard:
                 self.lines.hurry()
             for item in self.session.interrupted():
                 handle(item)
+            raise
+        except ModelError:
+            self._model_failed = True
             raise
         except BrokenPipeError:  # nobody reads on, but the log does
             for item in self.session.interrupted():
@@ -245,7 +249,8 @@ class _Heard:
             if self.lines.lost:
                 lost.append(f"stdout: {self.lines.lost} lines lost, as nobody read them")
         stream, source = self.session.stream, self.session.source
-        yield self.history.summary(stream.heard_s, source.drops, stream.skipped)
+        if self.history.totals.readings or not self._model_failed:  # or it would blame the sound
+            yield self.history.summary(stream.heard_s, source.drops, stream.skipped)
         yield from (NOTES[note].format(name=source.name) for note in source.notes)
         yield from lost
         if self.calibration is not None:
