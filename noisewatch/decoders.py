@@ -19,7 +19,7 @@ from . import pcm
 from .errors import InputError, UsageError
 from .ffmpeg import Ffmpeg
 from .pcm import TOLERANCE_S, Samples, Uncompressed, ended_early
-from .pieces import Layout, Span, Window, examine
+from .pieces import Layout, Span, Window, examine, rest_of
 from .pipe import Pipe
 from .quiet import quiet_stderr
 
@@ -150,12 +150,13 @@ class SoundFiles:
         """Raises soundfile.SoundFileError, TypeError or OSError when the first piece can't be opened."""
         self._path, self._name, self._layout = path, name, layout
         self._first = self._open(layout.pieces[0])
-        self.channels: int = self._first.channels
-        self.sample_rate: int = self._first.samplerate
-        self.promised_s = self._promise(self._first, layout.pieces[0])
+        _, file = self._first
+        self.channels: int = file.channels
+        self.sample_rate: int = file.samplerate
+        self.promised_s = self._promise(file, layout.pieces[0])
         self.notes: list[str] = []
         for span in layout.pieces[1:]:
-            with contextlib.suppress(Exception), self._open(span) as file:  # said when it is reached
+            with contextlib.suppress(Exception), self._open(span)[1] as file:  # said when it is reached
                 # Pieces of other rates come at the highest: nothing may be lost.
                 self.sample_rate = max(self.sample_rate, file.samplerate)
                 self.promised_s += self._promise(file, span)
@@ -167,10 +168,10 @@ class SoundFiles:
         for number, span in enumerate(pieces, 1):
             before = heard
             try:
-                file = self._first if number == 1 else self._open(span)
+                window, file = self._first if number == 1 else self._open(span)
                 promised = self._promise(file, span)
                 with file:
-                    for samples in self._piece(file, frames):
+                    for samples in self._piece(file, span, frames):
                         heard += len(samples)
                         yield samples
             except (soundfile.SoundFileError, OSError) as error:
@@ -187,6 +188,10 @@ class SoundFiles:
                 raise self._only(
                     heard, f"piece {number} of {len(pieces)} promises {promised:.1f} s and has {got:.1f} s"
                 )
+            if window is not None and self._layout.watched and (rest := self._behind(window, span)):
+                raise self._only(heard, f"the {rest} bytes behind them are no audio that can be read")
+        if self._layout.cut:
+            raise InputError(f"{self._name} ended early: it is cut off after {heard / self.sample_rate:.1f} s.")
         if self._layout.rest:
             raise self._only(heard, f"the {self._layout.rest} bytes behind them are no audio that can be read")
 
@@ -196,29 +201,38 @@ class SoundFiles:
             "Check what made it."
         )
 
-    def _open(self, span: Span) -> SoundFile:
+    def _open(self, span: Span) -> tuple[Window | None, SoundFile]:
         with quiet_stderr():
-            if len(self._layout.pieces) == 1:
+            if len(self._layout.pieces) == 1 and not span.head and not self._layout.watched:
                 # On Unix a name is bytes, and need not be text.
                 name = str(self._path) if os.name == "nt" else os.fsencode(self._path)
-                return _sequential()(name)
-            return _sequential()(Window(self._path.open("rb"), span))
+                return None, _sequential()(name)
+            window = Window(self._path.open("rb"), span)
+            return window, _sequential()(window)
+
+    def _behind(self, window: Window, span: Span) -> int:
+        """Bytes of a piece that the decoder never asked for, where there are so many that they may be audio."""
+        with self._path.open("rb") as file:
+            return rest_of(file, span.end - window.left, span.end)
 
     def _promise(self, file: SoundFile, span: Span) -> float:
         """How long a piece has to be, s."""
         if not span.exact or not 0 < file.frames < UNKNOWN:
             return 0.0
-        return float(file.frames / file.samplerate * self._layout.short)
+        return float(file.frames / file.samplerate * span.short)
 
-    def _piece(self, file: SoundFile, frames: int) -> Generator[Samples, None, None]:
+    def _piece(self, file: SoundFile, span: Span, frames: int) -> Generator[Samples, None, None]:
         """Samples of a piece at the rate of the whole."""
+        # What stands behind the end of a FLAC would be taken for damage.
+        left = file.frames if span.exact and 0 < file.frames < UNKNOWN else UNKNOWN
         talks = file.format == "MP3"
         resampler = None
         if file.samplerate != self.sample_rate:
             resampler = soxr.ResampleStream(file.samplerate, self.sample_rate, file.channels, dtype="float32")
         while True:
             with quiet_stderr() if talks else contextlib.nullcontext():
-                samples = file.read(frames, dtype="float32", always_2d=True)
+                samples = file.read(min(frames, left), dtype="float32", always_2d=True)
+            left -= len(samples)
             last = not len(samples)
             if resampler is not None:
                 samples = resampler.resample_chunk(samples, last=last)

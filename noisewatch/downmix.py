@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_S = 0.1  # what is decided at a time
-MEMORY_S = 1.0  # time constant of the powers that decide
+MEMORY_S = 0.5  # time constant of the powers that decide
 CANCELS = (
     0.25  # power of the sum over the sum of powers: 1 where channels have nothing in common, 0 where they cancel
 )
@@ -22,7 +22,7 @@ Samples = NDArray[np.float32]
 class Downmix:
     """The mean of all channels; where they cancel each other (one is inverted), the loudest of them.
 
-    Decided for each 0.1 s by the powers of the last second or so. Any split of the samples gives the same bits.
+    Decided for each 0.1 s by the powers of the last half second or so. Any split of the samples gives the same bits.
     """
 
     def __init__(self, channels: int, sample_rate: int) -> None:

@@ -30,6 +30,8 @@ class Span(NamedTuple):
     start: int  # its first byte
     end: int  # the byte behind its last
     exact: bool = True  # whether the length that libsndfile tells of it is known, and not estimated
+    short: float = 1.0  # the size that its header promises, over the size that is there
+    head: bytes = b""  # to be read in front of it
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class Layout:
 
     pieces: tuple[Span, ...] = (Span(0, 0),)  # the end counts where there are several
     loose: bool = False  # uncompressed audio that its header does not cover
-    short: float = 1.0  # the size that the header promises, over the size that is there
-    rest: int = 0  # bytes at the end that are neither audio nor anything known
+    rest: int = 0  # bytes at the end that are neither audio that can be read nor anything known
+    cut: bool = False  # it ends in the middle of something
+    watched: bool = False  # only the decoder finds out where it ends
 
 
 def examine(path: Path) -> Layout:
@@ -54,7 +57,7 @@ def examine(path: Path) -> Layout:
         if magic == b"OggS":
             return _ogg(file, size)
         if magic == b"fLaC":
-            return Layout(_flac(file, size))
+            return Layout(_flac(file, size), watched=True)
         return _mpeg(file, size)
 
 
@@ -62,18 +65,24 @@ class Window:
     """A part of a file as a file of its own, for libsndfile."""
 
     def __init__(self, file: BinaryIO, span: Span) -> None:
-        self._file = file
-        self._start, self._end = span.start, span.end
+        self._file, self._head = file, span.head
+        self._start = span.start - len(span.head)
+        self._size = span.end - self._start
         self._at = 0
+        self.left = span.end - span.start  # bytes that nobody asked for yet
 
     def read(self, size: int) -> bytes:
-        self._file.seek(self._start + self._at)
-        data = self._file.read(max(0, min(size, self._end - self._start - self._at)))
+        data = self._head[self._at : self._at + size]
+        more = min(size, self._size - self._at) - len(data)
+        if more > 0:
+            self._file.seek(self._start + self._at + len(data))
+            data += self._file.read(more)
         self._at += len(data)
+        self.left = min(self.left, self._size - self._at)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = 0 if whence == os.SEEK_SET else self._at if whence == os.SEEK_CUR else self._end - self._start
+        base = 0 if whence == os.SEEK_SET else self._at if whence == os.SEEK_CUR else self._size
         self._at = max(0, base + offset)
         return self._at
 
@@ -108,20 +117,24 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
             break
         spans.append(Span(begin, end))
         begin = end
-    if spans:
-        return Layout((*spans, Span(begin, size)))
     if header is None:
-        return Layout()
-    rest = max(0, size - start)
+        return Layout((*spans, Span(begin, size)))
+    rest = max(0, size - start)  # bytes from the beginning of the audio on
+    file.seek(start)
     if header.unfinished:
-        file.seek(start)
-        return Layout(loose=header.coding is not None and rest > 0 and file.read(4) not in pcm.OTHER_CHUNKS)
+        some = rest > 0 and file.read(4) not in pcm.OTHER_CHUNKS
+        if spans or header.coding is None:
+            return Layout((*spans, Span(begin, size)), rest=rest if some else 0)
+        return Layout(loose=some)
     if header.size is None:
-        return Layout(loose=header.container == "CAF" and header.coding is not None)  # libsndfile refuses it
-    if header.container == "WAV" and header.coding is not None and size - end >= JUNK_S * header.second:
+        # libsndfile reads all of it, but for CAF.
+        return Layout((*spans, Span(begin, size)), loose=header.container == "CAF" and header.coding is not None)
+    if header.container == "WAV" and size - end >= JUNK_S * header.second:
         file.seek(end)
-        return Layout(loose=file.read(header.second).strip(b"\0") != b"")
-    return Layout(short=max(1.0, header.size / max(1, rest)))
+        if file.read(header.second).strip(b"\0"):
+            loose = header.coding is not None and not spans
+            return Layout((*spans, Span(begin, size)), loose=loose, rest=0 if loose else size - end)
+    return Layout((*spans, Span(begin, size, short=max(1.0, header.size / max(1, rest)))))
 
 
 def _ogg(file: BinaryIO, size: int) -> Layout:
@@ -151,10 +164,10 @@ def _ogg(file: BinaryIO, size: int) -> Layout:
             ended.add(serial)
         in_head = first
         at = behind = at + PAGE.size + segments + sum(file.read(segments))
-    return Layout((*spans, Span(begin, size)), rest=_rest(file, behind, size))
+    return Layout((*spans, Span(begin, size)), rest=rest_of(file, behind, size), cut=behind > size)
 
 
-def _rest(file: BinaryIO, start: int, size: int) -> int:
+def rest_of(file: BinaryIO, start: int, size: int) -> int:
     """Bytes behind the end, where there are so many that they may have been audio."""
     if size - start < JUNK:
         return 0
@@ -206,6 +219,7 @@ class Frame:
     """A frame of MPEG audio, by its header."""
 
     length: int  # bytes
+    kbit: int  # per second
     kind: tuple[int, int, int, bool]  # version, layer, rate, mono: the same throughout a piece
 
     @property
@@ -231,7 +245,7 @@ def _frames_by_header() -> dict[int, Frame]:
                             length = factor * kbit // rate + padding
                         for mono in (False, True):
                             bits = version << 19 | (4 - layer) << 17 | index << 12 | number << 10 | padding << 9
-                            found[bits | mono << 6] = Frame(length, (version, layer, rate, mono))
+                            found[bits | mono << 6] = Frame(length, kbit, (version, layer, rate, mono))
     return found
 
 
@@ -275,6 +289,33 @@ class _Mpeg:
         if bits >> 21 != 0x7FF:
             return None
         return _FRAMES.get((bits & 0x1EFE00) | (bits >> 6 & 3 == 3) << 6)
+
+    def run(self, at: int, frame: Frame, piece: _Piece) -> tuple[int, Frame]:
+        """The last of those frames behind one that are ordinary and in the same part of the file; they are counted.
+
+        What the caller does with each, done fast: a file without a table has a million of them.
+        """
+        data, start, kind = self._data, self._start, frame.kind
+        place, limit, side = at - start, len(self._data) - LOOK, frame.side
+        left = piece.left
+        while left:
+            following = place + frame.length
+            if not 0 <= following < limit:
+                break
+            bits = int.from_bytes(data[following : following + 4], "big")
+            found = _FRAMES.get((bits & 0x1EFE00) | (bits >> 6 & 3 == 3) << 6) if bits >> 21 == 0x7FF else None
+            if found is None or found.kind != kind:
+                break
+            if data[following + side : following + side + 4] in _TABLES:
+                break
+            if data[following + side + 2 : following + side + 6] in _TABLES:
+                break
+            if data[following + 36 : following + 40] == b"VBRI":
+                break
+            place, frame = following, found
+            left -= 1
+            piece.add(found)
+        return start + place, frame
 
     def table(self, at: int, frame: Frame) -> Table | None:
         """The table in a frame."""
@@ -327,39 +368,77 @@ def _mpeg(file: BinaryIO, size: int) -> Layout:
     if frame is None:
         return Layout()
     spans: list[Span] = []
-    begin, kind, table = 0, frame.kind, mpeg.table(at, frame)
-    left = table.frames if table else 0  # frames that the table still promises
-    exact = left > 0
-    if table and table.size and mpeg.sync(at + table.size, size) < 0:  # the usual one: nothing has to be walked
-        return Layout((Span(0, size, exact),), rest=_behind(mpeg, at + table.size))
+    piece = _Piece(mpeg, at, frame, begin=0)
+    table = piece.table
+    if piece.exact and table and table.size and mpeg.sync(at + table.size, size) < 0:
+        # The usual one: nothing has to be walked.
+        return Layout((Span(0, size),), rest=_behind(mpeg, at + table.size))
     surplus, edge = 0, (0, 0)
     while True:
+        if not piece.full:
+            at, frame = mpeg.run(at, frame, piece)
         end = at + frame.length
         following = mpeg.frame(end)
-        if following is None or (following.kind != kind and not mpeg.confirmed(end, following)):
+        if following is None or (following.kind != frame.kind and not mpeg.confirmed(end, following)):
             # Tags, junk, or a frame that was cut where the next piece was put behind it.
             at = mpeg.sync(at + 4, size)
             following = mpeg.frame(at) if at >= 0 else None
             if following is None:
-                return Layout((*spans, Span(begin, size, exact)), rest=_behind(mpeg, end))
+                return Layout((*spans, piece.span(size)), rest=_behind(mpeg, end))
             end = min(end, at)
         else:
             at = end
-        frame, table = following, mpeg.table(at, following)
-        if frame.kind != kind or table:
-            spans.append(Span(begin, end, exact))
-            begin, kind, surplus = at, frame.kind, 0
-            left = table.frames if table else 0
-            exact = left > 0
-        elif left:
-            left -= 1
-        elif exact:
-            if not surplus:
-                edge = (end, at)
+        before, frame = frame, following
+        if frame.kind != before.kind or mpeg.table(at, frame):
+            spans.append(piece.span(end))
+            piece, surplus = _Piece(mpeg, at, frame, begin=at), 0
+            continue
+        if piece.full:
+            edge = edge if surplus else (end, at)
             surplus += 1
             if surplus == SURPLUS:
-                spans.append(Span(begin, edge[0], exact))
-                begin, exact, surplus = edge[1], False, 0
+                spans.append(piece.span(edge[0]))
+                piece, surplus = _Piece(mpeg, edge[1], frame, begin=edge[1]), 0
+        piece.add(frame)
+
+
+class _Piece:
+    """A piece of MPEG audio while its frames are counted."""
+
+    def __init__(self, mpeg: _Mpeg, at: int, frame: Frame, *, begin: int) -> None:
+        self.table = mpeg.table(at, frame)
+        self.exact = self.table is not None and self.table.frames > 0
+        self._begin, self._at, self._first = begin, at, frame
+        self._frames, self._varies = 0, False
+
+    @property
+    def full(self) -> bool:
+        """Whether all frames that the table promises were there."""
+        return self.exact and self.left <= 0
+
+    @property
+    def left(self) -> int:
+        """Frames that the table still promises; -1 where there is none."""
+        return self.table.frames - self._frames if self.table is not None and self.exact else -1
+
+    def add(self, frame: Frame) -> None:
+        """One more frame."""
+        self._frames += 1
+        self._varies = self._varies or frame.kbit != self._first.kbit
+
+    def span(self, end: int) -> Span:
+        """The piece, with a table in front where libsndfile would stop at a length that it estimates."""
+        if self.exact or not self._varies or self._first.kind[1] != 3:
+            return Span(self._begin, end, self.exact)
+        return Span(self._at, end, exact=False, head=_made_table(self._first, self._frames))
+
+
+def _made_table(first: Frame, frames: int) -> bytes:
+    """A frame that promises at least so many frames to follow."""
+    bits, frame = next((b, f) for b, f in _FRAMES.items() if f.kind == first.kind and f.length >= first.side + 16)
+    header = (0xFFE10000 | bits & 0x1EFE00 | (3 << 6 if bits & 1 << 6 else 0)).to_bytes(4, "big")
+    table = b"Xing" + struct.pack(">II", 1, frames + 1000)
+    return (header.ljust(first.side, b"\0") + table).ljust(frame.length, b"\0")
 
 
 def _past_tags(mpeg: _Mpeg) -> int:

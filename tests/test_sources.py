@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import struct
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO
+import soxr
+from conftest import DEMO, lines
 
 from noisewatch.decoders import open_pipe
+from noisewatch.downmix import Downmix
 from noisewatch.errors import InputError
 from noisewatch.sources import Recording, open_recording
 
@@ -20,12 +31,13 @@ RATE = 16_000
 
 def heard(source: Recording) -> tuple[np.ndarray, str]:
     """All that a source gives, and what it says in the end."""
-    blocks: list[np.ndarray] = []
+    blocks, said = [np.zeros(0, np.float32)], ""
     try:
-        blocks += [block for block in source.blocks() if block is not None]
+        for block in source.blocks():
+            blocks += [] if block is None else [block]
     except InputError as error:
-        return np.concatenate([*blocks, np.zeros(0, np.float32)]), str(error)
-    return np.concatenate(blocks), ""
+        said = str(error)
+    return np.concatenate(blocks), said
 
 
 def from_file(path: Path) -> Recording:
@@ -74,3 +86,397 @@ def test_a_pipe_gives_the_samples_of_the_file(clip: np.ndarray, tmp_path: Path, 
                 assert want[1] == got[1] == ""
                 assert np.array_equal(want[0], got[0]), path.name
     assert tried >= 3
+
+
+def encoded(samples: np.ndarray, form: str, subtype: str, rate: int = RATE, **options: float) -> bytes:
+    """A recording of samples at 16 kHz, in a format and at a rate."""
+    file = io.BytesIO()
+    mono = soxr.resample(samples, RATE, rate) if rate != RATE else samples
+    with sf.SoundFile(file, "w", rate, mono.ndim, subtype, None, form, **options) as sound:
+        sound.write(mono)
+    return file.getvalue()
+
+
+def id3(size: int) -> bytes:
+    """A tag with a picture, as it stands in front of an MP3."""
+    body = b"APIC" + struct.pack(">I", size) + b"\0\0" + np.random.default_rng(size).bytes(size)
+    return b"ID3\x03\0\0" + bytes(len(body) >> shift & 127 for shift in (21, 14, 7, 0)) + body
+
+
+CODECS = {
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+    "ogg": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+    "flac": ("FLAC", "PCM_16"),
+    "wav": ("WAV", "PCM_16"),
+}
+
+
+@pytest.mark.parametrize("kind", CODECS)
+def test_all_pieces_of_a_recording_are_judged(tmp_path: Path, from_pipe, kind: str):
+    voice, _ = sf.read(DEMO, dtype="float32")
+    cuts = [voice[a * RATE : b * RATE] for a, b in ((0, 3), (11, 14), (20, 22))]
+    one, two, three = (encoded(cut, *CODECS[kind]) for cut in cuts)
+    other = encoded(np.stack([cuts[1]] * 2, 1), *CODECS[kind], 24_000 if kind == "opus" else 44_100)
+    tag = b"TAG" + b"x" * 125
+    noise = np.random.default_rng(0).bytes(3000)
+    whole = {
+        "three": (one + two + three, 8),
+        "the same": (one + one, 6),
+        "higher": (one + other, 6),
+        "lower": (other + one, 6),
+        "junk": (one + two + noise, 6),
+        "zeros": (one + bytes(50_000), 3),
+    }
+    if kind == "mp3":
+        whole["tags"] = (id3(9000) + one + tag + id3(80_000) + two + tag + three + tag, 8)
+        whole["between"] = (one + noise + two, 6)
+    for name, (data, seconds) in whole.items():
+        path = tmp_path / f"{name}.{kind}"
+        path.write_bytes(data)
+        samples, said = heard(source := from_file(path))
+        assert (len(samples) / source.sample_rate, said) == (pytest.approx(seconds, abs=0.01), ""), name
+        assert source.promised_s == pytest.approx(seconds, abs=0.01), name
+    piped, said = heard(from_pipe(tmp_path / f"three.{kind}"))
+    assert said == ""
+    assert np.array_equal(piped, heard(from_file(tmp_path / f"three.{kind}"))[0])
+    # A piece alone, and the same piece behind another.
+    path = tmp_path / f"alone.{kind}"
+    path.write_bytes(two)
+    assert np.array_equal(heard(from_file(path))[0], piped[3 * RATE : 6 * RATE])
+
+
+@pytest.mark.parametrize("kind", ["mp3", "ogg", "opus", "flac"])
+def test_a_piece_that_cannot_be_read_is_said(tmp_path: Path, kind: str):
+    voice, _ = sf.read(DEMO, dtype="float32")
+    one, two = (encoded(voice[a * RATE : b * RATE], *CODECS[kind]) for a, b in ((0, 3), (11, 18)))
+    noise = np.random.default_rng(0).bytes(100_000)
+    cases = {
+        "cut": one + two[: len(two) // 2],
+        "header": one + noise[:300] + two[300:],
+        "middle": one + two[: len(two) // 2] + noise[:3000] + two[len(two) // 2 + 3000 :],
+        "noise": one + noise,
+    }
+    if kind == "mp3":  # its frames can be read without the table that was in front
+        del cases["header"]
+    for name, data in cases.items():
+        path = tmp_path / f"{name}.{kind}"
+        path.write_bytes(data)
+        samples, said = heard(from_file(path))
+        assert "only the first" in said or "ended early" in said, name
+        assert 3 <= len(samples) / RATE < 9, name
+        assert f"{len(samples) / RATE:.1f} s" in said
+
+
+def test_an_mp3_without_a_table_is_judged_to_its_end(tmp_path: Path, from_pipe):
+    """libsndfile takes the length from the first frame, and stops there."""
+    soft, _ = sf.read(DEMO, dtype="float32", frames=4 * RATE)
+    loud = np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32) * 0.2
+    for name, parts in {"soft first": (soft * 1e-3, loud), "loud first": (loud, soft * 1e-3)}.items():
+        data = encoded(np.concatenate(parts), *CODECS["mp3"], bitrate_mode="VARIABLE", compression_level=0.2)
+        path = tmp_path / f"{name}.mp3"
+        start = data.index(b"\xff\xf3")
+        second = data.index(b"\xff\xf3", start + 60)  # the table is in the first frame
+        path.write_bytes(data[second:])
+        for source in (from_file(path), from_pipe(path)):
+            samples, said = heard(source)
+            assert said == ""
+            assert len(samples) / RATE == pytest.approx(8, abs=0.15), name
+
+
+def wav(size: int, samples: np.ndarray, rate: int, coding: str = "<i2", tag: int = 1) -> bytes:
+    """A WAV whose header claims so many bytes of audio."""
+    data, channels, width = samples.astype(coding).tobytes(), samples.shape[1], np.dtype(coding).itemsize
+    head = struct.pack("<IHHIIHH", 16, tag, channels, rate, rate * channels * width, channels * width, 8 * width)
+    sizes = struct.pack("<I", size + 36 & 0xFFFFFFFF), struct.pack("<I", size)
+    return b"RIFF" + sizes[0] + b"WAVEfmt " + head + b"data" + sizes[1] + data
+
+
+@pytest.mark.parametrize("claimed", [0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x7FFFF000, 0])
+@pytest.mark.parametrize("rate", [8_000, 48_000, 192_000])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_a_length_that_nobody_knew_is_no_promise(tmp_path: Path, from_pipe, claimed: int, rate: int, channels: int):
+    samples = np.random.default_rng(0).uniform(-9000, 9000, (rate // 2, channels))
+    for coding, tag in (("u1", 1), ("<i2", 1), ("<i4", 1), ("<f4", 3), ("<f8", 3)):
+        frame = channels * np.dtype(coding).itemsize
+        for size in {claimed, claimed // frame * frame, max(0, claimed - 44)}:
+            path = tmp_path / "a.wav"
+            path.write_bytes(wav(size, samples / 9000, rate, coding, tag))
+            source = from_file(path)
+            got, said = heard(source)
+            assert (len(got), said) == (len(samples), ""), (hex(size), coding)
+            assert source.notes == ([] if size else ["unfinished"])
+    piped = from_pipe(path)
+    assert np.array_equal(heard(piped)[0], got)
+    assert piped.notes == source.notes
+
+
+@pytest.mark.parametrize("length", [0.5, 0.99])
+def test_a_genuine_early_end_is_an_error(tmp_path: Path, from_pipe, length: float):
+    samples = np.ones((RATE * 20, 1)) * 100
+    whole = wav(2 * len(samples), samples, RATE)
+    long = wav(12 * 3600 * RATE * 2, samples, RATE)  # more than a working day, and not to be believed less for that
+    for name, data in {"a.wav": whole[: int(length * len(whole))], "b.wav": long}.items():
+        path = tmp_path / name
+        path.write_bytes(data)
+        for source in (from_file(path), from_pipe(path)):
+            assert "ended early" in heard(source)[1]
+
+
+def test_siblings_of_wav_that_were_written_into_a_pipe(tmp_path: Path, from_pipe):
+    """Sizes as ffmpeg and SoX leave them where they cannot seek back."""
+    voice, _ = sf.read(DEMO, dtype="int16", frames=RATE, always_2d=True)
+    le, be = voice.astype("<i2").tobytes(), voice.astype(">i2").tobytes()
+    fmt = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
+    comm = struct.pack(">4sIHIHHQ", b"COMM", 18, 1, 0, 16, 16383 + 13, RATE << 50)
+    guid = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    desc = struct.pack(">4sQd4sIIIII", b"desc", 32, RATE, b"lpcm", 2, 2, 1, 1, 16)
+    files = {
+        "au": struct.pack(">4sIIIII", b".snd", 24, 0xFFFFFFFF, 3, RATE, 1) + be,
+        "aiff": b"FORM" + bytes(4) + b"AIFF" + comm + b"SSND" + struct.pack(">III", 0, 0, 0) + be,
+        "sox.aiff": b"FORM" + struct.pack(">I", 0x7F00002E) + b"AIFF" + comm.replace(bytes(4), b"\x3f\x80\0\0", 1)
+        + b"SSND" + struct.pack(">III", 0x7F000008, 0, 0) + be,
+        "w64": b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0" + struct.pack("<q", -1) + b"wave" + guid
+        + b"fmt " + guid + struct.pack("<Q", 40) + fmt + b"data" + guid + struct.pack("<Q", 2**63 - 1) + le,
+        "rf64": b"RF64" + b"\xff" * 4 + b"WAVEds64" + struct.pack("<I", 28) + bytes(28)
+        + b"fmt " + struct.pack("<I", 16) + fmt + b"data" + b"\xff" * 4 + le,
+        "caf": b"caff\0\1\0\0" + desc + b"data" + struct.pack(">qI", -1, 0) + le,
+    }  # fmt: skip
+    for name, data in files.items():
+        path = tmp_path / f"a.{name}"
+        path.write_bytes(data)
+        for source in (from_file(path), from_pipe(path)):
+            samples, said = heard(source)
+            assert said == "", name
+            assert np.array_equal(samples, voice[:, 0] / np.float32(32768)), name
+
+
+def test_headers_that_are_shorter_than_the_audio(tmp_path: Path, from_pipe):
+    """A recorder that wrote its sizes now and then; more than 4 GiB, in 32 bits."""
+    samples = np.random.default_rng(0).uniform(-9000, 9000, (RATE * 8, 1))
+    path = tmp_path / "a.wav"
+    for claimed, more in ((RATE * 4, b""), (RATE * 4, b"LIST\4\0\0\0abcd")):
+        path.write_bytes(wav(claimed, samples, RATE)[: 44 + (claimed if more else 1 << 40)] + more)
+        for source in (from_file(path), from_pipe(path)):
+            assert len(heard(source)[0]) == (claimed // 2 if more else len(samples))
+            assert source.notes == ([] if more else ["unfinished"])
+    # Nothing was recorded, and there are only notes behind it.
+    path.write_bytes(wav(0, samples[:0], RATE) + b"LIST\4\0\0\0abcd")
+    for source in (from_file(path), from_pipe(path)):
+        assert "holds no audio" in heard(source)[1]
+
+
+def test_a_flac_without_a_count_ends_where_it_ends(tmp_path: Path, from_pipe):
+    voice, _ = sf.read(DEMO, dtype="float32")
+    data = bytearray(DEMO.read_bytes())
+    data[21] &= 0xF0  # STREAMINFO: 36 bits
+    data[22:26] = bytes(4)
+    path = tmp_path / "a.flac"
+    path.write_bytes(data)
+    for source in (from_file(path), from_pipe(path)):
+        samples, said = heard(source)
+        assert said == ""
+        assert np.array_equal(samples, voice)
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        (struct.pack("<IHHIIHH", 16, 1, 1024, 0x7FFFFFFF, 0, 2048, 16), "2147483647 Hz; allowed"),
+        (struct.pack("<IHHIIHH", 16, 1, 65535, 48_000, 0, 0, 16), "65535 channels; allowed"),
+        (struct.pack("<IHHIIHH", 16, 1, 0, 48_000, 0, 0, 16), "0 channels; allowed"),
+        (struct.pack("<IHHIIHH", 16, 2, 1, 16_000, 0, 1, 4), "MS ADPCM; through a pipe PCM"),
+        (struct.pack("<IHHIIHH", 16, 0x11, 1, 16_000, 0, 1, 4), "IMA ADPCM; through a pipe PCM"),
+        (struct.pack("<IHHIIHH", 0x7FFFFFFF, 1, 1, 16_000, 0, 2, 16), "header is damaged"),
+    ],
+)
+def test_what_a_pipe_cannot_be_is_said_at_once(tmp_path: Path, from_pipe, header: bytes, sentence: str):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF\xff\xff\xff\xffWAVEfmt " + header + b"data\xff\xff\xff\xff" + bytes(9000))
+    with pytest.raises(InputError, match=sentence):
+        from_pipe(path)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "judged"),
+    [
+        (1.0, -1.0, "left"),
+        (0.6, -1.0, "right"),
+        (-1.0, 0.8, "left"),
+        (1.0, 1.0, "mean"),
+        (1.0, 0.0, "mean"),
+        (1.0, -0.2, "mean"),
+    ],
+)
+def test_channels_that_cancel(tmp_path: Path, from_pipe, left: float, right: float, judged: str):
+    voice, _ = sf.read(DEMO, dtype="float32", frames=8 * RATE)
+    hiss = np.random.default_rng(0).standard_normal((len(voice), 2)) * 1e-4
+    both = (np.stack([voice * left, voice * right], 1) + hiss).astype(np.float32)
+    path = tmp_path / "a.wav"
+    sf.write(path, both, RATE, "FLOAT")
+    samples, said = heard(source := from_file(path))
+    want = {"left": both[:, 0], "right": both[:, 1], "mean": both.mean(axis=1)}[judged]
+    assert said == ""
+    assert source.notes == ([] if judged == "mean" else ["cancelled"])
+    began = (
+        0 if judged == "mean" else int(np.abs(voice).argmax())
+    )  # it is silent at first, and the mean of that will do
+    assert np.array_equal(samples[began:], want[began:])
+    assert len(samples) == len(voice)
+    assert np.array_equal(samples, heard(from_pipe(path))[0])
+
+
+def test_a_channel_that_is_inverted_for_a_while_is_the_same_in_any_chunking():
+    voice, _ = sf.read(DEMO, dtype="float32", frames=12 * RATE)
+    sign = np.where((np.arange(len(voice)) // (3 * RATE)) % 2, -1, 1)
+    both = np.stack([voice, voice * sign], 1).astype(np.float32)
+    rng, results = np.random.default_rng(0), []
+    for pieces in (1, 2, 50, 3000):
+        mix = Downmix(2, RATE)
+        cuts = np.sort(rng.integers(0, len(both), pieces - 1))
+        parts = [mix.feed(part) for part in np.split(both, cuts)]
+        results.append(np.concatenate([*parts, mix.finish()]))
+        assert mix.cancelled
+    assert all(np.array_equal(results[0], other) for other in results)
+    assert np.abs(results[0]).max() <= np.abs(voice).max()  # what is faded goes no higher
+    inverted = slice(11 * RATE, 12 * RATE)  # the change is heard after a second
+    assert np.array_equal(results[0][inverted], voice[inverted])
+
+
+ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+FFMPEG = ["ffmpeg", "-nostdin", "-v", "error", "-y"]
+
+
+@ffmpeg
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.m4a", ["-c:a", "aac"]),
+        ("front.m4a", ["-c:a", "aac", "-movflags", "faststart"]),
+        ("a.webm", ["-c:a", "libopus"]),
+        ("a.aac", ["-c:a", "aac"]),
+        ("a.wma", ["-c:a", "wmav2"]),
+        ("two.oga", ["-c:a", "flac"]),
+    ],
+)
+def test_what_ffmpeg_decodes(tmp_path: Path, from_pipe, name: str, options: list[str]):
+    path = tmp_path / name
+    subprocess.run([*FFMPEG, "-i", DEMO, "-t", "6", *options, path], check=True)
+    if name == "two.oga":
+        path.write_bytes(path.read_bytes() * 2)
+    seconds = 12 if name == "two.oga" else 6
+    for source in (from_file(path), from_pipe(path)):
+        samples, said = heard(source)
+        assert (len(samples) / source.sample_rate, said) == (pytest.approx(seconds, abs=0.15), ""), name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    if name == "a.m4a":  # its table of contents stands at the end
+        with pytest.raises(InputError, match="no audio that can be read"):
+            from_file(path)
+    elif name != "two.oga":
+        samples, said = heard(source := from_file(path))
+        assert f"cannot be read beyond {len(samples) / source.sample_rate:.1f} s" in said
+        assert 2 < len(samples) / source.sample_rate < 5
+
+
+@ffmpeg
+def test_a_hostile_name_or_text_makes_ffmpeg_open_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([*FFMPEG, "-i", DEMO, "-t", "2", "secret.m4a"], check=True)
+    shutil.copy(DEMO, "secret.flac")
+    secret = (tmp_path / "secret.flac").as_posix()
+    texts = {
+        "concat.m4a": "ffconcat version 1.0\nfile secret.flac\n",
+        "list.m4a": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n",
+        "dash.mp4": '<?xml version="1.0"?><MPD><Period><AdaptationSet><BaseURL>secret.m4a</BaseURL></AdaptationSet>'
+        "</Period></MPD>",
+        "talk.sdp.m4a": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputError, match="no audio that can be read"):
+            open_recording(Path(name), name)
+    # Names that are addresses, options or protocols to ffmpeg are names of files here.
+    for name in ("concat:secret.m4a|secret.m4a", "-i", "data:,x.m4a", "pipe:0", "%d.m4a"):
+        with pytest.raises(InputError, match="no file at"):
+            open_recording(Path(name), name)
+        shutil.copy("secret.m4a", name)
+        assert len(heard(open_recording(Path(name), name))[0]) > RATE
+        (tmp_path / name).unlink()
+
+
+@ffmpeg
+def test_ffmpeg_ends_with_who_reads_from_it(tmp_path: Path):
+    path, marker = tmp_path / "long.mkv", f"noisewatch-{os.getpid()}"
+    subprocess.run([*FFMPEG, "-stream_loop", "60", "-i", DEMO, "-c:a", "pcm_s16le", path], check=True)
+    env = {**os.environ, "NW_MARKER": marker}
+
+    def running() -> bool:
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if (
+                    marker.encode() in environ.read_bytes()
+                    and b"ffmpeg" in environ.with_name("cmdline").read_bytes()
+                ):
+                    return True
+        return False
+
+    def becomes(wanted: bool) -> bool:
+        deadline = time.monotonic() + 20
+        while running() != wanted and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return running() == wanted
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        command = [sys.executable, "-m", "noisewatch", "check", path]
+        with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            assert becomes(True)
+            process.send_signal(number)
+            process.wait(20)
+        assert becomes(False), number
+
+
+def test_without_ffmpeg_it_says_what_would_help(run, tmp_path: Path):
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    (tmp_path / "take.raw").write_bytes(bytes(9000))
+    env = {"PATH": str(tmp_path)}
+    for command in ("check", "scan"):
+        done = run(command, tmp_path / "film.mp4", env=env)
+        assert done.returncode == 6
+        assert "with ffmpeg installed also M4A" in done.stderr
+    assert "noisewatch check - --raw-rate" in run("check", tmp_path / "take.raw").stderr
+    assert "noisewatch listen - --raw-rate" in run("listen", tmp_path / "take.raw", "--json").stderr
+
+
+def test_raw_rate_is_for_what_has_no_header(run):
+    data = DEMO.read_bytes()
+    done = run("check", "-", "--raw-rate", 16_000, input=data, text=False)
+    assert done.returncode == 2
+    assert "stdin begins with fLaC" in done.stderr.decode()
+
+
+def test_answers_through_all_commands(run, tmp_path: Path):
+    """One file with two pieces and an unfinished header, one inverted: check, scan, listen, a pipe."""
+    voice, _ = sf.read(DEMO, dtype="float32")
+    noisy = voice[11 * RATE : 15 * RATE]
+    two, crashed, inverted = tmp_path / "two.mp3", tmp_path / "crashed.wav", tmp_path / "inverted.wav"
+    two.write_bytes(encoded(voice[: 4 * RATE], *CODECS["mp3"]) + encoded(noisy, *CODECS["mp3"]))
+    crashed.write_bytes(wav(0, noisy[:, None] * 32767, RATE))
+    sf.write(inverted, np.stack([noisy, -noisy], 1), RATE)
+    scan = run("scan", tmp_path, "--format", "jsonl")
+    found = {Path(r["path"]).name: r for r in lines(scan.stdout, "file")}
+    assert found["two.mp3"]["seconds"] == pytest.approx(8, abs=0.01)
+    assert 0.2 < found["two.mp3"]["noisy"] < 0.8
+    assert "unfinished" in found["crashed.wav"]["warnings"]
+    assert "cancelled" in found["inverted.wav"]["warnings"]
+    assert "crashed.wav was never finished" in scan.stderr
+    for path, note in ((two, None), (crashed, "unfinished"), (inverted, "cancelled")):
+        done = run("check", path, "--json")
+        piped = run("check", "-", "--json", input=path.read_bytes(), text=False)
+        assert done.returncode == piped.returncode == 3
+        answer, again = json.loads(done.stdout), json.loads(piped.stdout)
+        assert answer["warnings"] == again["warnings"] == ([note] if note else [])
+        assert answer | {"source": "stdin"} == again
+        assert answer["snr_db"] is not None, "the voice is heard"
+        assert (len(done.stderr.splitlines()) == 1) == bool(note)
+    done = run("listen", inverted, "--fast", "--json")
+    assert "cancel each other" in done.stderr
