@@ -22,7 +22,7 @@ Samples = NDArray[np.float32]
 class Downmix:
     """The mean of all channels; where they cancel each other (one is inverted), the loudest of them.
 
-    Decided for each 0.1 s by the powers of the last half second or so. Any split of the samples gives the same bits.
+    Decided for each 0.1 s by the powers of the last half second. Any split of the samples gives the same bits.
     """
 
     def __init__(self, channels: int, sample_rate: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import soundfile as sf
 
 from noisewatch.training.layouts import find, nameless
-from noisewatch.training.manifest import read_manifest
+from noisewatch.training.manifest import load_audio, read_manifest
 
 
 def put(path: Path, rate: int = 16_000) -> Path:
@@ -95,3 +96,41 @@ def test_a_voice_stays_in_one_split_through_the_parts_of_librispeech(run, tmp_pa
     assert len({(r.group, r.split) for r in rows}) == 8
     assert "no noise for val, and `train` needs both" in done.stderr
     assert "no speech for" not in done.stderr
+
+
+def test_recordings_as_the_field_makes_them(run, tmp_path: Path):
+    """The same recordings, whole or left out by name, as `check` and `scan` read them."""
+    noise = tmp_path / "noise"
+    for n in range(4):
+        put(tmp_path / "voices" / f"{n}.wav")
+        put(noise / f"{n}.wav")
+    hiss = np.random.default_rng(0).standard_normal(32_000) * 0.1
+    for form, name in (("MP3", "two.mp3"), ("FLAC", "stream.flac"), ("CAF", "one.caf"), ("WAV", "crashed.wav")):
+        sf.write(noise / name, hiss, 16_000, format=form)
+    (noise / "two.mp3").write_bytes((noise / "two.mp3").read_bytes() * 2)
+    flac, wav = bytearray((noise / "stream.flac").read_bytes()), bytearray((noise / "crashed.wav").read_bytes())
+    flac[21] &= 0xF0  # the count of samples in STREAMINFO
+    flac[22:26] = wav[4:8] = wav[40:44] = bytes(4)
+    (noise / "stream.flac").write_bytes(flac)
+    (noise / "crashed.wav").write_bytes(wav)
+    sf.write(noise / "inverted.wav", np.stack([hiss, -hiss], 1), 16_000)
+    (noise / "cut.mp3").write_bytes((noise / "two.mp3").read_bytes()[:-4000])
+    (noise / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    os.mkfifo(noise / "pipe.wav")
+    listed = "".join(f"noise/{p.name}\n" for p in sorted(noise.iterdir()))
+    (tmp_path / "noise.csv").write_text(f"filename\n{listed}")
+    done = run("prepare", "--speech", tmp_path / "voices", "--noise", tmp_path / "noise.csv", "-o", tmp_path / "a")
+    assert done.returncode == 0, done.stderr
+    seconds = {Path(r.path).name: r.seconds for r in read_manifest(tmp_path / "a") if r.kind == "noise"}
+    assert seconds == {f"{n}.wav": 1.0 for n in range(4)} | {
+        "two.mp3": pytest.approx(4, abs=0.02), "stream.flac": 2, "one.caf": 2, "crashed.wav": 2, "inverted.wav": 2,
+    }  # fmt: skip
+    for name, why in {"cut.mp3": "only the first", "film.mp4": "no audio", "pipe.wav": "device or pipe"}.items():
+        assert f"{name} " in done.stderr
+        assert why in done.stderr
+    assert "Traceback" not in done.stderr
+    # In a folder the same names are found.
+    done = run("prepare", "--speech", tmp_path / "voices", "--noise", noise, "-o", tmp_path / "b")
+    assert {Path(r.path).name for r in read_manifest(tmp_path / "b") if r.kind == "noise"} == set(seconds)
+    left, right = load_audio(noise / "inverted.wav"), sf.read(noise / "inverted.wav", dtype="float32")[0][:, 0]
+    assert np.array_equal(left, right)
