@@ -7,11 +7,12 @@ import os
 import shlex
 import stat
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from shutil import which
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import soxr
 
@@ -150,30 +151,29 @@ class SoundFiles:
         """Raises soundfile.SoundFileError, TypeError or OSError when the first piece can't be opened."""
         self._path, self._name, self._layout = path, name, layout
         self._first = self._open(layout.pieces[0])
-        _, file = self._first
-        self.channels: int = file.channels
-        self.sample_rate: int = file.samplerate
-        self.promised_s = self._promise(file, layout.pieces[0])
+        self.channels: int = self._first.file.channels
+        self.sample_rate: int = self._first.file.samplerate
+        self.promised_s = self._first.promised_s
         self.notes: list[str] = []
         for span in layout.pieces[1:]:
-            with contextlib.suppress(Exception), self._open(span)[1] as file:  # said when it is reached
+            with contextlib.suppress(Exception), self._open(span) as piece:  # said when it is reached
                 # Pieces of other rates come at the highest: nothing may be lost.
-                self.sample_rate = max(self.sample_rate, file.samplerate)
-                self.promised_s += self._promise(file, span)
+                self.sample_rate = max(self.sample_rate, piece.file.samplerate)
+                self.promised_s += piece.promised_s
 
     def read(self, frames: int) -> Generator[Samples | None, None, None]:
         import soundfile
 
-        pieces, heard = self._layout.pieces, 0
+        pieces, heard, rest = self._layout.pieces, 0, 0
         for number, span in enumerate(pieces, 1):
             before = heard
             try:
-                window, file = self._first if number == 1 else self._open(span)
-                promised = self._promise(file, span)
-                with file:
-                    for samples in self._piece(file, span, frames):
+                with self._first if number == 1 else self._open(span) as piece:
+                    for samples in piece.read(frames, self.sample_rate):
                         heard += len(samples)
                         yield samples
+                    if self._layout.watched:
+                        rest = self._behind(span, piece.unread)
             except (soundfile.SoundFileError, OSError) as error:
                 at, why = heard / self.sample_rate, _reason(error)
                 if len(pieces) == 1:
@@ -181,19 +181,18 @@ class SoundFiles:
                         f"{self._name} is damaged: it cannot be read beyond {at:.1f} s ({why})."
                     ) from error
                 raise self._only(heard, f"piece {number} of {len(pieces)} is damaged ({why})") from error
-            got = (heard - before) / self.sample_rate
+            promised, got = piece.promised_s, (heard - before) / self.sample_rate
             if got < promised - TOLERANCE_S:
                 if len(pieces) == 1:
                     raise ended_early(self._name, promised, got)
-                raise self._only(
-                    heard, f"piece {number} of {len(pieces)} promises {promised:.1f} s and has {got:.1f} s"
-                )
-            if window is not None and self._layout.watched and (rest := self._behind(window, span)):
-                raise self._only(heard, f"the {rest} bytes behind them are no audio that can be read")
+                why = f"piece {number} of {len(pieces)} promises {promised:.1f} s and has {got:.1f} s"
+                raise self._only(heard, why)
+            if rest:
+                break
         if self._layout.cut:
             raise InputError(f"{self._name} ended early: it is cut off after {heard / self.sample_rate:.1f} s.")
-        if self._layout.rest:
-            raise self._only(heard, f"the {self._layout.rest} bytes behind them are no audio that can be read")
+        if rest := rest or self._layout.rest:
+            raise self._only(heard, f"the {rest} bytes behind them are no audio that can be read")
 
     def _only(self, heard: int, why: str) -> InputError:
         return InputError(
@@ -201,37 +200,76 @@ class SoundFiles:
             "Check what made it."
         )
 
-    def _open(self, span: Span) -> tuple[Window | None, SoundFile]:
-        with quiet_stderr():
-            if len(self._layout.pieces) == 1 and not span.head and not self._layout.watched:
-                # On Unix a name is bytes, and need not be text.
-                name = str(self._path) if os.name == "nt" else os.fsencode(self._path)
-                return None, _sequential()(name)
-            window = Window(self._path.open("rb"), span)
-            return window, _sequential()(window)
+    def _open(self, span: Span) -> Piece:
+        whole = len(self._layout.pieces) == 1 and not span.head
+        return Piece(self._path, span, whole=whole, watched=self._layout.watched)
 
-    def _behind(self, window: Window, span: Span) -> int:
-        """Bytes of a piece that the decoder never asked for, where there are so many that they may be audio."""
+    def _behind(self, span: Span, unread: int) -> int:
+        """Bytes at the end of a piece that nobody asked for, where there are so many that they may be audio."""
         with self._path.open("rb") as file:
-            return rest_of(file, span.end - window.left, span.end)
+            return rest_of(file, span.end - unread, span.end)
 
-    def _promise(self, file: SoundFile, span: Span) -> float:
-        """How long a piece has to be, s."""
-        if not span.exact or not 0 < file.frames < UNKNOWN:
-            return 0.0
-        return float(file.frames / file.samplerate * span.short)
 
-    def _piece(self, file: SoundFile, span: Span, frames: int) -> Generator[Samples, None, None]:
-        """Samples of a piece at the rate of the whole."""
-        # What stands behind the end of a FLAC would be taken for damage.
-        left = file.frames if span.exact and 0 < file.frames < UNKNOWN else UNKNOWN
+class Piece:
+    """A piece of a file, opened by libsndfile. Used in a `with` statement, which closes it."""
+
+    def __init__(self, path: Path, span: Span, *, whole: bool, watched: bool) -> None:
+        """whole: it is all of the file; watched: `unread` will be asked for.
+
+        Raises soundfile.SoundFileError, TypeError or OSError.
+        """
+        # libsndfile reads a part of a file through Python, where exceptions are lost. Those of signals are
+        # raised wherever the main thread happens to be (Ctrl-C): so that has to be another thread.
+        self._aside = None if whole else ThreadPoolExecutor(1)
+        self._watched, self._size = watched, span.end
+        self._window: Window | None = None
+        self._descriptor = -1
+        try:
+            with quiet_stderr():
+                self.file: SoundFile = self._apart(self._opened, path, span)
+        except BaseException:
+            self._end()
+            raise
+        exact = span.exact and 0 < self.file.frames < UNKNOWN
+        self._frames = self.file.frames if exact else UNKNOWN
+        self.promised_s = self.file.frames / self.file.samplerate * span.short if exact else 0.0
+
+    def _opened(self, path: Path, span: Span) -> SoundFile:
+        if self._aside is not None:
+            self._window = Window(path.open("rb"), span)
+            return _sequential()(self._window)
+        if self._watched:
+            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            return _sequential()(self._descriptor)
+        # On Unix a name is bytes, and need not be text.
+        return _sequential()(str(path) if os.name == "nt" else os.fsencode(path))
+
+    def _apart(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        return (
+            call(*args, **options) if self._aside is None else self._aside.submit(call, *args, **options).result()
+        )
+
+    def __enter__(self) -> Piece:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self.file.close()
+
+    def _end(self) -> None:
+        if self._aside is not None:
+            self._aside.shutdown()
+
+    def read(self, frames: int, sample_rate: int) -> Generator[Samples, None, None]:
+        """Its samples (n, channels) at a rate."""
+        file, left = self.file, self._frames  # what stands behind the end of a FLAC would be taken for damage
         talks = file.format == "MP3"
         resampler = None
-        if file.samplerate != self.sample_rate:
-            resampler = soxr.ResampleStream(file.samplerate, self.sample_rate, file.channels, dtype="float32")
+        if file.samplerate != sample_rate:
+            resampler = soxr.ResampleStream(file.samplerate, sample_rate, file.channels, dtype="float32")
         while True:
             with quiet_stderr() if talks else contextlib.nullcontext():
-                samples = file.read(min(frames, left), dtype="float32", always_2d=True)
+                samples = self._apart(file.read, min(frames, left), dtype="float32", always_2d=True)
             left -= len(samples)
             last = not len(samples)
             if resampler is not None:
@@ -240,6 +278,13 @@ class SoundFiles:
                 yield samples
             if last:
                 return
+
+    @property
+    def unread(self) -> int:
+        """Bytes that libsndfile did not ask for."""
+        if self._window is not None:
+            return self._window.left
+        return self._size - os.lseek(self._descriptor, 0, os.SEEK_CUR)
 
 
 @cache

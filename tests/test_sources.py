@@ -480,3 +480,20 @@ def test_answers_through_all_commands(run, tmp_path: Path):
         assert (len(done.stderr.splitlines()) == 1) == bool(note)
     done = run("listen", inverted, "--fast", "--json")
     assert "cancel each other" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
+def test_ctrl_c_is_not_lost_while_pieces_are_read(tmp_path: Path):
+    voice, _ = sf.read(DEMO, dtype="float32")
+    path = tmp_path / "two.opus"
+    path.write_bytes(encoded(voice, *CODECS["opus"]) * 2)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for trial in range(20):
+            with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - wherever it comes
+                signal.setitimer(signal.ITIMER_REAL, 0.002 + trial * 0.001)
+                for _ in range(50):
+                    heard(from_file(path))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
