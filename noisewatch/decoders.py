@@ -40,8 +40,8 @@ class Decoder(Protocol):
     promised_s: float  # by the header; 0 where it does not know
     notes: list[str]  # keys of `events.NOTES`: what is odd about it; grows while it is read
 
-    def read(self, frames: int) -> Generator[Samples | None, None, None]:
-        """float32 (n, channels), at most so many frames at a time; None while a pipe sends nothing.
+    def read(self, frames: int) -> Generator[Samples, None, None]:
+        """float32 (n, channels), at most so many frames at a time.
 
         Raises InputError for damage and for an early end, after all that could be read was given.
         """
@@ -113,8 +113,7 @@ def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
     try:
         for data in pipe.chunks(1 << 16):
-            if data is not None:
-                file.write(data)
+            file.write(data)
             if file.tell() > MOST_SPOOLED:
                 raise InputError(f"{name} sent more than {MOST_SPOOLED >> 30} GiB that is no WAV. {advice}")
         file.flush()
@@ -139,7 +138,7 @@ class Spooled:
         self.promised_s, self.notes = decoder.promised_s, decoder.notes
         self._decoder, self._file = decoder, file
 
-    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+    def read(self, frames: int) -> Generator[Samples, None, None]:
         with self._file:
             yield from self._decoder.read(frames)
 
@@ -161,7 +160,7 @@ class SoundFiles:
                 self.sample_rate = max(self.sample_rate, piece.file.samplerate)
                 self.promised_s += piece.promised_s
 
-    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+    def read(self, frames: int) -> Generator[Samples, None, None]:
         import soundfile
 
         pieces, heard, rest = self._layout.pieces, 0, 0

@@ -62,11 +62,11 @@ class Ffmpeg:
         self.promised_s = 0.0
         self.notes = self._samples.notes
 
-    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+    def read(self, frames: int) -> Generator[Samples, None, None]:
         heard = 0
         try:
             for samples in self._samples.read(frames):
-                heard += 0 if samples is None else len(samples)
+                heard += len(samples)
                 yield samples
             code = self._process.wait()
             self._drain.join()

@@ -285,15 +285,12 @@ class Uncompressed:
             raise OSError(0, "it changed while it was opened")
         return cls(pipe, header, name)
 
-    def read(self, frames: int) -> Generator[Samples | None, None, None]:
+    def read(self, frames: int) -> Generator[Samples, None, None]:
         header, pipe, heard = self._header, self._pipe, 0
         size = min(frames, block_frames(self.channels, self.sample_rate)) * header.frame
         left, began = header.size, False
         while True:
             for data in pipe.chunks(size, left):
-                if data is None:
-                    yield None
-                    continue
                 if not began:
                     began = True
                     if not self._begins(data[:4]):

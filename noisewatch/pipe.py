@@ -1,4 +1,4 @@
-"""The bytes of a pipe: the one place that waits for them."""
+"""The bytes of a pipe: the one place that waits for them, on a thread that may."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Pipe:
 
     def read(self, size: int) -> bytes:
         """So many bytes; fewer only at the end. Raises OSError."""
-        return b"".join(c for c in self.chunks(size, size) if c is not None)
+        return b"".join(self.chunks(size, size))
 
     def peek(self, size: int) -> bytes:
         """The next bytes, which stay to be read."""
@@ -31,11 +31,8 @@ class Pipe:
         """Put bytes back in front of what is still to come."""
         self._unread = data + self._unread
 
-    def chunks(self, size: int, most: int | None = None) -> Iterator[bytes | None]:
-        """Chunks of `size` bytes to the end or until `most` were given; only the last is shorter.
-
-        None may come between them: nothing was sent for a while. Raises OSError.
-        """
+    def chunks(self, size: int, most: int | None = None) -> Iterator[bytes]:
+        """Chunks of `size` bytes to the end or until `most` were given; only the last is shorter (OSError)."""
         left = most
         while left is None or left > 0:
             wanted = size if left is None else min(size, left)

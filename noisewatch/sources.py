@@ -119,8 +119,8 @@ class Recording:
     def close(self) -> None:
         """The file is closed when its blocks were read, or are not asked for any more."""
 
-    def blocks(self) -> Generator[Samples | None, None, None]:
-        """Mono float32 blocks, of 0.1 s when paced; None while a pipe sends nothing.
+    def blocks(self) -> Generator[Samples, None, None]:
+        """Mono float32 blocks, of 0.1 s when paced.
 
         Raises InputError for damage, no audio, or an early end, after all that could be read was given.
         """
@@ -128,8 +128,8 @@ class Recording:
         began, frames = time.monotonic(), 0
         with contextlib.closing(self._mono(size * (10 if self._paced else 40))) as parts:
             for mono in parts:
-                if mono is None or not self._paced:
-                    frames += 0 if mono is None else len(mono)
+                if not self._paced:
+                    frames += len(mono)
                     yield mono
                     continue
                 for start in range(0, len(mono), size):
@@ -140,15 +140,12 @@ class Recording:
         if not frames:
             raise InputError(f"{self.name} holds no audio: it has 0 samples. Check what made it.")
 
-    def _mono(self, frames: int) -> Generator[Samples | None, None, None]:
+    def _mono(self, frames: int) -> Generator[Samples, None, None]:
         """One channel, some samples at a time."""
         mix: Downmix | None = None
         try:
             with contextlib.closing(self._decoder.read(frames)) as parts:
                 for samples in parts:
-                    if samples is None:
-                        yield None
-                        continue
                     if self._channel is not None and self._channel > samples.shape[1]:
                         raise InputError(
                             f"{self.name} goes on with {samples.shape[1]} channel(s), and has no channel "

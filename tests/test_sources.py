@@ -34,7 +34,7 @@ def heard(source: Recording) -> tuple[np.ndarray, str]:
     blocks, said = [np.zeros(0, np.float32)], ""
     try:
         for block in source.blocks():
-            blocks += [] if block is None else [block]
+            blocks.append(block)
     except InputError as error:
         said = str(error)
     return np.concatenate(blocks), said

@@ -138,7 +138,7 @@ def read_audio(path: str | Path) -> tuple[NDArray[np.float32], int]:
     """
     try:
         source = open_recording(Path(path), str(path))
-        mono = np.concatenate([block for block in source.blocks() if block is not None])
+        mono = np.concatenate(list(source.blocks()))
     except MemoryError as error:
         raise InputError(f"cannot read {path}: it is too long to be held in memory") from error
     if not np.isfinite(mono).all():
