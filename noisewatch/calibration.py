@@ -210,7 +210,8 @@ def _coloured(rng: np.random.Generator, slope: float) -> NDArray[np.float64]:
 
 def share_in_words(share: float) -> str:
     """A share of windows as people say it: "about 1 window of 6"."""
-    near = Fraction(share).limit_denominator(10)
+    plain = (Fraction(n, of) for of in (1, 2, 3, 4, 5, 6, 8, 10) for n in range(of + 1))
+    near = min(plain, key=lambda fraction: abs(float(fraction) - share))
     if near in (0, 1):
         all_of = "every window" if near else "no window"
         return all_of if share in (0, 1) else f"almost {all_of}"

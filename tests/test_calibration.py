@@ -116,7 +116,8 @@ def test_an_interval_in_words(count: int, seconds: float, said: str):
     ("share", "said"),
     [
         (0.0, "no window"), (0.01, "almost no window"), (1 / 6, "about 1 window of 6"),
-        (0.8, "about 4 windows of 5"), (0.5, "about 1 window of 2"), (0.99, "almost every window"),
+        (0.8, "about 4 windows of 5"), (0.5, "about 1 window of 2"), (0.43, "about 2 windows of 5"),
+        (0.99, "almost every window"),
         (1.0, "every window"),
     ],
 )  # fmt: skip

@@ -535,6 +535,7 @@ def test_nothing_is_stored(run, tmp_path: Path):
         ("listen --fast", "--fast would be ignored without a recording"),
         ("listen demo --pre-roll 3", "--pre-roll would be ignored without --keep-clips"),
         ("listen demo --threshold 0.8 --calibration", "--calibration would be ignored beside --threshold"),
+        ("listen demo --calibration", "--calibration would be ignored beside SOURCE"),
         ("scan demo --address here", "--address would be ignored without --engine ray"),
         ("scan demo --engine ray --jobs 2", "--jobs would be ignored beside --engine"),
         *(

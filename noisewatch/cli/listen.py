@@ -128,6 +128,8 @@ def listen(
         refuse_without(ctx, "a recording", "fast")
     if threshold is not None and calibration and typed(ctx, "threshold"):
         refuse_beside(ctx, "threshold", "calibration")
+    if source is not None and calibration:
+        refuse_beside(ctx, "source", "calibration")
     if source is not None:  # what is configured is about the microphone
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None
