@@ -519,6 +519,16 @@ def test_a_checkpoint_of_another_network_is_told(run, tmp_path: Path, called: st
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("part", ["net", "config", "frontend", "step", "best", "metrics", "data", "optimizer"])
+def test_a_checkpoint_that_lacks_something_is_told(tmp_path: Path, part: str):
+    _checkpoint(tmp_path / "best.pt", "dense", NETS["dense"](), {"sources": [], "shippable": False})
+    whole = load_checkpoint(tmp_path / "best.pt")
+    for wrong in ({}, {part: [1]}, {part: "[" * 5000}):
+        save_checkpoint(tmp_path / "best.pt", {k: v for k, v in whole.items() if k != part} | wrong)
+        with pytest.raises(InputError, match=r"is damaged: it lacks|is no checkpoint of this version"):
+            load_checkpoint(tmp_path / "best.pt")
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_every_network_has_a_recipe_and_can_be_exported(name: str, tmp_path: Path):
     config = configured({"net": name})

@@ -24,6 +24,12 @@ from .nets import NETS
 from .nets.duo import Duo
 from .teachers import Teachers
 
+# What a checkpoint holds beside its configuration and front end.
+PARTS: dict[str, type | tuple[type, ...]] = {
+    "net": Mapping, "optimizer": Mapping, "step": int, "best": (int, float), "waited": int, "metrics": Mapping,
+    "data": str,
+}  # fmt: skip
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Tensors and plain values only, complete or not at all."""
@@ -41,7 +47,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         state = dict(torch.load(path, map_location="cpu", weights_only=True))
         frontend, config = FrontendConfig.stored(state["frontend"]), TrainConfig(**state["config"])
         state.setdefault("waited", 0)
-        weights = state["net"]
+        if lacks := [name for name, kind in PARTS.items() if not isinstance(state.get(name), kind)]:
+            raise InputError(f"{path} is damaged: it lacks {', '.join(lacks)}. Train again, or name another one.")
+        if not all(isinstance(value, int | float) for value in state["metrics"].values()):
+            raise TypeError("a metric is no number")
+        sources, _ = (data := json.loads(state["data"]))["sources"], data["shippable"]
+        if not all(isinstance(source, dict) for source in sources):
+            raise TypeError("a source is no card")
+    except InputError:
+        raise
     except UsageError as error:
         raise InputError(f"{path} cannot be used here: {error}") from error
     except Exception as error:  # torch raises whatever the bytes make it
@@ -51,8 +65,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if replace(frontend, highpass_hz=FrontendConfig.highpass_hz) != FrontendConfig():
         raise InputError(f"{path} was trained on another front end: {frontend}. Train again.")
     try:
-        NETS[config.net]().load_state_dict(weights)
-    except RuntimeError as error:
+        NETS[config.net]().load_state_dict(state["net"])
+    except (RuntimeError, TypeError, AttributeError) as error:  # other names or shapes; what is no tensor
         raise InputError(
             f"{path} says that it is a {config.net}, but its weights are not of one as this version of noisewatch "
             "builds it. Train again."

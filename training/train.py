@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noisewatch import terminal
-from noisewatch.errors import NoisewatchError, OutputError, UsageError
+from noisewatch.errors import InputError, NoisewatchError, OutputError, UsageError
 from noisewatch.frontend import FrontendConfig
 from noisewatch.sinks import Rows, atomic_write
 
@@ -164,7 +164,13 @@ def train(
         step, best, waited, metrics = state["step"], state["best"], state["waited"], state["metrics"]
     net, optimizer = fabric.setup(bare, optimizer)
     if state is not None:
-        optimizer.load_state_dict(state["optimizer"])  # after the weights have moved to their device
+        try:
+            optimizer.load_state_dict(state["optimizer"])  # after the weights have moved to their device
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise InputError(
+                f"{last} is damaged: its optimizer does not fit its network ({type(error).__name__}). Begin "
+                f"another run with its weights: --begin {out}"
+            ) from error
     credits = data_card(rows)
     if before is not None:
         credits = merged(before, credits)
