@@ -1,33 +1,38 @@
-"""Lines for stdout that hold up nothing else, however slowly they are read."""
+"""What goes to stdout and holds up nothing else, however slowly it is read."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 import select
 import sys
 import threading
 import time
 from collections import deque
+from typing import Any
 
 LIVE_BYTES = 1 << 20  # that may wait to be read before a live input loses lines: some minutes
+SCREEN_BYTES = 1 << 15  # before the meter leaves frames out
+FRAME = 200  # characters that a frame has at least: what is shorter turns the cursor on, or the screen back
 KEPT_BYTES = 64 << 20  # before a recording waits: hours
 WHOLE = 4096  # bytes that a pipe takes as a whole or not at all (PIPE_BUF on Linux)
 END_S = 0.3  # that an end which cannot wait leaves to whoever reads
 
 
 class Lines:
-    """Written by a thread of its own to the descriptor of stdout.
+    """Lines, written to stdout by a thread of their own.
 
     What a live input has to say and nobody reads is lost and counted; a recording loses nothing, and waits once
     64 MiB are unread.
     """
 
-    def __init__(self, *, live: bool) -> None:
+    def __init__(self, *, live: bool, most: int | None = None) -> None:
+        """most: bytes that may wait, in place of the usual."""
         sys.stdout.flush()
         self.lost = 0
         self._waits = not live
-        self._most = LIVE_BYTES if live else KEPT_BYTES
-        self._file = sys.stdout.fileno()
+        self._most = most or (LIVE_BYTES if live else KEPT_BYTES)
+        # Its buffer has a lock, on which the end of the process would wait.
+        self._file: Any = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
         self._encoding, self._errors = sys.stdout.encoding, sys.stdout.errors or "strict"
         self._changed = threading.Condition()
         self._waiting: deque[bytes] = deque()  # the first `_taken` of them are being written
@@ -40,12 +45,16 @@ class Lines:
 
     def put(self, line: str) -> None:
         """A line without its newline. Raises OSError, once, when stdout does not take them any more."""
-        data = f"{line}\n".encode(self._encoding, self._errors)
+        self.put_text(f"{line}\n")
+
+    def put_text(self, text: str, *, always: bool = False) -> None:
+        """Like `put`, as it is; always: however much waits already."""
+        data = text.encode(self._encoding, self._errors)
         with self._changed:
             while self._waits and self._size >= self._most and self._error is None:
                 self._changed.wait()
             self._raise()
-            if self._error is not None or self._size >= self._most:
+            if self._error is not None or (self._size >= self._most and not always):
                 self.lost += 1
                 return
             self._waiting.append(data)
@@ -56,12 +65,12 @@ class Lines:
         """From now on nothing waits for the reader."""
         self._waits = False
 
-    def close(self) -> None:
+    def close(self, patience_s: float = END_S) -> None:
         """Wait for the reader, if only for a moment unless a recording ends by itself; count what is lost then.
 
         Raises OSError as `put` does.
         """
-        deadline = None if self._waits else time.monotonic() + END_S
+        deadline = None if self._waits else time.monotonic() + patience_s
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -106,7 +115,34 @@ class Lines:
 
     def _write(self, data: bytes) -> None:
         while data:
-            try:
-                data = data[os.write(self._file, data) :]
-            except BlockingIOError:  # whoever gave us stdout did not want to wait either
+            written = self._file.write(data)
+            if written is None:  # whoever gave us stdout did not want to wait either
                 select.select([], [self._file], [])
+            data = data[written or 0 :]
+
+
+class Screen:
+    """A terminal for Rich, which draws nothing more while nobody takes what was drawn before."""
+
+    def __init__(self) -> None:
+        self._lines = Lines(live=True, most=SCREEN_BYTES)
+        self.encoding = sys.stdout.encoding
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):  # of a terminal that was closed
+            self._lines.put_text(text, always=len(text) < FRAME)
+        return len(text)
+
+    def flush(self) -> None:
+        """Its thread does."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return sys.stdout.fileno()
+
+    def close(self) -> None:
+        """Show the rest, if somebody looks."""
+        with contextlib.suppress(OSError):
+            self._lines.close(2 * END_S)

@@ -82,8 +82,8 @@ class Outlet:
         self._ready = threading.Event()
         self._unopened: Exception | None = None
         self._queue: queue.Queue[Any] = queue.Queue(QUEUE)
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._done = threading.Event()  # Thread.join forgets a thread when a signal interrupts it
+        threading.Thread(target=self._work, daemon=True).start()
 
     def open(self, about: About) -> None:
         """Begin. Raises OutputError where the sink cannot write; one that takes long about it has time."""
@@ -107,8 +107,7 @@ class Outlet:
 
     def join(self, deadline: float) -> None:
         """Let it finish what it has until the deadline, then make it stop."""
-        self._thread.join(max(0.01, deadline - time.monotonic()))
-        if self._thread.is_alive():
+        if not self._done.wait(max(0.01, deadline - time.monotonic())):
             waiting = sum(isinstance(item, Event) for item in list(self._queue.queue))
             self.lost += waiting
             self._failed(True, "it does not end")
@@ -118,6 +117,7 @@ class Outlet:
         while (item := self._queue.get()) is not None:
             self._try(item)
         self._try(None)
+        self._done.set()
 
     def _try(self, item: About | Event | tuple[int, Samples] | None) -> None:
         try:

@@ -33,6 +33,15 @@ FAST = ("demo", "--fast")
 ABOUT = About("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
 
 
+@pytest.fixture(scope="module")
+def soon(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording that is noisy from its first window on."""
+    path = tmp_path_factory.mktemp("soon") / "soon.wav"
+    samples, rate = sf.read(DEMO, dtype="float32")
+    sf.write(path, samples[10 * rate : 20 * rate], rate)
+    return path
+
+
 def test_all_of_them(run, tmp_path: Path):
     script = tmp_path / "told.py"
     script.write_text("import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + '\\n')")
@@ -181,9 +190,9 @@ def test_clips_of_blocks_that_are_long_end_with_the_noise(tmp_path: Path):
         assert sf.info(clip).duration == pytest.approx(14.5, abs=0.01), hop
 
 
-def test_a_clip_that_was_being_written_is_finished_by_the_next_session(tmp_path: Path):
-    clips, log = tmp_path / "clips", tmp_path / "e.jsonl"
-    command = [sys.executable, "-m", "noisewatch", "listen", "demo", "--log", log, "--keep-clips", clips]
+def test_a_clip_that_was_being_written_is_finished_by_the_next_session(soon: Path, tmp_path: Path):
+    clips = tmp_path / "clips"
+    command = [sys.executable, "-m", "noisewatch", "listen", soon, "--keep-clips", clips]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp") as process:
         deadline = time.monotonic() + 40
 
@@ -352,9 +361,9 @@ def test_a_dead_sink_slows_nothing_and_counts_what_it_loses(monkeypatch: pytest.
     assert outlet.lost >= 300
 
 
-def test_kill_9_leaves_whole_lines(tmp_path: Path):
+def test_kill_9_leaves_whole_lines(soon: Path, tmp_path: Path):
     log = tmp_path / "e.jsonl"
-    command = [sys.executable, "-m", "noisewatch", "listen", "demo", "--log", log]
+    command = [sys.executable, "-m", "noisewatch", "listen", soon, "--log", log]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp") as process:
         deadline = time.monotonic() + 40
         while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
@@ -364,29 +373,44 @@ def test_kill_9_leaves_whole_lines(tmp_path: Path):
     assert event["event"] == "noise_start"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_ends_the_noise_in_every_sink(tmp_path: Path):
-    log = tmp_path / "e.jsonl"
-    command = [
-        sys.executable,
-        "-m",
-        "noisewatch",
-        "listen",
-        "demo",
-        "--log",
-        log,
-        "--keep-clips",
-        tmp_path / "clips",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp") as process:
-        deadline = time.monotonic() + 40
-        while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-    assert process.returncode == 130
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_noise_in_every_sink(soon: Path, tmp_path: Path, number: int, code: int):
+    """Also on a terminal that takes no frame any more, as one that was frozen."""
+    log, clips = tmp_path / "e.jsonl", tmp_path / "clips"
+    command = [sys.executable, "-m", "noisewatch", "listen", soon, "--log", log, "--keep-clips", clips]
+    terminal, screen = os.openpty()
+    try:
+        with subprocess.Popen(
+            command, stdin=screen, stdout=screen, stderr=screen, cwd="/tmp", env={**os.environ, "TERM": "xterm"}
+        ) as process:
+            deadline = time.monotonic() + 40
+            while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            process.send_signal(number)
+            assert process.wait(20) == code
+    finally:
+        os.close(terminal)
+        os.close(screen)
     assert [e["event"] for e in lines(log.read_text(), "event")] == ["noise_start", "noise_end"]
-    assert [e["device"] for e in lines(log.read_text(), "event")] == ["demo", "demo"]
-    (clip,) = (tmp_path / "clips").iterdir()
+    assert [e["device"] for e in lines(log.read_text(), "event")] == ["soon.wav", "soon.wav"]
+    (clip,) = clips.iterdir()
     assert clip.suffix == ".flac"
-    assert sf.info(clip).duration > 2
+    assert sf.info(clip).duration > 1
+
+
+def test_a_signal_that_comes_while_it_closes_leaves_whole_clips(soon: Path, tmp_path: Path):
+    clips, told = tmp_path / "clips", tmp_path / "told"
+    hold = f"{sys.executable} -c \"import time; open('{told}', 'a').write('x'); time.sleep(1)\""
+    command = [sys.executable, "-m", "noisewatch", "listen", soon, "--fast", "--seconds", "5", "--json",
+               "--keep-clips", clips, "--exec", hold]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/tmp") as process:
+        deadline = time.monotonic() + 40
+        while not told.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)  # the recording is at its end
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert told.read_text() == "xx"
+    (clip,) = clips.iterdir()
+    assert sf.info(clip).duration > 3

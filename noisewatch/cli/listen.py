@@ -19,7 +19,6 @@ from .base import OWN_THRESHOLD, app, refuse_beside, refuse_without, say, tell, 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from rich.console import Console
 
     from ..calibration import Calibration
     from ..engine import NoiseDetector, Session, Source
@@ -169,7 +168,7 @@ def listen(
 
     console = terminal.console(highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
-        _listen_meter(console, opened, model)
+        _listen_meter(opened, model)
     else:
         _listen_lines(opened, _plain())
 
@@ -328,10 +327,14 @@ def _say_end(heard: _Heard) -> None:
         tell(printable(sentence))
 
 
-def _listen_meter(console: Console, opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:
+def _listen_meter(opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:
+    from .. import terminal
     from ..history import History
+    from ..lines import Screen
     from ..meter import Meter, live
 
+    screen = Screen()
+    console = terminal.console(highlight=False, file=screen)
     meter = Meter(History(0.1), Path(model).stem)
     heard = None
     try:
@@ -345,6 +348,7 @@ def _listen_meter(console: Console, opened: Callable[[Callable[[str], None]], _H
             ending = list(heard.end())
             for sentence in [*ending, *meter.notes]:
                 console.print(printable(sentence), markup=False, soft_wrap=True)
+        screen.close()
     _judge_session(heard)
 
 
