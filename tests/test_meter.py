@@ -81,6 +81,10 @@ class Terminal:
             os.write(self.master, how)
         else:
             self.process.send_signal(how)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Read until it ends by itself; returns the exit code."""
         end = time.monotonic() + 15
         while self.process.poll() is None and time.monotonic() < end:
             self.read(0.1)
@@ -157,8 +161,7 @@ def test_a_kill_leaves_the_terminal_as_it_was(terminal, how: int, code: int):
 
 def test_an_error_leaves_the_terminal_as_it_was(terminal):
     one = terminal(80, 24, "listen", "missing.wav")
-    one.read(3)
-    assert one.process.wait(10) == 6
+    assert one.ended() == 6
     assert restored(one)
     assert "no file at missing.wav" in one.raw.decode()
 

@@ -18,10 +18,11 @@ from .base import answer_no, app, refuse_beside, say, typed
 
 if TYPE_CHECKING:
     from ..calibration import Room
-    from ..engine import NoiseDetector, Stream
+    from ..engine import NoiseDetector, Source, Stream
     from ..events import Reading
 
 TURN_S = 15.0  # of voice, then of quiet
+GAP_S = 0.1  # by which stream time may run ahead of what was kept: the resampler holds some back
 KEPT_S = 300.0  # of a recording: enough windows to measure on what a threshold misses
 
 
@@ -165,14 +166,28 @@ def _forget(device: str | None) -> None:
     print(f"forgot the calibration of {printable(matching[0])}")
 
 
-def _room(blocks: Sequence[NDArray[np.float32]], rate: int, readings: list[Reading]) -> Room:
-    import soxr
+class _Kept:
+    """The first minutes of what a session hears, up to the first gap: places in them are times of readings."""
 
-    from ..calibration import Room
-    from ..engine import SAMPLE_RATE
+    def __init__(self, source: Source, stream: Stream) -> None:
+        self._source, self._stream = source, stream
+        self._blocks: list[NDArray[np.float32]] = []
+        self._seconds = 0.0
 
-    samples = soxr.resample(np.concatenate([np.zeros(0, np.float32), *blocks]), rate, SAMPLE_RATE)
-    return Room(readings, np.asarray(samples, np.float32))
+    def __call__(self, block: NDArray[np.float32]) -> None:
+        if self._stream.time < KEPT_S and abs(self._stream.time - self._seconds) < GAP_S:
+            self._blocks.append(block)
+            self._seconds += len(block) / self._source.sample_rate
+
+    def room(self, readings: list[Reading]) -> Room:
+        """With what was read of them."""
+        import soxr
+
+        from ..calibration import Room
+        from ..engine import SAMPLE_RATE
+
+        samples = np.concatenate([np.zeros(0, np.float32), *self._blocks])
+        return Room(readings, np.asarray(soxr.resample(samples, self._source.sample_rate, SAMPLE_RATE), np.float32))
 
 
 def _room_of(path: Path, stream: Stream, channel: int | None) -> Room:
@@ -181,14 +196,8 @@ def _room_of(path: Path, stream: Stream, channel: int | None) -> Room:
     from ..sources import open_source
 
     source = open_source(str(path), channel=channel, paced=False)
-    blocks: list[NDArray[np.float32]] = []
-
-    def keep(block: NDArray[np.float32]) -> None:
-        if stream.time < KEPT_S:
-            blocks.append(block)
-
-    readings = [item for item in Session(source, stream, heard=keep) if isinstance(item, Reading)]
-    return _room(blocks, source.sample_rate, readings)
+    kept = _Kept(source, stream)
+    return kept.room([item for item in Session(source, stream, heard=kept) if isinstance(item, Reading)])
 
 
 def _recorded(ctx: typer.Context, device: str | None, channel: int | None, stream: Stream, seconds: float) -> Room:
@@ -203,14 +212,13 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
     turns = max(1, round(seconds / TURN_S / 2)) * 2
     print(f"Listening to {printable(source.name)} for {seconds:.0f} s, the room as it usually is.", file=sys.stderr)
     readings: list[Reading] = []
-    blocks: list[NDArray[np.float32]] = []
+    kept = _Kept(source, stream)
     turn = -1
     countdown = Countdown(stream, source, seconds, "")
 
     def prompt(block: NDArray[np.float32]) -> None:
         nonlocal turn
-        if stream.time < KEPT_S:
-            blocks.append(block)
+        kept(block)
         now = min(turns - 1, int(stream.time / seconds * turns))
         if now != turn:
             turn = now
@@ -227,4 +235,4 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
     if 2 * len(lost) > len(readings) or not readings:
         why = REASONS.get(lost[-1].reason or "", "") if lost else ""
         raise DeviceError(f"{printable(source.name)} could not be judged for most of the time. {why}")
-    return _room(blocks, source.sample_rate, readings)
+    return kept.room(readings)
