@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,7 +125,22 @@ class VirtualMicrophone:
     def listen(self, *words: object, **more: Any) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "noisewatch", "listen", "--device", "pulse", "--json", *map(str, words)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=self.env, stdout=pipe, stderr=pipe, text=True, cwd="/tmp", **more)
+        process = subprocess.Popen(command, env=self.env, stdout=pipe, stderr=pipe, text=True, cwd="/tmp", **more)
+        watchdog = threading.Timer(90, process.kill)  # no test waits for ever
+        watchdog.daemon = True
+        watchdog.start()
+        return process
+
+
+def until(process: subprocess.Popen[str], what: str) -> list[dict[str, Any]]:
+    """JSON lines of a process up to the first that holds this."""
+    assert process.stdout is not None
+    found: list[dict[str, Any]] = []
+    while what not in json.dumps(found[-1:]):
+        line = process.stdout.readline()
+        assert line, f"it ended before {what}: {found[-3:]}"
+        found.append(json.loads(line))
+    return found
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from make_golden import GOLDEN, demo_readings
 import noisewatch
 from noisewatch import DetectorConfig, Event, InputError, NoiseDetector, Reading, UsageError
 from noisewatch.engine import Session
+from noisewatch.history import History
 from noisewatch.sources import open_source
 
 
@@ -215,6 +216,30 @@ def test_stream_time_jumps_over_what_was_lost(detector: NoiseDetector, noisy_voi
     first, back = stream.process(noisy_voice[:48_000])[:2]
     assert (first.time, back.event, back.lost_s) == (9.0, "input_back", 2.0)
     assert (stream.time, stream.heard_s) == (9.0, 7.0)
+
+
+class Dead:
+    """A source that never sends anything."""
+
+    name, sample_rate, live, pauses, drops, notes, late_s = "dead", 48_000, True, False, 0, (), 0.0
+
+    def blocks(self):
+        while True:
+            yield None
+
+    def close(self) -> None:
+        pass
+
+
+def test_seconds_end_an_input_that_sends_nothing(detector: NoiseDetector):
+    session = Session(Dead(), detector.stream(), seconds=5)
+    items = list(session)
+    assert [i.event for i in items if isinstance(i, noisewatch.Event)] == ["input_lost"]
+    history = History(0.1)
+    for item in items:
+        history.add(item)
+    assert history.waited_s == 5.0
+    assert [(r.reason, r.time) for r in items if isinstance(r, noisewatch.Reading)] == [("stalled", 0.0)] * 3
 
 
 def test_a_lost_input_begins_a_new_window(detector: NoiseDetector, voice: np.ndarray):
