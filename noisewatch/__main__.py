@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, even while it is still loading."""
+    if getattr(sys, "frozen", False):  # by PyInstaller: the processes of `scan --jobs` begin here, too
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     try:
         from .cli import main as command
 

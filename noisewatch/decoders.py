@@ -76,12 +76,11 @@ def open_file(path: Path, name: str, *, command: str = "check") -> Decoder:
         return _by_ffmpeg(path, name, _reason(error))
 
 
-def open_pipe(descriptor: int, name: str, *, raw_rate: int | None = None, command: str = "listen") -> Decoder:
+def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: str = "listen") -> Decoder:
     """What reads a pipe. Uncompressed audio is given as it comes; anything else is read to its end first.
 
     raw_rate: it is signed 16-bit mono at this rate (Hz), without a header. Raises InputError or UsageError.
     """
-    pipe = Pipe(descriptor)
     if raw_rate is not None:
         low, high = pcm.RATES
         if not low <= raw_rate <= high:

@@ -63,7 +63,7 @@ class Source(Protocol):
         """Keys of `events.NOTES`: what is odd about it; complete when it ends."""
 
     def blocks(self) -> Generator[Samples | Lost | None, None, None]:
-        """Mono float32 blocks of any length; None for each TICK_S in which nothing came."""
+        """Mono float32 blocks of any length, also 0; None for each TICK_S in which nothing came."""
 
     @property
     def late_s(self) -> float:
@@ -366,6 +366,8 @@ class Session:
                         spent += block.seconds
                         self._lost(round(block.seconds * source.sample_rate))
                         yield from self._given(stream.lose("gap", block.seconds))
+                    elif not len(block):
+                        waited = 0.0
                     else:
                         waited = 0.0
                         rate = source.sample_rate

@@ -16,6 +16,7 @@ class Pipe:
         if owned:
             weakref.finalize(self, os.close, descriptor)
         self._unread = b""
+        self.received = 0  # bytes
 
     def read(self, size: int) -> bytes:
         """So many bytes; fewer only at the end. Raises OSError."""
@@ -54,4 +55,6 @@ class Pipe:
         if self._unread:
             part, self._unread = self._unread[:most], self._unread[most:]
             return part
-        return os.read(self._descriptor, min(most, 1 << 20))
+        part = os.read(self._descriptor, min(most, 1 << 20))
+        self.received += len(part)
+        return part

@@ -21,6 +21,7 @@ from .downmix import Downmix, block_frames
 from .engine import TICK_S, Source
 from .errors import InputError, UsageError
 from .pcm import check_format
+from .pipe import Pipe
 
 HEADER_S = 0.5  # that the header of a pipe is waited for before the session begins without it
 AHEAD = 16  # blocks of a pipe that are read before they are asked for
@@ -64,17 +65,9 @@ def open_source(
                 f"`{command} -` reads audio from a pipe: ffmpeg -v error -i talk.mp4 -f wav - | noisewatch "
                 f"{command} -"
             )
-        stdin = sys.stdin.fileno()
-        return Piped(
-            "stdin", lambda: open_pipe(stdin, "stdin", raw_rate=raw_rate, command=command), channel=channel
-        )
+        return Piped("stdin", sys.stdin.fileno(), channel=channel, raw_rate=raw_rate, command=command)
     if piped:
-        name = Path(word).name
-
-        def opened() -> Decoder:  # a named pipe opens when it has a writer
-            return open_pipe(os.open(word, os.O_RDONLY), name, raw_rate=raw_rate, command=command)
-
-        return Piped(name, opened, channel=channel)
+        return Piped(Path(word).name, word, channel=channel, raw_rate=raw_rate, command=command)
     demo = Path(str(resources.files("noisewatch") / "demo.flac"))
     path = demo if word == "demo" else Path(word)
     name = "demo" if word == "demo" else path.name
@@ -181,15 +174,33 @@ class Piped:
     drops = 0
     late_s = 0.0
 
-    def __init__(self, name: str, opened: Callable[[], Decoder], *, channel: int | None = None) -> None:
-        """Begin to read. Raises what the header gives reason for, if that comes at once; else `blocks` does."""
+    def __init__(
+        self,
+        name: str,
+        place: int | str,
+        *,
+        channel: int | None = None,
+        raw_rate: int | None = None,
+        command: str = "listen",
+    ) -> None:
+        """Begin to read a descriptor, or a named pipe, which opens when it has a writer.
+
+        Raises what the header gives reason for, if that comes at once; else `blocks` does.
+        """
         self.name = name
         self.sample_rate = 0  # not known before there is a header
         self.notes: list[str] = []
         self._blocks: queue.Queue[Samples | BaseException | None] = queue.Queue(AHEAD)
         self._began = threading.Event()
         self._refused: BaseException | None = None
-        threading.Thread(target=self._read, args=(opened, channel), daemon=True).start()
+        self._pipe: Pipe | None = None
+
+        def opened() -> Recording:
+            self._pipe = Pipe(os.open(place, os.O_RDONLY) if isinstance(place, str) else place)
+            decoder = open_pipe(self._pipe, name, raw_rate=raw_rate, command=command)
+            return Recording(decoder, name, channel=channel)
+
+        threading.Thread(target=self._read, args=(opened,), daemon=True).start()
         if self._began.wait(HEADER_S) and self._refused is not None:
             raise self._refused
 
@@ -197,12 +208,17 @@ class Piped:
         """The thread ends with the process: it may wait for the writer."""
 
     def blocks(self) -> Generator[Samples | None, None, None]:
-        """Mono float32 blocks as they come; None while nothing does. Raises InputError as a recording does."""
+        """Mono float32 blocks as they come, an empty one for bytes that make none yet, None where nothing came.
+
+        Raises InputError as a recording does.
+        """
+        received = 0
         while True:
             try:
                 block = self._blocks.get(timeout=TICK_S)
             except queue.Empty:
-                yield None
+                before, received = received, self._pipe.received if self._pipe else 0
+                yield None if received == before else np.zeros(0, np.float32)
                 continue
             if block is None:
                 return
@@ -210,10 +226,10 @@ class Piped:
                 raise block
             yield block
 
-    def _read(self, opened: Callable[[], Decoder], channel: int | None) -> None:
+    def _read(self, opened: Callable[[], Recording]) -> None:
         try:
             try:
-                recording = Recording(opened(), self.name, channel=channel)
+                recording = opened()
                 self.sample_rate, self.notes = recording.sample_rate, recording.notes
             except BaseException as error:
                 self._refused = error

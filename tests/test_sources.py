@@ -24,7 +24,8 @@ from conftest import DEMO, lines
 from noisewatch.decoders import open_pipe
 from noisewatch.downmix import Downmix
 from noisewatch.errors import InputError
-from noisewatch.sources import Recording, open_recording
+from noisewatch.pipe import Pipe
+from noisewatch.sources import Piped, Recording, open_recording
 
 RATE = 16_000
 
@@ -53,7 +54,7 @@ def from_pipe() -> Iterator[Callable[[Path], Recording]]:
         writer = subprocess.Popen(["cat", path], stdout=subprocess.PIPE)
         writers.append(writer)
         assert writer.stdout is not None
-        return Recording(open_pipe(writer.stdout.fileno(), "stdin"), "stdin")
+        return Recording(open_pipe(Pipe(writer.stdout.fileno()), "stdin"), "stdin")
 
     yield opened
     for writer in writers:
@@ -497,3 +498,17 @@ def test_ctrl_c_is_not_lost_while_pieces_are_read(tmp_path: Path):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_bytes_that_are_no_block_yet_are_no_stall():
+    reader, writer = os.pipe()
+    blocks = Piped("pipe", reader, raw_rate=16_000).blocks()
+    assert next(blocks) is None
+    os.write(writer, bytes(100))
+    assert len(next(blocks)) == 0
+    assert next(blocks) is None
+    os.write(writer, bytes(3_100))
+    assert len(next(blocks)) == 1_600
+    os.close(writer)
+    assert list(blocks) == []
+    os.close(reader)
