@@ -21,8 +21,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-# A shell that ignores Ctrl-C for its background jobs hands that on to the commands that are tested.
+# A shell that ignores Ctrl-C for its background jobs hands that on to the commands that are tested, and so does nohup.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "noisewatch" / "demo.flac"
@@ -30,17 +31,16 @@ TOYS = ROOT / "tests" / "toys"  # networks without weights
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-# What needs the train extra: these modules, whoever uses these fixtures, and tests that are marked so.
-TRAINING = {"test_training.py", "test_evaluate.py", "test_prepare.py"}
-TRAINED = {"toy_set", "catalogue"}
+# What needs the train extra: this module, and tests that are marked so.
+TRAINING = "test_training.py"
 HAS_TORCH = importlib.util.find_spec("torch") is not None
-collect_ignore = [] if HAS_TORCH else sorted(TRAINING)
+collect_ignore = [] if HAS_TORCH else [TRAINING]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs an extra, and skip it on the base install."""
     for item in items:
-        if item.path.name in TRAINING or TRAINED & set(getattr(item, "fixturenames", ())):
+        if item.path.name == TRAINING:
             item.add_marker(pytest.mark.extras)
         if item.get_closest_marker("extras") and not HAS_TORCH:
             item.add_marker(pytest.mark.skip(reason="the extras are not installed"))

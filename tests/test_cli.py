@@ -538,19 +538,14 @@ def test_nothing_is_stored(run, tmp_path: Path):
         ("listen demo --calibration", "--calibration would be ignored beside SOURCE"),
         ("scan demo --address here", "--address would be ignored without --engine ray"),
         ("scan demo --engine ray --jobs 2", "--jobs would be ignored beside --engine"),
-        *(
-            pytest.param(*pair, marks=pytest.mark.extras)
-            for pair in (
-                ("evaluate data --windows x.npz", "DATA would be ignored beside --windows"),
-                (
-                    "evaluate --windows x.npz --split val --count 50 --seed 3",
-                    "--split and --count and --seed would be",
-                ),
-                ("evaluate --dnsmos x.onnx", "--dnsmos would be ignored without --peers"),
-                ("evaluate --json -o report", "--json would be ignored beside --out"),
-                ("prepare --demo --speech voices", "--speech would be ignored beside --demo"),
-            )
+        ("evaluate data --windows x.npz", "DATA would be ignored beside --windows"),
+        (
+            "evaluate --windows x.npz --split val --count 50 --seed 3",
+            "--split and --count and --seed would be ignored",
         ),
+        ("evaluate --dnsmos x.onnx", "--dnsmos would be ignored without --peers"),
+        ("evaluate --json -o report", "--json would be ignored beside --out"),
+        ("prepare --demo --speech voices", "--speech would be ignored beside --demo"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(run, words: str, sentence: str):

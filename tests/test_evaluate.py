@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
+from typer.testing import CliRunner
 
 from noisewatch.calibration import poisson_interval
+from noisewatch.cli.base import app
 from noisewatch.errors import InputError
 from noisewatch.model import DEFAULT, find_model
 from noisewatch.training import mixing, report, testset
 from noisewatch.training.evaluate import Judgement, Scorer, evaluate
-from noisewatch.training.nets import NETS
 from noisewatch.training.scores import (
     calibration,
     clustered,
@@ -33,6 +34,7 @@ def test_auc_counts_ties_half():
     assert roc_auc([0, 2], [1, 3]) == 0.75
 
 
+@pytest.mark.extras
 def test_calibrated_probabilities_mean_what_they_say():
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 2, 20_000)
@@ -143,7 +145,10 @@ def test_figures_of_merit():
     assert (low, high) == (1, 3)
 
 
+@pytest.mark.extras
 def test_models_lists_what_ships_and_what_can_be_trained(run):
+    from noisewatch.training.nets import NETS
+
     found = {n["name"]: n for n in map(json.loads, run("models", "--json").stdout.splitlines())}
     assert set(found) >= set(NETS)
     assert [n["name"] for n in found.values() if n["default"]] == [DEFAULT]
@@ -151,7 +156,7 @@ def test_models_lists_what_ships_and_what_can_be_trained(run):
     assert found["bcresnet16"]["parameters"] > found["bcresnet8"]["parameters"] > 320_000
     # Those that are too large to ship have reports as well.
     assert all(0.9 < found[name][figure] < 1 for name in NETS for figure in ("auc", "live"))
-    table = run("models", env={"COLUMNS": "160"}).stdout
+    table = CliRunner().invoke(app, "models", env={"COLUMNS": "160"}).stdout
     assert DEFAULT in table
     assert "AUC 0-20 dB (report)" in table  # the fixed windows of README give others
     auc, live = (f"{found[DEFAULT][figure]:.3f}".removeprefix("0") for figure in ("auc", "live"))

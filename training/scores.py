@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch.nn import functional as F
 
 
 def roc_auc(clean: ArrayLike, noisy: ArrayLike) -> float:
@@ -38,6 +36,9 @@ def calibration(logits: ArrayLike, noisy: ArrayLike) -> tuple[float, float]:
     Platt scaling, with both classes given the same weight: 0.8 is right four times in five where noise is
     as frequent as quiet. A faint pull towards 1 and 0 keeps separable scores finite.
     """
+    import torch  # late: everything else here, and so evaluation, works without it
+    from torch.nn import functional as F
+
     x, y = torch.as_tensor(logits, dtype=torch.float64), torch.as_tensor(noisy, dtype=torch.float64)
     if not 0 < y.sum() < len(y):
         return 1.0, 0.0
