@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-# A shell that ignores Ctrl-C for its background jobs hands that on to the commands that are tested, and so does nohup.
+# A shell that ignores Ctrl-C for its background jobs hands that on to the tested commands, and so does nohup.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
