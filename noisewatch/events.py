@@ -17,7 +17,7 @@ VARIABLES = "NOISEWATCH_EVENT_"  # of the environment of a command that `--exec`
 REASONS: dict[str, str] = {
     "digital_silence": "The input sends digital silence: it is muted, or not allowed to listen.",
     "dead_channel": "The channel is dead: it sends one constant value. Try another with --channel.",
-    "stalled": "The input sends nothing. Waiting for it to come back.",
+    "stalled": "The input is stalled: it sends nothing. Waiting for it to come back.",
     "gap": "Audio was lost on its way. A new window begins.",
     "too_short": "Too little sound to judge.",
 }

@@ -226,7 +226,7 @@ def test_a_pipe_that_sends_nothing_can_be_left(tmp_path: Path):
     )
     try:
         assert listening.stdout is not None
-        assert "The input sends nothing" in listening.stdout.readline()
+        assert "The input is stalled" in listening.stdout.readline()
         listening.send_signal(signal.SIGTERM)
         _, err = listening.communicate(timeout=20)
         assert (listening.returncode, "Traceback" in err) == (143, False)
