@@ -308,7 +308,8 @@ def _unreadable(what: str, reason: str, advice: str = f"Readable: {READABLE}.") 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return str(error.strerror)
-    return str(error).rpartition(":")[2].strip().rstrip(".")
+    said = str(error).rpartition(":")[2].strip().rstrip(".")
+    return "its format is not known" if "does not exist" in said else said  # libsndfile's word for a damaged MP3
 
 
 def _by_ffmpeg(path: Path, name: str, reason: str) -> Decoder:

@@ -52,13 +52,13 @@ class Downmix:
         rest, self._tail = self._tail, self._tail[:0]
         return self._mixed(rest, len(rest))
 
+    @np.errstate(over="ignore", invalid="ignore")  # samples that are not finite are refused later, in a sentence
     def _mixed(self, samples: Samples, size: int) -> Samples:
         mono = _mean(samples)
         if not len(mono):
             return mono
-        with np.errstate(over="ignore", invalid="ignore"):  # samples that are not finite are refused later
-            powers = np.stack([_power(samples[:, c], size) for c in range(self.channels)], 1).tolist()
-            sums = (_power(mono, size) * self.channels**2).tolist()
+        powers = np.stack([_power(samples[:, c], size) for c in range(self.channels)], 1).tolist()
+        sums = (_power(mono, size) * self.channels**2).tolist()
         for number, (power, total) in enumerate(zip(powers, sums, strict=True)):
             before, now = self._picked, self._decide(power, total)
             if before is None and now is None:

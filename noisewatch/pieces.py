@@ -8,18 +8,21 @@ from __future__ import annotations
 import os
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from . import pcm
 
 JUNK_S = 1.0  # so much behind the end of a WAV, in what is no chunk, is audio and not junk
+MOST_PIECES = 10_000  # that are judged; opening each costs a millisecond
 JUNK = 1 << 16  # bytes that may stand behind the end of an MP3 or Ogg and mean nothing
 CHUNK = 1 << 20  # bytes read at a time in a search
+NEAR = 1 << 12  # and at first: most ends are near, and a hostile file has many of them
 
 RIFF = (b"RIFF", b"RIFX", b"RF64", b"BW64")
-FLAC = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # with the head of its first block
+_STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22(.{14}).{20}", re.DOTALL)  # with STREAMINFO
 PAGE = struct.Struct("<4sBBqIIIB")  # of Ogg: capture, version, flags, granule, serial, sequence, sum, segments
 BEGIN, END = 2, 4  # flags of a page
 
@@ -48,17 +51,25 @@ class Layout:
 def examine(path: Path) -> Layout:
     """The layout of a file. Raises OSError."""
     with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        magic = file.read(4)
-        file.seek(0)
-        if magic in pcm.MAGIC:
-            return _uncompressed(file, size)
-        if magic == b"OggS":
-            return _ogg(file, size)
-        if magic == b"fLaC":
-            return Layout(_flac(file, size), watched=True)
-        return _mpeg(file, size)
+        layout = _examined(file)
+        if len(layout.pieces) <= MOST_PIECES:
+            return layout
+        rest = file.seek(0, os.SEEK_END) - layout.pieces[MOST_PIECES].start
+        return replace(layout, pieces=layout.pieces[:MOST_PIECES], rest=rest)
+
+
+def _examined(file: BinaryIO) -> Layout:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    magic = file.read(4)
+    file.seek(0)
+    if magic in pcm.MAGIC:
+        return _uncompressed(file, size)
+    if magic == b"OggS":
+        return _ogg(file, size)
+    if magic == b"fLaC":
+        return Layout(_flac(file, size), watched=True)
+    return _mpeg(file, size)
 
 
 class Window:
@@ -146,7 +157,7 @@ def _ogg(file: BinaryIO, size: int) -> Layout:
         file.seek(at)
         head = file.read(PAGE.size)
         if not head.startswith(b"OggS") or len(head) < PAGE.size:
-            at = _search(file, at + 1, (b"OggS",))
+            at = _search(file, at + 1, b"OggS")
             if at < 0:
                 break
             continue
@@ -177,28 +188,30 @@ def rest_of(file: BinaryIO, start: int, size: int) -> int:
 
 def _flac(file: BinaryIO, size: int) -> tuple[Span, ...]:
     """Streams one behind the other: only a search finds where the next begins."""
-    spans: list[Span] = []
-    begin, at = 0, 0
-    while (at := _search(file, at + 8, FLAC)) >= 0:
-        file.seek(at + 8)
-        block = file.read(34)  # STREAMINFO
-        smallest, largest = struct.unpack_from(">HH", block.ljust(34))
-        if len(block) == 34 and 16 <= smallest <= largest and int.from_bytes(block[10:13], "big") >> 4:
-            spans.append(Span(begin, at))
-            begin = at
-    return (*spans, Span(begin, size))
-
-
-def _search(file: BinaryIO, start: int, marks: tuple[bytes, ...]) -> int:
-    """Where the first of some marks of equal length begins from `start` on; -1 where there is none."""
-    keep = len(marks[0]) - 1
-    file.seek(start)
-    data = b""
+    starts: list[int] = []
+    data, at, overlap = b"", 0, 41
+    file.seek(0)
     while more := file.read(CHUNK):
-        data = data[-keep:] + more
-        found = [at for mark in marks if (at := data.find(mark)) >= 0]
-        if found:
-            return file.tell() - len(data) + min(found)
+        data = data[-overlap:] + more
+        at += len(more)
+        for match in _STREAM.finditer(data):
+            smallest, largest, rate = struct.unpack(">HH6xI", match[1])
+            place = at - len(data) + match.start()
+            if 16 <= smallest <= largest and rate >> 12 and (not starts or place > starts[-1]):
+                starts.append(place)
+    starts = [0, *(start for start in starts if start)]
+    return tuple(Span(*pair) for pair in pairwise([*starts, size]))
+
+
+def _search(file: BinaryIO, start: int, mark: bytes) -> int:
+    """Where a mark begins from `start` on; -1 where it does not."""
+    keep = len(mark) - 1
+    file.seek(start)
+    data, step = b"", NEAR
+    while more := file.read(step):
+        data, step = data[-keep:] + more, min(CHUNK, 2 * step)
+        if (at := data.find(mark)) >= 0:
+            return file.tell() - len(data) + at
     return -1
 
 
@@ -345,9 +358,10 @@ class _Mpeg:
 
     def sync(self, start: int, end: int) -> int:
         """Where the first confirmed frame begins; -1 where there is none."""
-        at = start
+        at, step = start, NEAR
         while at < end:
-            data = self.look(at, CHUNK)
+            data = self.look(at, step)
+            step = min(CHUNK, 2 * step)
             for match in _SYNC.finditer(data):
                 place = at + match.start()
                 if place >= end:
