@@ -264,6 +264,9 @@ def _read(path: Path) -> dict[str, Calibration]:
         ours = {name: given[name] for name in names if name in given}  # a later version may keep more
         found[device] = Calibration(**checked(Calibration, ours))
         DetectorConfig(found[device].threshold)
+        for name in ("hop_s", "budget_per_hour", "recorded_s", "heard_s", "alarms"):
+            if getattr(found[device], name) < 0:
+                raise ValueError(f"{name} is {getattr(found[device], name)}")
     return found
 
 

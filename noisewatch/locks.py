@@ -73,7 +73,7 @@ def _taken(lock: Path) -> int | None:
     try:
         descriptor = os.open(lock, flags, 0o666)
     except PermissionError:
-        if sys.platform == "win32":  # it is being removed
+        if sys.platform == "win32" or os.path.lexists(lock):  # it is being removed; another user has it
             return None
         raise
     with contextlib.suppress(OSError):  # no locks on this file system: go on without, as it always did
