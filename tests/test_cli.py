@@ -399,8 +399,8 @@ def test_a_live_input_loses_lines_that_nobody_reads_and_says_how_many(monkeypatc
         out = noisewatch.lines.Lines(live=True)
         for number in range(40_000):
             out.put(f"{number:099}")  # 4 MB
-        out.close()
         assert out.lost > 25_000
+        out.close()
         os.set_blocking(outof, False)
         text = b""
         with contextlib.suppress(BlockingIOError):

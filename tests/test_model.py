@@ -132,7 +132,7 @@ def hostile(path: Path, kind: str) -> Path:
         outputs += [helper.make_tensor_value_info("h_out", f, shape)]
         nodes += [node("Identity", ["h"], ["h_out"]), node("Identity", ["reference"], ["noise"])]
     elif kind in ("constant", "expanded"):
-        constants = [helper.make_tensor("n", i, [1], [1 << 33])]
+        constants = [helper.make_tensor("n", i, [1], [1 << 29])]  # 2 GB
         made = (
             node("ConstantOfShape", ["n"], ["big"])
             if kind == "constant"
