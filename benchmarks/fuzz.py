@@ -37,6 +37,7 @@ import noisewatch
 from noisewatch.decoders import open_pipe
 from noisewatch.engine import NoiseDetector, Session, Source
 from noisewatch.errors import InputError
+from noisewatch.pipe import Pipe
 from noisewatch.sources import Recording, open_recording
 
 DEMO = Path(noisewatch.__file__).with_name("demo.flac")
@@ -138,7 +139,7 @@ def through_a_pipe(path: Path, detector: NoiseDetector) -> None:
     writer = threading.Thread(target=feed)
     writer.start()
     try:
-        judged(Recording(open_pipe(read, "stdin", command="check"), "stdin"), detector)
+        judged(Recording(open_pipe(Pipe(read), "stdin", command="check"), "stdin"), detector)
     finally:
         os.close(read)
         writer.join()
