@@ -149,7 +149,7 @@ class Journal:
             with locked(self.path):
                 others = self.known() if self._keep else {}
                 mine = {_absolute(r.path) for r in reports}
-                kept = [r for p, r in others.items() if p not in mine and os.path.lexists(p)]
+                kept = [r for p, r in others.items() if p not in mine and os.path.exists(p)]  # noqa: PTH110 - of any text
                 if self.damaged:
                     self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
                 with atomic_write(self.path) as file:

@@ -13,6 +13,7 @@ import re
 import shlex
 import string
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -489,6 +490,8 @@ class _Clip:
     def finish(self) -> None:
         with self._disk.blamed():
             self._file.close()
+        if sys.platform == "win32":  # where an open file cannot be renamed
+            self._disk.close()
         self._part.replace(self._path)
         self._disk.close()
 

@@ -44,9 +44,13 @@ def atomic_write(path: Path, mode: str = "w", newline: str | None = None) -> Ite
             yield file
             file.flush()
             os.fsync(file.fileno())
-        part.chmod(0o666 & ~_umask)
-        part.replace(path)
-        part = None
+            part.chmod(0o666 & ~_umask)
+            if sys.platform != "win32":  # while it is held: nobody may take it for abandoned
+                part.replace(path)
+                part = None
+        if part is not None:  # where an open file cannot be renamed
+            part.replace(path)
+            part = None
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}. Name another place with -o, or free this one."

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 from conftest import DEMO, TOYS
 
 from noisewatch import ModelError, NoiseDetector, watchdog
@@ -161,6 +162,12 @@ def hostile(path: Path, kind: str) -> Path:
             helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
         ]
         nodes += [node("Loop", ["n", "yes", "reference"], ["noise"], body=graph)]
+    elif kind == "out of range where it is loud":
+        constants = [helper.make_tensor("most", f, [], [-6.0])]
+        nodes += [node("ReduceMax", ["logmel"], ["peak"], keepdims=0), node("Greater", ["peak", "most"], ["over"])]
+        nodes += [node("Cast", ["over"], ["index"], to=i), node("Reshape", ["index", "one"], ["place"])]
+        constants += [helper.make_tensor("one", i, [1], [1])]
+        nodes += [node("Gather", ["reference", "place"], ["noise"])]
     else:  # what depends on the input: no shape is known before it runs
         nodes += [node("Cast", ["reference"], ["below"], to=i), node("Abs", ["below"], ["index"])]
         last = {
@@ -222,6 +229,17 @@ def test_a_network_that_fails_is_blamed_and_not_the_sound(run, tmp_path: Path):
         assert "fails while it runs" in done.stderr
         assert "too little" not in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.extras
+def test_a_scan_shows_what_it_has_when_the_network_fails(run, tmp_path: Path, voice: np.ndarray):
+    path = hostile(tmp_path / "m.onnx", "out of range where it is loud")
+    for name, gain in (("1_quiet.wav", 1e-3), ("2_loud.wav", 1)):
+        sf.write(tmp_path / name, voice * gain, 16_000, subtype="FLOAT")
+    done = run("scan", tmp_path, "--model", path)
+    assert done.returncode == 5
+    assert "1_quiet.wav" in done.stdout
+    assert "fails while it runs" in done.stderr
 
 
 def test_a_missing_model_is_named(run):

@@ -431,6 +431,19 @@ def test_a_damaged_journal_is_set_aside(run, tmp_path: Path, damage: str):
     assert (tmp_path / "noisewatch.jsonl.damaged").read_text(encoding="latin-1") == f"{damage}\n"
 
 
+def test_writers_of_one_folder_take_none_of_the_others_for_abandoned(tmp_path: Path):
+    script = f"""if True:
+        import pathlib, sys
+        from noisewatch import sinks
+        for _ in range(100):
+            sinks._swept.clear()  # as if each were a process of its own
+            with sinks.atomic_write(pathlib.Path({str(tmp_path)!r}, sys.argv[1])) as file:
+                file.write('x')"""
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(n)]) for n in range(4)]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0", "1", "2", "3"]
+
+
 def test_what_was_left_half_written_is_removed_unless_it_is_being_written(tmp_path: Path):
     from noisewatch import sinks
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import InputError, OutputError, UsageError, printable
+from ..errors import InputError, NoisewatchError, OutputError, UsageError, printable
 from ..events import NOTES, because
 from ..model import DEFAULT
 from ..places import expanded, user_folder
@@ -126,6 +126,11 @@ def scan(
         made = len(reports) - (len(found) - len(files))
         how = "go on with --resume" if journal else "with --resume it would go on from there"
         print(f"noisewatch: stopped after {made} of {len(files)} recordings; {how}.", file=sys.stderr)
+        sink.finish(list(reports.values()))
+        raise
+    except NoisewatchError:  # a model that fails on this recording: the others were judged
+        if journal is not None:
+            journal.close()
         sink.finish(list(reports.values()))
         raise
     in_order = [reports[str(f) if isinstance(f, Path) else f.path] for f in found]
