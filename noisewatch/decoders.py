@@ -109,8 +109,8 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: st
 
 def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:
     """A pipe that has to be read to its end first, kept in a temporary file that nobody else can open."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
     try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
         for data in pipe.chunks(1 << 16):
             file.write(data)
             if file.tell() > MOST_SPOOLED:
@@ -118,7 +118,7 @@ def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:
         file.flush()
     except OSError as error:
         raise InputError(
-            f"{name} is no WAV, and can't be kept until its end in {tempfile.gettempdir()} ({error.strerror}). "
+            f"{name} is no WAV, and there is no place to keep it until its end ({error.strerror}). Set TMPDIR. "
             f"{advice}"
         ) from error
     path = Path(f"/dev/fd/{file.fileno()}" if os.name == "posix" else file.name)

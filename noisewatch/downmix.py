@@ -14,7 +14,7 @@ CANCELS = (
 )
 AGREES = 0.5  # from here on the mean is taken again
 FADE_S = 0.01  # from one to the other, so that nothing clicks
-MOST = 1 << 20  # samples of all channels in a block
+MOST = 1 << 18  # samples of all channels in a block
 
 Samples = NDArray[np.float32]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import threading
+import weakref
 from collections import deque
 from collections.abc import Generator
 from pathlib import Path
+from typing import IO
 
 from .errors import InputError
 from .pcm import Samples, Uncompressed, read_header
@@ -19,6 +22,7 @@ CONTAINERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,gsm,iff,latm,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
     "ogg,oma,rm,shn,sox,tak,tta,voc,w64,wav,wv,xwma"
 )
+ENDS_S = 5.0  # that it may take to end once it sends nothing more
 # Said of a file that ends too soon, by demuxers whose exit code is 0 even so.
 CUT = ("ended prematurely", "partial file", "runcat")
 
@@ -45,14 +49,16 @@ class Ffmpeg:
             bufsize=0,
             pass_fds=[int(descriptor)] if descriptor else [],
         )
-        self._drain = threading.Thread(target=self._listen, daemon=True)
+        self._drain = threading.Thread(target=_listen, args=(self._process.stderr, self._said), daemon=True)
         self._drain.start()
+        self._end = weakref.finalize(self, _ended, self._process, self._drain)
         try:
             assert self._process.stdout is not None
             pipe = Pipe(self._process.stdout.fileno())
             header = read_header(pipe.read)
             if header is None:
-                self._process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(ENDS_S)
                 raise InputError(self._reason())
             self._samples = Uncompressed(pipe, header, name)
         except BaseException:
@@ -69,29 +75,30 @@ class Ffmpeg:
                 heard += len(samples)
                 yield samples
             code = self._process.wait()
-            self._drain.join()
+            reason = self._reason()
             if code or any(sign in line for line in self._said for sign in CUT):
                 raise InputError(
                     f"{self._name} is damaged: it cannot be read beyond {heard / self.sample_rate:.1f} s "
-                    f"({self._reason()})."
+                    f"({reason})."
                 )
         finally:
             self._end()
 
-    def _listen(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as stream:
-            for line in stream:
-                self._said.append(line.decode(errors="replace").strip())
-
     def _reason(self) -> str:
-        self._drain.join()
+        self._drain.join(ENDS_S)
         last = self._said[-1] if self._said else "it says nothing"
         return re.sub(r"^\[[^]]*\] ", "", last).rpartition(": ")[2][:200].rstrip(".")
 
-    def _end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._drain.join()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+
+def _listen(stream: IO[bytes], said: deque[str]) -> None:
+    with stream:
+        for line in stream:
+            said.append(line.decode(errors="replace").strip())
+
+
+def _ended(process: subprocess.Popen[bytes], drain: threading.Thread) -> None:
+    process.kill()
+    process.wait()
+    drain.join()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -62,14 +62,30 @@ class Header:
         return self.channels * _width(self.coding)
 
     @property
+    def padding(self) -> int:
+        """Bytes behind the audio up to the next chunk."""
+        return -(self.size or 0) % {"WAV": 2, "AIFF": 2, "W64": 8}.get(self.container, 1)
+
+    @property
     def second(self) -> int:
         """Bytes of a second."""
         return self.frame * self.sample_rate
 
 
-def is_chunk(name: bytes) -> bool:
-    """Whether four bytes can be the name of a chunk."""
-    return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
+def chunk_length(container: str, read: Read) -> int:
+    """Bytes of the chunk that begins here, with its head and padding; 0 where none does. Reads its head."""
+    head = read(24 if container == "W64" else 12 if container == "CAF" else 8)
+    name = head[:4]
+    if name in MAGIC or not all(0x20 <= byte < 0x7F for byte in name) or container == "AU":
+        return 0
+    try:
+        if container == "W64":
+            (size,) = struct.unpack_from("<Q", head, 16)
+            return int(size + -size % 8) if size >= 24 else 0
+        (size,) = struct.unpack_from({"WAV": "<I", "AIFF": ">I", "CAF": ">Q"}[container], head, 4)
+    except struct.error:  # too short
+        return 0
+    return int(len(head) + size + (0 if container == "CAF" else size % 2))
 
 
 def _width(coding: str) -> int:
@@ -300,7 +316,7 @@ class Uncompressed:
                     yield decode(samples, header)
             if heard / self.sample_rate < self.promised_s - TOLERANCE_S:
                 raise ended_early(self._name, self.promised_s, heard / self.sample_rate)
-            if left is None or not self._goes_on(heard):
+            if left is None or header.container == "raw" or not self._goes_on(heard):
                 return
             left = self._header.size
 
@@ -320,25 +336,20 @@ class Uncompressed:
     def _goes_on(self, heard: int) -> bool:
         """Whether there is more behind what the header promised: another WAV, or audio that it does not know of."""
         pipe, header = self._pipe, self._header
-        if header.container != "WAV":
-            return False
-        if (header.size or 0) % 2 and pipe.peek(1) == b"\0":
-            pipe.read(1)
-        while is_chunk(name := pipe.peek(4)):
-            if name in MAGIC:
-                following = read_header(pipe.read)
-                here = (header.sample_rate, header.channels, header.coding)
-                if following is None or (following.sample_rate, following.channels, following.coding) != here:
-                    raise InputError(
-                        f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: another "
-                        "recording follows in another format, or its header is damaged. Judge them one at a time."
-                    )
-                self._header = following
-                self.promised_s += (following.size or 0) / following.second
-                return True
-            length = pipe.read(8)[4:]
-            size = int.from_bytes(length, "little")
-            skip(pipe.read, size + size % 2)
+        if pipe.peek(header.padding).strip(b"\0") == b"":
+            pipe.read(header.padding)
+        while length := chunk_length(header.container, pipe.peek):
+            skip(pipe.read, length)
+        if (name := pipe.peek(4)) in MAGIC:
+            following = read_header(pipe.read)
+            here = (header.sample_rate, header.channels, header.coding)
+            if following is None or (following.sample_rate, following.channels, following.coding) != here:
+                raise self._only(heard)
+            self._header = following
+            self.promised_s += (following.size or 0) / following.second
+            return True
+        if name.startswith((b"OggS", b"fLaC", b"ID3")):
+            raise self._only(heard)
         unknown = pipe.read(int(JUNK_S * header.second))
         if len(unknown) < JUNK_S * header.second or not unknown.strip(b"\0"):
             return False
@@ -346,6 +357,12 @@ class Uncompressed:
         self.notes.append("unfinished")
         self._header = replace(header, size=None)
         return True
+
+    def _only(self, heard: int) -> InputError:
+        return InputError(
+            f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: another recording "
+            "follows in another format, or its header is damaged. Judge them one at a time."
+        )
 
 
 def decode(data: bytes, header: Header) -> Samples:

@@ -15,13 +15,11 @@ from typing import BinaryIO, NamedTuple
 
 from . import pcm
 
-JUNK_S = 1.0  # so much behind the end of a WAV, in what is no chunk, is audio and not junk
 MOST_PIECES = 10_000  # that are judged; opening each costs a millisecond
 JUNK = 1 << 16  # bytes that may stand behind the end of an MP3 or Ogg and mean nothing
 CHUNK = 1 << 20  # bytes read at a time in a search
 NEAR = 1 << 12  # and at first: most ends are near, and a hostile file has many of them
 
-RIFF = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 _STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22(.{14}).{20}", re.DOTALL)  # with STREAMINFO
 PAGE = struct.Struct("<4sBBqIIIB")  # of Ogg: capture, version, flags, granule, serial, sequence, sum, segments
 BEGIN, END = 2, 4  # flags of a page
@@ -112,19 +110,17 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
         file.seek(begin)
         header = pcm.read_header(file.read)
         start = file.tell()
-        if header is None or header.size is None or header.unfinished or header.container != "WAV":
+        if header is None or header.size is None or header.unfinished:
             break
-        end = start + header.size + header.size % 2
+        end = start + header.size + header.padding
         while end < size:  # the chunks behind the audio
             file.seek(end)
-            name = file.read(4)
-            length = file.read(4)
-            if name in RIFF or len(length) < 4 or not pcm.is_chunk(name):
+            length = pcm.chunk_length(header.container, file.read)
+            if not length or end + length > size + 1:
                 break
-            end += 8 + (n := int.from_bytes(length, "little")) + n % 2
-        else:
-            name = b""
-        if name not in RIFF:
+            end += length
+        file.seek(end)
+        if file.read(4) not in pcm.MAGIC:
             break
         spans.append(Span(begin, end))
         begin = end
@@ -140,12 +136,14 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
     if header.size is None:
         # libsndfile reads all of it, but for CAF.
         return Layout((*spans, Span(begin, size)), loose=header.container == "CAF" and header.coding is not None)
-    if header.container == "WAV" and size - end >= JUNK_S * header.second:
+    alone = header.coding is not None and not spans
+    if size - end >= pcm.JUNK_S * header.second:
         file.seek(end)
         if file.read(header.second).strip(b"\0"):
-            loose = header.coding is not None and not spans
-            return Layout((*spans, Span(begin, size)), loose=loose, rest=0 if loose else size - end)
-    return Layout((*spans, Span(begin, size, short=max(1.0, header.size / max(1, rest)))))
+            return Layout((*spans, Span(begin, size)), loose=alone, rest=0 if alone else size - end)
+    if header.container == "W64" and alone and size > end:
+        return Layout(loose=True)  # libsndfile takes what stands behind the audio for audio
+    return Layout((*spans, Span(begin, min(size, end), short=max(1.0, header.size / max(1, rest)))))
 
 
 def _ogg(file: BinaryIO, size: int) -> Layout:

@@ -23,7 +23,7 @@ from conftest import DEMO, lines
 
 from noisewatch.decoders import open_pipe
 from noisewatch.downmix import Downmix
-from noisewatch.errors import InputError
+from noisewatch.errors import InputError, UsageError
 from noisewatch.pipe import Pipe
 from noisewatch.sources import Piped, Recording, open_recording
 
@@ -110,6 +110,10 @@ CODECS = {
     "opus": ("OGG", "OPUS"),
     "flac": ("FLAC", "PCM_16"),
     "wav": ("WAV", "PCM_16"),
+    "au": ("AU", "PCM_16"),
+    "aiff": ("AIFF", "PCM_24"),
+    "w64": ("W64", "PCM_U8"),
+    "caf": ("CAF", "FLOAT"),
 }
 
 
@@ -397,6 +401,8 @@ def test_a_hostile_name_or_text_makes_ffmpeg_open_nothing_else(tmp_path: Path, m
         with pytest.raises(InputError, match="no audio that can be read"):
             open_recording(Path(name), name)
     # Names that are addresses, options or protocols to ffmpeg are names of files here.
+    with pytest.raises(UsageError, match="no channel 2"):
+        open_recording(Path("secret.m4a"), "secret.m4a", channel=2)
     for name in ("concat:secret.m4a|secret.m4a", "-i", "data:,x.m4a", "pipe:0", "%d.m4a"):
         with pytest.raises(InputError, match="no file at"):
             open_recording(Path(name), name)
