@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+FLUSH_S = 1.0
+
 T = TypeVar("T")
 
 _unreturned: set[threading.Thread] = set()
@@ -46,7 +48,12 @@ def patiently(call: Callable[[], T], seconds: float) -> T:
 def leave(code: object) -> None:
     """End the process here if a call has not returned: the libraries' own clean-up would wait for it, too."""
     if _unreturned:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
+        with suppress(TimeoutError):  # nobody may be reading
+            patiently(_flush, FLUSH_S)
         os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
