@@ -125,7 +125,7 @@ def scan(
             journal.close()
         made = len(reports) - (len(found) - len(files))
         how = "go on with --resume" if journal else "with --resume it would go on from there"
-        print(f"noisewatch: stopped after {made} of {len(files)} recordings; {how}.", file=sys.stderr)
+        say(f"stopped after {made} of {len(files)} recordings; {how}.")
         sink.finish(list(reports.values()))
         raise
     except NoisewatchError:  # a model that fails on this recording: the others were judged
@@ -253,13 +253,13 @@ class _Results:
                 if note in NOTES:
                     say(NOTES[note].format(name=report.path))
             if report.error is not None:
-                print(f"noisewatch: {printable(report.error)}", file=sys.stderr)
+                say(report.error)
             elif not report.judged or report.unknown == 1:
                 why = because(report.reason, live=False) or "It holds no sound."
-                print(f"noisewatch: {printable(report.path)} could not be judged. {why}", file=sys.stderr)
+                say(f"{report.path} could not be judged. {why}")
         failed = [r for r in reports if r.error is not None or not r.judged]
         if failed and len(failed) < len(reports):
-            print(f"noisewatch: {_unjudged(failed, reports)}", file=sys.stderr)
+            say(_unjudged(failed, reports))
 
 
 def _unjudged(failed: Sequence[FileReport], reports: Sequence[FileReport]) -> str:
