@@ -25,7 +25,7 @@ from .locks import locked
 from .model import Card
 from .places import seen, user_folder
 from .plain import checked
-from .sinks import atomic_write
+from .sinks import atomic_write, sweep
 
 HIGHEST = 0.99
 LEAST_S = 15.0  # of readings, below which a recording says nothing about a rate
@@ -238,6 +238,7 @@ def stored(say: Callable[[str], None]) -> dict[str, Calibration]:
     path = place()
     if path is None:
         return {}
+    sweep(path.parent)
     try:
         return _read(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -33,11 +33,7 @@ def atomic_write(path: Path, mode: str = "w", newline: str | None = None) -> Ite
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder")
-        if path.parent not in _swept:
-            _swept.add(path.parent)
-            for left in abandoned(path.parent, r"\.noisewatch"):
-                with contextlib.suppress(OSError):
-                    left.unlink()
+        sweep(path.parent)
         handle, part = begun(path.parent, ".noisewatch")
         text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}  # names need not be text
         with os.fdopen(handle, mode, newline=newline, **({} if "b" in mode else text)) as file:
@@ -58,6 +54,15 @@ def atomic_write(path: Path, mode: str = "w", newline: str | None = None) -> Ite
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder: once, as it may be large."""
+    if folder not in _swept:
+        _swept.add(folder)
+        for left in abandoned(folder, r"\.noisewatch"):
+            with contextlib.suppress(OSError):
+                left.unlink()
 
 
 def begun(folder: Path, name: str) -> tuple[int, Path]:

@@ -271,8 +271,11 @@ def test_damaged_calibrations_are_set_aside(tmp_path: Path, monkeypatch: pytest.
     kept = tmp_path / "noisewatch" / "calibrations.json"
     kept.parent.mkdir()
     kept.write_text(text, encoding="latin-1")
+    left = kept.with_name(".noisewatch.abcd1234.part")  # by a process that was killed
+    left.touch()
     said: list[str] = []
     assert calibration.stored(said.append) == {}
+    assert not left.exists()
     assert len(said) == 1
     assert "set aside as calibrations.json.damaged; going on without" in said[0]
     assert kept.with_name("calibrations.json.damaged").read_text(encoding="latin-1") == text
