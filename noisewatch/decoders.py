@@ -85,7 +85,7 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: st
         low, high = pcm.RATES
         if not low <= raw_rate <= high:
             raise UsageError(f"--raw-rate is {raw_rate} Hz; allowed: {low} to {high}.")
-        return Uncompressed(pipe, pcm.Header("raw", raw_rate, 1, "<i2", "", None), name)
+        return Uncompressed(pipe, pcm.Header("raw", raw_rate, 1, "<i2", "", None), name, at_once=True)
     head = pipe.peek(4)
     advice = (
         f"Make a WAV: ffmpeg -v error -i INPUT -f wav - | noisewatch {command} -; or say what it is: "
@@ -104,7 +104,7 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: st
             f"read. Name the file: noisewatch {command} FILE; or let ffmpeg decode it: "
             f"ffmpeg -v error -i FILE -f wav - | noisewatch {command} -"
         )
-    return Uncompressed(pipe, header, name)
+    return Uncompressed(pipe, header, name, at_once=True)
 
 
 def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 BLOCK_S = 0.1  # what is decided at a time
 MEMORY_S = 0.5  # time constant of the powers that decide
-CANCELS = (
-    0.25  # power of the sum over the sum of powers: 1 where channels have nothing in common, 0 where they cancel
-)
+# Power of the sum over the sum of powers: 1 where channels have nothing in common, 0 where they cancel.
+CANCELS = 0.25
 AGREES = 0.5  # from here on the mean is taken again
 FADE_S = 0.01  # from one to the other, so that nothing clicks
 MOST = 1 << 18  # samples of all channels in a block

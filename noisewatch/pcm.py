@@ -284,13 +284,13 @@ def ended_early(name: str, promised_s: float, heard_s: float) -> InputError:
 class Uncompressed:
     """Uncompressed audio from a pipe, or from a file whose header does not cover it: given as it comes."""
 
-    def __init__(self, pipe: Pipe, header: Header, name: str) -> None:
-        """The pipe stands where the audio begins."""
+    def __init__(self, pipe: Pipe, header: Header, name: str, *, at_once: bool = False) -> None:
+        """The pipe stands where the audio begins. at_once: give each 0.1 s when it comes, not seconds at a time."""
         check_format(name, header.sample_rate, header.channels)
         self.sample_rate, self.channels = header.sample_rate, header.channels
         self.promised_s = (header.size or 0) / header.second
         self.notes: list[str] = []
-        self._pipe, self._header, self._name = pipe, header, name
+        self._pipe, self._header, self._name, self._at_once = pipe, header, name, at_once
 
     @classmethod
     def of_file(cls, path: Path, name: str) -> Uncompressed:
@@ -303,7 +303,7 @@ class Uncompressed:
 
     def read(self, frames: int) -> Generator[Samples, None, None]:
         header, pipe, heard = self._header, self._pipe, 0
-        size = min(frames, block_frames(self.channels, self.sample_rate)) * header.frame
+        size = (block_frames(self.channels, self.sample_rate) if self._at_once else frames) * header.frame
         left, began = header.size, False
         while True:
             for data in pipe.chunks(size, left):
