@@ -64,16 +64,17 @@ def open_file(path: Path, name: str, *, command: str = "check") -> Decoder:
     except FileNotFoundError as error:
         raise InputError(f"no file at {path}. Check the name and the folder.") from error
     except TypeError as error:  # soundfile asks for the rate of what has no header
-        raise InputError(
-            f"{path} has no header that says its rate. Pipe it in: noisewatch {command} - --raw-rate 48000 < "
-            f"{shlex.quote(str(path))}"
-        ) from error
+        quoted = shlex.quote(str(path))
+        how = f"Pipe it in: noisewatch {command} - --raw-rate 48000 < {quoted}"
+        if command not in ("listen", "check"):
+            how = f"Give it one: ffmpeg -f s16le -ar 48000 -i {quoted} {quoted}.wav"
+        raise InputError(f"{path} has no header that says its rate. {how}") from error
     except OSError as error:
         raise _unreadable(str(path), str(error.strerror)) from error
     except soundfile.SoundFileError as error:
         if not status.st_size:
             raise _unreadable(str(path), "it has 0 bytes") from error
-        return _by_ffmpeg(path, name, _reason(error))
+        return _by_ffmpeg(path, name, _reason(error), command)
 
 
 def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: str = "listen") -> Decoder:
@@ -94,7 +95,7 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: st
     if not head:
         raise InputError(f"{name} is no WAV: it ended before anything came. {advice}")
     if head not in pcm.MAGIC:
-        return _spooled(pipe, name, advice)
+        return _spooled(pipe, name, command, advice)
     header = pcm.read_header(pipe.read)
     if header is None:
         raise InputError(f"{name} is no WAV that can be read: its header is damaged or cut. {advice}")
@@ -107,7 +108,7 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: st
     return Uncompressed(pipe, header, name, at_once=True)
 
 
-def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:
+def _spooled(pipe: Pipe, name: str, command: str, advice: str) -> Decoder:
     """A pipe that has to be read to its end first, kept in a temporary file that nobody else can open."""
     try:
         file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
@@ -123,7 +124,7 @@ def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:
         ) from error
     path = Path(f"/dev/fd/{file.fileno()}" if os.name == "posix" else file.name)
     try:
-        return Spooled(open_file(path, name), file)
+        return Spooled(open_file(path, name, command=command), file)
     except InputError as error:
         said = str(error).replace(f"{path} is no audio", f"{name} is no WAV and no other audio")
         raise InputError(said) from error
@@ -312,10 +313,13 @@ def _reason(error: Exception) -> str:
     return "its format is not known" if "does not exist" in said else said  # libsndfile's word for a damaged MP3
 
 
-def _by_ffmpeg(path: Path, name: str, reason: str) -> Decoder:
+def _by_ffmpeg(path: Path, name: str, reason: str, command: str) -> Decoder:
     """ffmpeg's reading of what libsndfile refused for a reason."""
     if which("ffmpeg") is None:
-        advice = f"Readable: {READABLE}; with ffmpeg installed also M4A, AAC, WebM and the sound of videos."
+        advice = (
+            f"Readable: {READABLE}. For M4A, AAC, WebM and the sound of videos install ffmpeg, and run "
+            f"`noisewatch {command}` again."
+        )
         raise _unreadable(str(path), reason, advice)
     try:
         return Ffmpeg(path, name)

@@ -221,7 +221,7 @@ class Judge:
                     report, error=f"{path} is no file, but a {'folder' if path.is_dir() else 'device or pipe'}."
                 )
             report = replace(report, size=before.st_size, mtime_ns=before.st_mtime_ns)
-            source = open_recording(path, str(path), channel=self.settings.channel)
+            source = open_recording(path, str(path), channel=self.settings.channel, command="scan")
         except OSError as error:
             return replace(report, error=f"cannot read {path}: {error.strerror}.")
         except (InputError, UsageError) as error:  # it may have fewer channels than the others

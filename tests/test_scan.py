@@ -159,7 +159,7 @@ def test_one_file_that_does_not_fit_ends_nothing(run, tmp_path: Path):
     assert done.returncode == 0, done.stderr
     found = reports(done.stdout)
     assert found["stereo.wav"]["noisy"] == 1
-    whys = {"mono.wav": "no channel 2", "take.raw": "--raw-rate", "x" * 300: "too long", "": "nothing"}
+    whys = {"mono.wav": "no channel 2", "take.raw": "no header", "x" * 300: "too long", "": "nothing"}
     for name, why in whys.items():
         assert why in found[name]["error"]
     # Another channel is another scan.

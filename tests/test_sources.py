@@ -451,7 +451,7 @@ def test_without_ffmpeg_it_says_what_would_help(run, tmp_path: Path):
     for command in ("check", "scan"):
         done = run(command, tmp_path / "film.mp4", env=env)
         assert done.returncode == 6
-        assert "with ffmpeg installed also M4A" in done.stderr
+        assert f"install ffmpeg, and run `noisewatch {command}` again" in done.stderr
     assert "noisewatch check - --raw-rate" in run("check", tmp_path / "take.raw").stderr
     assert "noisewatch listen - --raw-rate" in run("listen", tmp_path / "take.raw", "--json").stderr
 

@@ -137,7 +137,7 @@ def read_audio(path: str | Path) -> tuple[NDArray[np.float32], int]:
     Channels are mixed as in the runtime. What ends early or is damaged is refused: nobody knows what is missing.
     """
     try:
-        source = open_recording(Path(path), str(path))
+        source = open_recording(Path(path), str(path), command="prepare")
         mono = np.concatenate(list(source.blocks()))
     except MemoryError as error:
         raise InputError(f"cannot read {path}: it is too long to be held in memory") from error
