@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, W64"
 MOST_SPOOLED = 4 << 30  # bytes of a pipe that are kept to be read like a file
+JUNK_S = 2.0  # so much behind the end, at the rate of what was decoded, may be a piece that can't be read
 UNKNOWN = 1 << 60  # samples: libsndfile's word for a length that it does not know is above
 
 
@@ -172,7 +173,7 @@ class SoundFiles:
                         heard += len(samples)
                         yield samples
                     if self._layout.watched:
-                        rest = self._behind(span, piece.unread)
+                        rest = self._audible(self._behind(span, piece.unread), span.end, heard)
             except (soundfile.SoundFileError, OSError) as error:
                 at, why = heard / self.sample_rate, _reason(error)
                 if len(pieces) == 1:
@@ -190,8 +191,13 @@ class SoundFiles:
                 break
         if self._layout.cut:
             raise InputError(f"{self._name} ended early: it is cut off after {heard / self.sample_rate:.1f} s.")
-        if rest := rest or self._layout.rest:
+        if rest := rest or self._audible(self._layout.rest, pieces[-1].end, heard):
             raise self._only(heard, f"the {rest} bytes behind them are no audio that can be read")
+
+    def _audible(self, rest: int, end: int, heard: int) -> int:
+        """Bytes in front of an end that are no audio, where there are so many that they may have been some."""
+        seconds = heard / self.sample_rate
+        return rest if rest * seconds >= JUNK_S * (end - rest) else 0
 
     def _only(self, heard: int, why: str) -> InputError:
         return InputError(

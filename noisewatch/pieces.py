@@ -16,7 +16,8 @@ from typing import BinaryIO, NamedTuple
 from . import pcm
 
 MOST_PIECES = 10_000  # that are judged; opening each costs a millisecond
-JUNK = 1 << 16  # bytes that may stand behind the end of an MP3 or Ogg and mean nothing
+JUNK = 1 << 13  # bytes that may stand behind the end of an MP3, Ogg or FLAC and mean nothing in any case
+ZEROS = 1 << 16  # and bytes of nothing but zeros: a disk's cluster
 CHUNK = 1 << 20  # bytes read at a time in a search
 NEAR = 1 << 12  # and at first: most ends are near, and a hostile file has many of them
 
@@ -181,7 +182,7 @@ def rest_of(file: BinaryIO, start: int, size: int) -> int:
     if size - start < JUNK:
         return 0
     file.seek(start)
-    return size - start if file.read(JUNK).strip(b"\0") else 0
+    return size - start if size - start >= ZEROS or file.read(JUNK).strip(b"\0") else 0
 
 
 def _flac(file: BinaryIO, size: int) -> tuple[Span, ...]:
@@ -469,4 +470,4 @@ def _behind(mpeg: _Mpeg, start: int) -> int:
     rest = mpeg.size - start
     if rest < JUNK or mpeg.look(start, 12).startswith(_TAGS):
         return 0
-    return rest if mpeg.look(start, JUNK).strip(b"\0") else 0
+    return rest if rest >= ZEROS or mpeg.look(start, JUNK).strip(b"\0") else 0
