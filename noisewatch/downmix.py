@@ -19,7 +19,7 @@ Samples = NDArray[np.float32]
 
 
 class Downmix:
-    """The mean of all channels; where they cancel each other (one is inverted), the loudest of them.
+    """The mean of all channels; where they cancel each other (opposite polarity), the loudest of them.
 
     Decided for each 0.1 s by the powers of the last half second. Any split of the samples gives the same bits.
     """

@@ -31,9 +31,9 @@ _OF_RECORDINGS = {
 
 # What is odd about a recording, and is judged all the same.
 NOTES: dict[str, str] = {
-    "unfinished": "the header of {name} was never finished: its recorder may have died. All of it is judged.",
-    "cancelled": "the channels of {name} cancel each other (one is inverted), so the loudest of them is judged in "
-    "place of their mean. Name one with --channel.",
+    "unfinished": "the header of {name} was never finalised; the recorder may have crashed. All of it is judged.",
+    "cancelled": "the channels of {name} cancel each other (opposite polarity), so the loudest of them is judged "
+    "in place of their mean. Name one with --channel.",
 }
 
 

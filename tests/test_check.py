@@ -43,9 +43,9 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [
-        ("clean", 0, "OK: 0% of 6 s are noisy, SNR 4"),
-        ("noisy", 3, "NOISY: 100% of 6 s are noisy, SNR "),
-        *((f"hiss {s} s", 3, f"NOISY: 100% of {s:.0f} s are noisy, nobody spoke") for s in (1.0, 3.1)),
+        ("clean", 0, "OK: 0% of 6 s is noisy, SNR 4"),
+        ("noisy", 3, "NOISY: 100% of 6 s is noisy, SNR "),
+        *((f"hiss {s} s", 3, f"NOISY: 100% of {s:.0f} s is noisy, nobody spoke") for s in (1.0, 3.1)),
         *((f"hissing voice {s} s", 3, "NOISY: 100% of ") for s in (2.0, 3.0)),
         ("silent", 6, "UNKNOWN: 100% of the input could not be judged. It holds digital silence."),
         ("muted later", 6, "UNKNOWN"),
@@ -92,7 +92,7 @@ def test_no_sentence_says_more_than_its_numbers(run):
     assert re.search(r"SNR \d+ dB while it is noisy, 4\d dB otherwise", strict)
     assert re.search(r"SNR 1\d dB\. It was not quiet all the time: SNR \d+ dB while it was noisy", lenient)
     done = run("check", "demo", "--max-noisy", 1, "--min-snr", 12)
-    assert re.match(r"NOISY: SNR \d+ dB while it is noisy, and 12 are asked for", done.stdout)
+    assert re.match(r"NOISY: SNR \d+ dB while it is noisy; the minimum is 12 dB", done.stdout)
     quiet = NoiseDetector().stream()
     reading = Reading(3.0, 0.2, 11.0, 0.9, -26.0, "clean")
     totals = Summary()
@@ -108,7 +108,7 @@ def test_limits(run, takes: Path):
     assert run("check", takes / "clean.wav", "--min-snr", "20").returncode == 0
     done = run("check", takes / "clean.wav", "--min-snr", "60")
     assert done.returncode == 3
-    assert "60 are asked for" in done.stdout
+    assert "the minimum is 60 dB" in done.stdout
     assert run("check", takes / "noisy.wav", "--max-noisy", "1").returncode == 0
     assert run("check", "demo", "--seconds", "6").returncode == 0  # the noise of the demo comes later
     assert run("check", "demo").returncode == 3

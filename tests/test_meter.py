@@ -218,7 +218,7 @@ def test_a_pipe_that_pauses_is_unknown_and_check_says_what_to_do(terminal, tmp_p
         check.wait_for(r"level .* -\d+ dBFS +2 s left +Speak as you will in the recording\. +checked")
         meter.wait_for("UNKNOWN  for 3 s")
         assert "The input is stalled" in meter.text
-        check.wait_for("OK: 0% of 4 s are noisy")
+        check.wait_for("OK: 0% of 4 s is noisy")
         assert "left" not in check.text
         assert check.process.wait(10) == 0
         assert meter.end(b"\x03") == 130

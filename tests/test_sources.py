@@ -478,7 +478,7 @@ def test_answers_through_all_commands(run, tmp_path: Path):
     assert 0.2 < found["two.mp3"]["noisy"] < 0.8
     assert "unfinished" in found["crashed.wav"]["warnings"]
     assert "cancelled" in found["inverted.wav"]["warnings"]
-    assert "crashed.wav was never finished" in scan.stderr
+    assert "crashed.wav was never finalised" in scan.stderr
     for path, note in ((two, None), (crashed, "unfinished"), (inverted, "cancelled")):
         done = run("check", path, "--json")
         piped = run("check", "-", "--json", input=path.read_bytes(), text=False)

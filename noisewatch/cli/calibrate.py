@@ -90,7 +90,7 @@ def calibrate(
     if name is None:
         print(f"not stored, as there is no input device here; use it with --threshold {threshold:.2f}")
         if not proven:
-            print("provisional: that little cannot prove the rate")
+            print("provisional: this recording is too short to prove the rate")
         return
     with calibration.changed(say) as known:
         known[name] = kept

@@ -67,7 +67,7 @@ def check(
     max_noisy: Annotated[float, typer.Option(help="Share of the time that may be noisy.")] = 0.2,
     min_snr: Annotated[float | None, typer.Option(help="Least SNR in dB where someone speaks.")] = None,
     raw_rate: Annotated[
-        int | None, typer.Option(help="stdin is raw s16le mono at this rate (Hz), not WAV.")
+        int | None, typer.Option(help="The pipe carries raw s16le mono at this rate (Hz), not WAV.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as one JSON object.")] = False,
 ) -> None:
@@ -95,7 +95,7 @@ def check(
         except InputError as error:
             if len(words) == 1:
                 raise
-            found = Answer(str(word), "unknown", str(error).rstrip("."), "The others are judged.")
+            found = Answer(str(word), "unknown", str(error).rstrip("."), "The other recordings are judged.")
         else:
             ctx.call_on_close(source.close)  # last: a sound server may hang
             found = _checked(source, detector, threshold, seconds, max_noisy, min_snr)
@@ -197,7 +197,7 @@ def answer(
     if all_snr is None and loudest < NOTHING_DBFS:
         why = f"nobody spoke, and the level stayed below {NOTHING_DBFS:.0f} dBFS"
         return made("unknown", why, "The input may be muted or turned down: say something.")
-    share = f"{noisy:.0%} of {seconds:.0f} s are noisy"
+    share = f"{noisy:.0%} of {seconds:.0f} s is noisy"
     if noisy > max_noisy:
         if any("clipping" in r.warnings for r in judged if r.state == "noisy"):
             then = CLIPPING
@@ -210,7 +210,7 @@ def answer(
             return made("unknown", "nobody spoke, so there is no SNR", "Speak as you will in the recording.")
         lowest, when = min(known)
         if lowest < min_snr:
-            why = f"SNR {_db(lowest)}{when}, and {min_snr:g} are asked for"
+            why = f"SNR {_db(lowest)}{when}; the minimum is {min_snr:g} dB"
             return made("noisy", why, "Go closer to the microphone.")
     why = f"{share}, {'nobody spoke' if all_snr is None else f'SNR {_db(all_snr)}'}"
     unsure = sum(word(r, stream.detector.config.off) == "maybe" for r in judged) / len(judged)

@@ -86,7 +86,7 @@ def listen(
         bool, typer.Option("--fast/--no-fast", help="A recording as fast as it goes, not paced as if live.")
     ] = False,
     raw_rate: Annotated[
-        int | None, typer.Option(help="stdin is raw s16le mono at this rate (Hz), not WAV.")
+        int | None, typer.Option(help="The pipe carries raw s16le mono at this rate (Hz), not WAV.")
     ] = None,
     as_json: Annotated[
         bool,
