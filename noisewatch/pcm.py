@@ -16,7 +16,8 @@ from .errors import InputError, UsageError
 from .pipe import Pipe
 
 TOLERANCE_S = 0.1  # that a recording may be shorter than it promises
-JUNK_S = 1.0  # so much behind the end of a WAV, in what is no chunk, is audio and not junk
+JUNK_S = 1.0  # so much behind the end, in what is no chunk, is audio and not junk
+MOST_JUNK = 1 << 24  # bytes, whatever the rate
 RATES = (1_000, 768_000)  # Hz
 MOST_CHANNELS = 1024  # as libsndfile
 LONGEST_SKIP = 1 << 20  # bytes read at once while a chunk is skipped
@@ -65,6 +66,11 @@ class Header:
     def padding(self) -> int:
         """Bytes behind the audio up to the next chunk."""
         return -(self.size or 0) % {"WAV": 2, "AIFF": 2, "W64": 8}.get(self.container, 1)
+
+    @property
+    def junk(self) -> int:
+        """Bytes behind the end from which on they are audio."""
+        return int(min(JUNK_S * self.second, MOST_JUNK))
 
     @property
     def second(self) -> int:
@@ -350,8 +356,8 @@ class Uncompressed:
             return True
         if name.startswith((b"OggS", b"fLaC", b"ID3")):
             raise self._only(heard)
-        unknown = pipe.read(int(JUNK_S * header.second))
-        if len(unknown) < JUNK_S * header.second or not unknown.strip(b"\0"):
+        unknown = pipe.read(header.junk)
+        if len(unknown) < header.junk or not unknown.strip(b"\0"):
             return False
         pipe.unread(unknown)
         self.notes.append("unfinished")

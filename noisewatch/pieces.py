@@ -50,14 +50,14 @@ class Layout:
 def examine(path: Path) -> Layout:
     """The layout of a file. Raises OSError."""
     with path.open("rb") as file:
-        layout = _examined(file)
+        layout = _examined(file, path.suffix.lower())
         if len(layout.pieces) <= MOST_PIECES:
             return layout
         rest = file.seek(0, os.SEEK_END) - layout.pieces[MOST_PIECES].start
         return replace(layout, pieces=layout.pieces[:MOST_PIECES], rest=rest)
 
 
-def _examined(file: BinaryIO) -> Layout:
+def _examined(file: BinaryIO, suffix: str) -> Layout:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     magic = file.read(4)
@@ -68,7 +68,7 @@ def _examined(file: BinaryIO) -> Layout:
         return _ogg(file, size)
     if magic == b"fLaC":
         return Layout(_flac(file, size), watched=True)
-    return _mpeg(file, size)
+    return _mpeg(file, size, within=SOONEST if suffix in MPEG else 1)
 
 
 class Window:
@@ -138,9 +138,9 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
         # libsndfile reads all of it, but for CAF.
         return Layout((*spans, Span(begin, size)), loose=header.container == "CAF" and header.coding is not None)
     alone = header.coding is not None and not spans
-    if size - end >= pcm.JUNK_S * header.second:
+    if size - end >= header.junk:
         file.seek(end)
-        if file.read(header.second).strip(b"\0"):
+        if file.read(header.junk).strip(b"\0"):
             return Layout((*spans, Span(begin, size)), loose=alone, rest=0 if alone else size - end)
     if header.container == "W64" and alone and size > end:
         return Layout(loose=True)  # libsndfile takes what stands behind the audio for audio
@@ -268,7 +268,8 @@ _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _TABLES = (b"Xing", b"Info")
 _TAGS = (b"ID3", b"APETAGEX", b"LYRICSBEGIN", b"TAG")
 LOOK = 160  # bytes from the start of a frame that hold the beginning of its table, if it has one
-SOONEST = 1 << 16  # bytes in which the first frame has to begin
+MPEG = {".mp3", ".mp2", ".mp1", ".mpga"}
+SOONEST = 1 << 16  # bytes in which the first frame of these has to begin; a video may hold MP3 as well
 SURPLUS = 3  # frames more than a table promises are another piece; one or two were counted badly
 
 
@@ -372,11 +373,11 @@ class _Mpeg:
         return -1
 
 
-def _mpeg(file: BinaryIO, size: int) -> Layout:
+def _mpeg(file: BinaryIO, size: int, *, within: int) -> Layout:
     """MP3 and its kin: a new piece begins with a table of the encoder, in another format, or where the frames that
     a table promises are used up. Tags may stand anywhere. What is no MPEG audio is one piece."""
     mpeg = _Mpeg(file, size)
-    at = mpeg.sync(_past_tags(mpeg), min(size, _past_tags(mpeg) + SOONEST))
+    at = mpeg.sync(_past_tags(mpeg), min(size, _past_tags(mpeg) + within))
     frame = mpeg.frame(at) if at >= 0 else None
     if frame is None:
         return Layout()

@@ -376,6 +376,7 @@ def test_what_ffmpeg_decodes(tmp_path: Path, from_pipe, name: str, options: list
     for source in (from_file(path), from_pipe(path)):
         samples, said = heard(source)
         assert (len(samples) / source.sample_rate, said) == (pytest.approx(seconds, abs=0.15), ""), name
+    assert len(load_audio(path)) / RATE == pytest.approx(seconds, abs=0.15)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     if name == "a.m4a":  # its table of contents stands at the end
         with pytest.raises(InputError, match="no audio that can be read"):
@@ -521,3 +522,14 @@ def test_bytes_that_are_no_block_yet_are_no_stall():
     os.close(writer)
     assert list(blocks) == []
     os.close(reader)
+
+
+@ffmpeg
+def test_mp3_within_a_video_is_left_to_ffmpeg(tmp_path: Path, from_pipe):
+    path = tmp_path / "a.mp4"
+    command = [*FFMPEG, "-f", "lavfi", "-i", "testsrc=s=64x64:r=5:d=4", "-i", DEMO, "-t", "4", "-c:a", "libmp3lame"]
+    subprocess.run([*command, "-q:a", "5", path], check=True)
+    for source in (from_file(path), from_pipe(path)):
+        samples, said = heard(source)
+        assert said == ""
+        assert len(samples) / source.sample_rate == pytest.approx(4, abs=0.15)
