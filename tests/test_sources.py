@@ -26,6 +26,7 @@ from noisewatch.downmix import Downmix
 from noisewatch.errors import InputError, UsageError
 from noisewatch.pipe import Pipe
 from noisewatch.sources import Piped, Recording, open_recording
+from noisewatch.training.manifest import load_audio
 
 RATE = 16_000
 
