@@ -18,7 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 
 from .errors import OutputError, UsageError, printable
 from .events import VARIABLES, Event, label_line, rounded, utc
-from .quiet import quiet_stderr
 from .sinks import Rows, abandoned, begun
 
 QUEUE = 256  # events and blocks of audio that may wait for a sink
@@ -399,7 +398,10 @@ class Clips(Sink):
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for part in abandoned(self._folder, self.PART):
             _finish_abandoned(part)
-        _Clip(self._folder / "trial.flac", self._rate or 16_000).drop()
+        _Clip(self._path(0), self._rate or 16_000).drop()  # can it be written?
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{datetime.now():%Y-%m-%d_%H%M%S}_noise{number}_{os.getpid()}.flac"
 
     @property
     def _rate(self) -> int:
@@ -417,8 +419,7 @@ class Clips(Sink):
     def event(self, event: Event) -> None:
         if event.event == "noise_start" and self._clip is None:
             self._written = max(0, round((event.onset - self._pre_roll) * self._rate))
-            name = f"{datetime.now():%Y-%m-%d_%H%M%S}_noise{event.id}_{os.getpid()}.flac"
-            self._clip = _Clip(self._folder / name, self._rate)
+            self._clip = _Clip(self._path(event.id or 0), self._rate)
         elif event.event == "noise_end" and self._clip is not None:
             self._write(math.ceil(((event.end or event.time) + TAIL_S) * self._rate))
             self.close()
@@ -460,8 +461,12 @@ class _Clip:
         handle, self._part = begun(self._path.parent, f".{self._path.name}")
         self._disk = _Disk(os.fdopen(handle, "w+b", buffering=0))
         form, subtype = ("FLAC", "PCM_16") if self._path.suffix == ".flac" else ("WAV", "FLOAT")
-        with self._disk.blamed():
-            self._file = soundfile.SoundFile(self._disk, "w", self._rate, 1, subtype, format=form)
+        try:
+            with self._disk.blamed():
+                self._file = soundfile.SoundFile(self._disk, "w", self._rate, 1, subtype, format=form)
+        except Exception:
+            self.drop()
+            raise
 
     def write(self, samples: Samples) -> None:
         if self._path.suffix == ".flac" and np.abs(samples).max(initial=0.0) > 1:
@@ -479,10 +484,11 @@ class _Clip:
         self._path = self._path.with_suffix(".wav")
         try:
             self._begin()
-            before.seek(0)
-            with soundfile.SoundFile(before) as heard, self._disk.blamed():
-                for block in heard.blocks(1 << 16, dtype="float32"):
-                    self._file.write(block)
+            if before.seek(0, os.SEEK_END):  # a FLAC without samples is empty
+                before.seek(0)
+                with soundfile.SoundFile(before) as heard, self._disk.blamed():
+                    for block in heard.blocks(1 << 16, dtype="float32"):
+                        self._file.write(block)
         finally:
             before.close()
             part.unlink(missing_ok=True)
@@ -532,24 +538,40 @@ class _Disk:
 
 
 def _finish_abandoned(part: Path) -> None:
-    """A clip whose process was killed, as far as it was written; nothing where nothing of it can be read."""
+    """A clip whose process was killed, as far as it was written; nothing where nothing of it can be read.
+
+    Where the copy cannot be written the part stays, for a session that has room.
+    """
     import soundfile
 
-    path = part.with_name(part.name[1:].rsplit(".", 2)[0])
-    with contextlib.suppress(soundfile.SoundFileError, OSError), quiet_stderr(), soundfile.SoundFile(part) as heard:
-        clip, count = _Clip(path, heard.samplerate), 0
-        try:
-            with contextlib.suppress(soundfile.SoundFileError):  # where it was cut off
-                while len(block := heard.read(1024, dtype="float32")):
-                    clip.write(block)
-                    count += len(block)
-        finally:
-            if count and not path.exists():
-                clip.finish()
-            else:
-                clip.drop()
+    try:
+        with part.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as heard:
+            _copy(heard, part.with_name(part.name[1:].rsplit(".", 2)[0]))
+    except soundfile.SoundFileError:
+        pass
+    except OSError:
+        return
     with contextlib.suppress(OSError):
         part.unlink()
+
+
+def _copy(heard: Any, path: Path) -> None:
+    """A clip of what can be read, unless there is none or it was copied before. Raises OSError."""
+    import soundfile
+
+    clip, count = _Clip(path, heard.samplerate), 0
+    try:
+        with contextlib.suppress(soundfile.SoundFileError):  # where it was cut off
+            while len(block := heard.read(1024, dtype="float32")):
+                clip.write(block)
+                count += len(block)
+        if count and not path.exists():
+            clip.finish()
+        else:
+            clip.drop()
+    except Exception:
+        clip.drop()
+        raise
 
 
 class Reactions:
@@ -566,7 +588,8 @@ class Reactions:
         self._heard = 0  # samples
 
     def event(self, event: Event) -> None:
-        """To every sink."""
+        """To every sink, with the time of day: what they keep outlives the session, whatever it heard."""
+        event = event if event.utc else replace(event, utc=utc())
         for outlet in self._outlets:
             outlet.put(event)
 

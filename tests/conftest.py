@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -141,6 +142,25 @@ def until(process: subprocess.Popen[str], what: str) -> list[dict[str, Any]]:
         assert line, f"it ended before {what}: {found[-3:]}"
         found.append(json.loads(line))
     return found
+
+
+def wait_for(there: Callable[[], object], seconds: float = 40) -> None:
+    """Until something is so. Fails where it never is."""
+    deadline = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < deadline, "what was waited for never came"
+        time.sleep(0.05)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """What this process writes beyond so many bytes of a file fails meanwhile, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager

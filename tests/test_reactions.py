@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO, lines
+from conftest import DEMO, largest_file, lines, wait_for
 
 from noisewatch import reactions
 from noisewatch.detector import DetectorConfig
@@ -58,10 +58,12 @@ def test_all_of_them(run, tmp_path: Path):
             event
         )
         assert event["device"] == "demo"
+        assert datetime.fromisoformat(event["utc"]) > ABOUT.began  # the clock, although it is a recording
     assert end["duration"] == pytest.approx(end["end"] - end["onset"], abs=2e-3)
     with (tmp_path / "e.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert float(row["end"]) == end["end"]
+    assert row["utc"] == end["utc"]
     begin, finish, text = (tmp_path / "l.txt").read_text().splitlines()[1].split("\t")
     assert float(begin) == pytest.approx(start["onset"], abs=1e-3)
     assert float(finish) == pytest.approx(end["end"], abs=1e-3)
@@ -194,13 +196,11 @@ def test_a_clip_that_was_being_written_is_finished_by_the_next_session(soon: Pat
     clips = tmp_path / "clips"
     command = [sys.executable, "-m", "noisewatch", "listen", soon, "--keep-clips", clips]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp") as process:
-        deadline = time.monotonic() + 40
 
         def written() -> int:
             return sum(path.stat().st_size for path in clips.glob(".*.part"))
 
-        while written() < 50_000 and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for(lambda: written() >= 50_000)
         reactions.Clips(clips, 1.0).open(ABOUT)  # another session, while it is being written
         assert written() >= 50_000
         process.send_signal(signal.SIGKILL)
@@ -213,6 +213,46 @@ def test_a_clip_that_was_being_written_is_finished_by_the_next_session(soon: Pat
     assert sf.info(clip).duration > 1
     assert stat.S_IMODE(clip.stat().st_mode) == 0o600
     assert not aim.exists()
+
+
+def test_a_clip_that_was_left_stays_until_there_is_room(tmp_path: Path):
+    part = tmp_path / ".2026-01-01_000000_noise1_1.flac.abcd1234.part"
+    noise = np.random.default_rng(1).standard_normal(80_000) * 0.1
+    sf.write(part, noise, 16_000, format="FLAC")
+    left = part.read_bytes()
+    with largest_file(len(left) // 2):
+        reactions.Clips(tmp_path, 1.0).open(ABOUT)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [left]
+    reactions.Clips(tmp_path, 1.0).open(ABOUT)
+    (clip,) = tmp_path.iterdir()
+    assert clip.name == "2026-01-01_000000_noise1_1.flac"
+    assert sf.info(clip).frames == len(noise)
+
+
+def test_what_a_kill_leaves_of_the_first_look_at_the_folder_is_removed(tmp_path: Path):
+    script = (
+        "import os, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "from noisewatch import reactions; from test_reactions import ABOUT\n"
+        "reactions._Clip.drop = lambda clip: os._exit(9)\n"
+        "reactions.Clips(Path(sys.argv[1]), 1.0).open(ABOUT)\n"
+    )
+    words = [sys.executable, "-c", script, tmp_path, Path(__file__).parent]
+    assert subprocess.run(words, check=False).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    reactions.Clips(tmp_path, 1.0).open(ABOUT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_that_is_above_full_scale_from_its_beginning(tmp_path: Path):
+    sink = reactions.Clips(tmp_path, 1.0)
+    sink.open(ABOUT)
+    sink.event(Event("noise_start", 0.1, 0.0, 1))
+    for start in range(0, 160_000, 1600):
+        sink.audio(start, np.full(1600, 1.5, np.float32))
+    sink.event(Event("noise_end", 9.0, 0.0, 1, end=6.0, duration=6.0))
+    (clip,) = tmp_path.iterdir()
+    samples, _ = sf.read(clip)
+    assert (clip.suffix, len(samples), samples.min()) == (".wav", 6.5 * 16_000, 1.5)
 
 
 def test_no_cell_is_a_formula(run, tmp_path: Path):
@@ -365,9 +405,7 @@ def test_kill_9_leaves_whole_lines(soon: Path, tmp_path: Path):
     log = tmp_path / "e.jsonl"
     command = [sys.executable, "-m", "noisewatch", "listen", soon, "--log", log]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp") as process:
-        deadline = time.monotonic() + 40
-        while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.2)
+        wait_for(lambda: log.exists() and log.read_text())
         process.send_signal(signal.SIGKILL)
     (event,) = lines(log.read_text(), "event")
     assert event["event"] == "noise_start"
@@ -383,9 +421,7 @@ def test_a_signal_ends_the_noise_in_every_sink(soon: Path, tmp_path: Path, numbe
         with subprocess.Popen(
             command, stdin=screen, stdout=screen, stderr=screen, cwd="/tmp", env={**os.environ, "TERM": "xterm"}
         ) as process:
-            deadline = time.monotonic() + 40
-            while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            wait_for(lambda: log.exists() and log.read_text())
             process.send_signal(number)
             assert process.wait(20) == code
     finally:
@@ -404,9 +440,7 @@ def test_a_signal_that_comes_while_it_closes_leaves_whole_clips(soon: Path, tmp_
     command = [sys.executable, "-m", "noisewatch", "listen", soon, "--fast", "--seconds", "5", "--json",
                "--keep-clips", clips, "--exec", hold]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/tmp") as process:
-        deadline = time.monotonic() + 40
-        while not told.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(told.exists)
         time.sleep(0.5)  # the recording is at its end
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
