@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from shutil import which
@@ -207,7 +208,7 @@ class SoundFiles:
 
     def _open(self, span: Span) -> Piece:
         whole = len(self._layout.pieces) == 1 and not span.head
-        return Piece(self._path, span, whole=whole, watched=self._layout.watched)
+        return Piece(self._path, span, whole=whole, watched=self._layout.watched, talks=self._layout.unknown)
 
     def _behind(self, span: Span, unread: int) -> int:
         """Bytes at the end of a piece that nobody asked for, where there are so many that they may be audio."""
@@ -218,19 +219,19 @@ class SoundFiles:
 class Piece:
     """A piece of a file, opened by libsndfile. Used in a `with` statement, which closes it."""
 
-    def __init__(self, path: Path, span: Span, *, whole: bool, watched: bool) -> None:
-        """whole: it is all of the file; watched: `unread` will be asked for.
+    def __init__(self, path: Path, span: Span, *, whole: bool, watched: bool, talks: bool) -> None:
+        """whole: it is all of the file; watched: `unread` will be asked for; talks: mpg123 may read it.
 
         Raises soundfile.SoundFileError, TypeError or OSError.
         """
         # libsndfile reads a part of a file through Python, where exceptions are lost. Those of signals are
         # raised wherever the main thread happens to be (Ctrl-C): so that has to be another thread.
         self._aside = None if whole else ThreadPoolExecutor(1)
-        self._watched, self._size = watched, span.end
+        self._watched, self._size, self._talks = watched, span.end, talks
         self._window: Window | None = None
         self._descriptor = -1
         try:
-            with quiet_stderr():
+            with self._quiet():
                 self.file: SoundFile = self._apart(self._opened, path, span)
         except BaseException:
             self._end()
@@ -248,6 +249,9 @@ class Piece:
             return _sequential()(self._descriptor)
         # On Unix a name is bytes, and need not be text.
         return _sequential()(str(path) if os.name == "nt" else os.fsencode(path))
+
+    def _quiet(self) -> AbstractContextManager[None]:
+        return quiet_stderr() if self._talks else contextlib.nullcontext()
 
     def _apart(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         return (
@@ -268,12 +272,11 @@ class Piece:
     def read(self, frames: int, sample_rate: int) -> Generator[Samples, None, None]:
         """Its samples (n, channels) at a rate."""
         file, left = self.file, self._frames  # what stands behind the end of a FLAC would be taken for damage
-        talks = file.format == "MP3"
         resampler = None
         if file.samplerate != sample_rate:
             resampler = soxr.ResampleStream(file.samplerate, sample_rate, file.channels, dtype="float32")
         while True:
-            with quiet_stderr() if talks else contextlib.nullcontext():
+            with self._quiet():
                 samples = self._apart(file.read, min(frames, left), dtype="float32", always_2d=True)
             left -= len(samples)
             last = not len(samples)

@@ -407,7 +407,8 @@ class Session:
                     self._drops = self.source.drops
                 drops = None if item.id is None else self.source.drops - self._drops
                 item = replace(item, device=self.source.name, model=self.stream.model.card.name, drops=drops)
-            named.append(replace(item, utc=utc()) if self.source.live else item)
+            now = self.source.live or self.source.pauses  # a pipe is rarely anything else
+            named.append(replace(item, utc=utc()) if now else item)
         return named
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -37,6 +38,11 @@ NOTES: dict[str, str] = {
 }
 
 
+def remarks(name: str, notes: Iterable[str]) -> Iterator[str]:
+    """Sentences about what is odd about a recording; what else it was marked with has none."""
+    return (NOTES[note].format(name=name) for note in notes if note in NOTES)
+
+
 def because(reason: str | None, *, live: bool) -> str:
     """Why an input could not be judged, as a sentence; empty when nobody knows."""
     return (not live and _OF_RECORDINGS.get(reason or "")) or REASONS.get(reason or "", "")
@@ -55,7 +61,7 @@ class Reading:
     reason: Reason | None = None  # why the state is unknown
     warnings: tuple[Warning_, ...] = ()
     reference: Literal["heard", "assumed"] = "assumed"  # the voice level that a silence is judged against
-    utc: str | None = None  # wall clock of the decision, ISO 8601; None where the sound is not of now: a recording
+    utc: str | None = None  # wall clock of the decision, ISO 8601; None of a file, which may be of any day
 
     def json(self) -> str:
         """One JSON line, without the newline."""

@@ -35,11 +35,10 @@ class Lines:
         self._file: Any = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
         self._encoding, self._errors = sys.stdout.encoding, sys.stdout.errors or "strict"
         self._changed = threading.Condition()
-        self._waiting: deque[bytes] = deque()  # the first `_taken` of them are being written
-        self._taken = 0
+        self._waiting: deque[bytes] = deque()
         self._size = 0  # bytes
         self._ended = False
-        self._error: OSError | None = None
+        self.error: OSError | None = None  # why nothing more can be written
         self._told = False
         threading.Thread(target=self._work, daemon=True).start()
 
@@ -51,11 +50,11 @@ class Lines:
         """Like `put`, as it is; always: however much waits already."""
         data = text.encode(self._encoding, self._errors)
         with self._changed:
-            while self._waits and self._size >= self._most and self._error is None:
+            while self._waits and self._size >= self._most and self.error is None:
                 self._changed.wait()
-            self._raise()
-            if self._error is not None or (self._size >= self._most and not always):
+            if self.error is not None or (self._size >= self._most and not always):
                 self.lost += 1
+                self._raise()
                 return
             self._waiting.append(data)
             self._size += len(data)
@@ -74,7 +73,7 @@ class Lines:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
-            while self._waiting and self._error is None:
+            while self._waiting and self.error is None:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     break
@@ -84,9 +83,9 @@ class Lines:
             self._raise()
 
     def _raise(self) -> None:
-        if self._error is not None and not self._told:
+        if self.error is not None and not self._told:
             self._told = True
-            raise self._error
+            raise self.error
 
     def _work(self) -> None:
         while True:
@@ -95,30 +94,33 @@ class Lines:
                     self._changed.wait()
                 if not self._waiting:
                     return
-                self._taken, size = 1, len(self._waiting[0])
-                while self._taken < len(self._waiting) and size + len(self._waiting[self._taken]) <= WHOLE:
-                    size += len(self._waiting[self._taken])
-                    self._taken += 1
-                data = b"".join(self._waiting[n] for n in range(self._taken))
-            try:
-                self._write(data)
-            except OSError as error:
-                with self._changed:
-                    self._error = error
-                    self._changed.notify_all()
-                return
+                taken, size = 1, len(self._waiting[0])
+                while taken < len(self._waiting) and size + len(self._waiting[taken]) <= WHOLE:
+                    size += len(self._waiting[taken])
+                    taken += 1
+                data = b"".join(self._waiting[n] for n in range(taken))
+            written, error = self._write(data)
             with self._changed:
-                for _ in range(min(self._taken, len(self._waiting))):
-                    self._waiting.popleft()
+                self.error = error
+                while self._waiting and len(self._waiting[0]) <= written:  # nothing is left once it was closed
+                    written -= len(self._waiting.popleft())
                 self._size -= size
                 self._changed.notify_all()
+            if error is not None:
+                return
 
-    def _write(self, data: bytes) -> None:
-        while data:
-            written = self._file.write(data)
-            if written is None:  # whoever gave us stdout did not want to wait either
-                select.select([], [self._file], [])
-            data = data[written or 0 :]
+    def _write(self, data: bytes) -> tuple[int, OSError | None]:
+        """How many bytes were written, and why not all."""
+        done = 0
+        try:
+            while done < len(data):
+                written = self._file.write(data[done:])
+                if written is None:  # whoever gave us stdout did not want to wait either
+                    select.select([], [self._file], [])
+                done += written or 0
+        except OSError as error:
+            return done, error
+        return done, None
 
 
 class Screen:

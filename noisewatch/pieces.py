@@ -45,6 +45,7 @@ class Layout:
     rest: int = 0  # bytes at the end that are neither audio that can be read nor anything known
     cut: bool = False  # it ends in the middle of something
     watched: bool = False  # only the decoder finds out where it ends
+    unknown: bool = False  # MP3, or nothing that is known by its first bytes
 
 
 def examine(path: Path) -> Layout:
@@ -68,7 +69,7 @@ def _examined(file: BinaryIO, suffix: str) -> Layout:
         return _ogg(file, size)
     if magic == b"fLaC":
         return Layout(_flac(file, size), watched=True)
-    return _mpeg(file, size, within=SOONEST if suffix in MPEG else 1)
+    return replace(_mpeg(file, size, within=SOONEST if suffix in MPEG else 1), unknown=True)
 
 
 class Window:

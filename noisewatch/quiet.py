@@ -1,4 +1,9 @@
-"""Libraries that talk: ALSA and JACK about devices, mpg123 about files that are no MP3."""
+"""Libraries that talk: ALSA and JACK about devices, mpg123 about files that are no MP3.
+
+Descriptor 2 belongs to the whole process: what other threads and the caller's own libraries write to it meanwhile
+is lost, too. It is hidden only while PortAudio is asked for something or holds a microphone open, and while
+libsndfile opens and reads what is MP3 or no known format; never for WAV, FLAC, Ogg and other files with a header.
+"""
 
 from __future__ import annotations
 

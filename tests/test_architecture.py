@@ -72,6 +72,15 @@ def test_only_the_microphone_knows_portaudio():
             assert not any(name.split(".")[0] == "sounddevice" for name in names), path.name
 
 
+def test_one_room_writes_to_stderr():
+    """It does not wait for whoever should read, and escapes what names hold."""
+    for path in RUNTIME:
+        if path.name != "base.py":
+            text = path.read_text()
+            assert "file=sys.stderr" not in text, path.name
+            assert "typer.echo" not in text, path.name
+
+
 def test_listen_loads_no_torch_and_no_training():
     code = (
         f"import sys\nHEAVY = {HEAVY}\n"

@@ -6,18 +6,21 @@ import contextlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO, lines
+from conftest import DEMO, largest_file, lines, wait_for
 
 import noisewatch
 from noisewatch.model import find_model
@@ -99,7 +102,7 @@ def test_colour_is_no_terminal(run, tmp_path: Path):
         assert not cursor.search(done.stdout + done.stderr), args
 
 
-def test_quiet_sections_overlap_in_threads_and_need_no_stderr():
+def test_quiet_sections_overlap_in_threads_and_need_no_stderr(tmp_path: Path):
     script = (
         "import os, sys\n"
         "from noisewatch.quiet import quiet_stderr\n"
@@ -107,12 +110,22 @@ def test_quiet_sections_overlap_in_threads_and_need_no_stderr():
         "for step in (first.__enter__, second.__enter__, lambda: first.__exit__(None, None, None)):\n"
         "    step(); os.write(2, b'hidden')\n"
         "second.__exit__(None, None, None); os.write(2, b'shown')\n"
+        "import soundfile; from pathlib import Path; from noisewatch.decoders import open_file\n"
+        "made = soundfile.SoundFile.__init__\n"
+        "def opened(self, file, *rest, **more):\n"  # what another thread may write while a file is opened
+        "    os.write(2, b' other'); made(self, file, *rest, **more)\n"
+        "soundfile.SoundFile.__init__ = opened\n"
+        "for path in sys.argv[1:]: open_file(Path(path), path)\n"
+        "soundfile.SoundFile.__init__ = made\n"
         "sys.stderr = None\n"
         "with quiet_stderr(): os.write(2, b' data')\n"  # whatever descriptor 2 is now
         "import noisewatch; print(len(list(noisewatch.scan(sys.argv[1], hop=3.0))))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, DEMO], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "shown data")
+    sf.write(tmp_path / "a.mp3", np.zeros(16_000), 16_000)
+    words = [sys.executable, "-c", script, DEMO, tmp_path / "a.mp3"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    # mpg123 talks, and is hidden; what reads FLAC does not.
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "shown other data")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root becomes somebody else")
@@ -188,6 +201,19 @@ def test_ffmpeg_style_wav_header_without_a_length(run, tmp_path: Path):
     assert len(lines(done.stdout.decode())) == 11
 
 
+SILENT_DEVICE = """\
+class PortAudioError(Exception): pass
+class InputStream:
+    active = True
+    def __init__(self, **options): pass
+    start = abort = close = lambda self: None
+def query_hostapis(): return [{"name": "api"}]
+def query_devices(kind=None):
+    device = {"index": 0, "name": "mic", "hostapi": 0, "max_input_channels": 1, "default_samplerate": 8e3}
+    return device if kind else [device]
+"""
+
+
 def test_a_pipe_that_pauses_loses_nothing(run, tmp_path: Path):
     samples, rate = sf.read(DEMO, frames=16_000 * 12)
     sf.write(tmp_path / "a.wav", samples, rate)
@@ -210,12 +236,15 @@ def test_a_pipe_that_pauses_loses_nothing(run, tmp_path: Path):
     paused = [item for item in piped if item.get("reason") == "stalled" or item.get("event") == "input_back"]
     assert [item["type"] for item in paused[:2]] == ["reading", "event"]
     assert {item["time"] for item in paused} == {9.3}  # blocks of 0.1 s
+    clock = [datetime.fromisoformat(item.pop("utc")) for item in piped]  # of a pipe it counts
+    assert clock == sorted(clock)
     assert paused[-1]["event"] == "input_back"
     whole = run("listen", tmp_path / "a.wav", *FAST).stdout.replace('"a.wav"', '"stdin"')
-    assert [item for item in piped if item not in paused] == [json.loads(line) for line in whole.splitlines()]
+    heard = [item | {"utc": None} for item in piped if item not in paused]
+    assert heard == [json.loads(line) for line in whole.splitlines()]
 
 
-def test_a_pipe_that_sends_nothing_can_be_left(tmp_path: Path):
+def test_an_input_that_sends_nothing_can_be_left(tmp_path: Path):
     os.mkfifo(tmp_path / "named")
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "noisewatch"]
@@ -225,17 +254,23 @@ def test_a_pipe_that_sends_nothing_can_be_left(tmp_path: Path):
     listening_for = subprocess.Popen(
         [*command, "listen", f"/dev/fd/{reader}", "--seconds", "4"], pass_fds=[reader], **pipes
     )
+    briefly = subprocess.Popen([*command, "listen", "-", "--seconds", "1"], **pipes)
+    (tmp_path / "sounddevice.py").write_text(SILENT_DEVICE)
+    device = subprocess.Popen(
+        [*command, "listen", "--seconds", "1"], env={**os.environ, "PYTHONPATH": str(tmp_path)}, **pipes
+    )
     try:
         assert listening.stdout is not None
         assert "The input is stalled" in listening.stdout.readline()
         listening.send_signal(signal.SIGTERM)
         _, err = listening.communicate(timeout=20)
         assert (listening.returncode, "Traceback" in err) == (143, False)
-        for process in (checking, listening_for):
+        for process in (checking, listening_for, briefly, device):
             _, err = process.communicate(timeout=20)
-            assert process.returncode == 6, err
+            assert process.returncode == (4 if process is device else 6), err
+            assert process is checking or "sent nothing" in err
     finally:
-        for process in (listening, checking, listening_for):
+        for process in (listening, checking, listening_for, briefly, device):
             process.kill()
         os.close(reader)
         os.close(writer)
@@ -361,10 +396,7 @@ def test_nobody_reads_stdout(tmp_path: Path, number: int):
     with subprocess.Popen(
         [*command, "--log", log, "--keep-clips", clips], stdout=subprocess.PIPE, stderr=shared
     ) as process:
-        deadline = time.monotonic() + 60
-        while not (log.exists() and log.read_text().count("noise_end") == 1) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert log.read_text().count("noise_end") == 1
+        wait_for(lambda: log.exists() and log.read_text().count("noise_end") == 1)
         began = time.monotonic()
         process.send_signal(number)
         assert process.wait(20) == 128 + number
@@ -376,14 +408,18 @@ def test_nobody_reads_stdout(tmp_path: Path, number: int):
     assert not list(clips.glob(".*"))
 
 
-def test_a_slow_reader_of_a_recording_gets_every_line():
-    command = [sys.executable, "-m", "noisewatch", *MANY]
+def test_a_slow_reader_of_a_recording_gets_every_line(tmp_path: Path):
+    log = tmp_path / "e.jsonl"
+    command = [sys.executable, "-m", "noisewatch", *MANY, "--log", log]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         first = process.stdout.readline()
+        wait_for(lambda: log.exists() and "noise_end" in log.read_text())
+        opened = Path(f"/proc/{process.pid}/fd")
+        wait_for(lambda: str(log) not in map(os.path.realpath, opened.iterdir()))  # all of it was judged
         with pytest.raises(subprocess.TimeoutExpired):  # it waits for the reader, who has not begun
-            process.wait(4)
+            process.wait(0.8)
         text = first + process.stdout.read()
         assert process.wait(20) == 0
         said = process.stderr.read().decode()
@@ -441,13 +477,40 @@ def test_a_recording_damaged_in_its_middle_keeps_its_events(run, tmp_path: Path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_full_disk_behind_stdout():
-    with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "noisewatch", "listen", "demo", *FAST]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd="/tmp", check=False)
-    assert done.returncode == 7
-    assert "No space left" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_full_disk_behind_stdout(tmp_path: Path):
+    """The log is whole all the same: here the disk is full at once, there in the midst of the noise."""
+    command = [sys.executable, "-m", "noisewatch", "listen", "demo", *FAST, "--log", tmp_path / "e.jsonl"]
+    for place, room, why in (("/dev/full", 1 << 30, "No space left on device"), ("out", 40_000, "File too large")):
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, room))
+        with (tmp_path / place).open("w") as full:
+            done = subprocess.run(
+                command, stdout=full, stderr=subprocess.PIPE, text=True, cwd="/tmp", check=False, preexec_fn=limit
+            )
+        assert done.returncode == 7
+        assert re.search(rf"stdout: \d+ lines? not written: {why}", done.stderr), done.stderr
+        assert f"cannot write the output: {why}." in done.stderr
+        assert "Traceback" not in done.stderr
+    events = lines((tmp_path / "e.jsonl").read_text(), "event")
+    assert [e["event"] for e in events][-2:] == ["noise_start", "noise_end"]
+    assert re.search(r"[1-9]\d*% of it noisy, 1 noise", done.stderr)
+
+
+def test_lines_that_were_not_written_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import noisewatch.lines
+
+    with (tmp_path / "out").open("w") as stdout, largest_file(50_050):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        out = noisewatch.lines.Lines(live=False)
+        failures = 0
+        for number in range(1000):
+            try:
+                out.put(f"{number:099}")
+            except OSError:
+                failures += 1
+        with contextlib.suppress(OSError):
+            out.close()
+    assert failures <= 1
+    assert (len((tmp_path / "out").read_text().splitlines()), out.lost) == (501, 500)  # one of them is cut
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

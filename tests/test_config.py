@@ -102,8 +102,10 @@ def test_variables_that_are_wrong(run, tmp_path: Path):
         done = run("listen", "demo", env={"NOISEWATCH_HOP": "0.5", f"NOISEWATCH_{name}": value})
         assert done.returncode == 2
         assert f"NOISEWATCH_{name} is '{value}'" in done.stderr
-    done = run("config", env={"NOISEWATCH_DEVISE": "2", "NOISEWATCH_DATA": "/data", "NOISEWATCH_EVENT_ID": "1"})
-    assert done.stderr.count("is set, and no option") == 1
+    strange = {"NOISEWATCH_DEVISE": "2", "NOISEWATCH_\x1b[2J": "1"}
+    done = run("config", env={**strange, "NOISEWATCH_DATA": "/data", "NOISEWATCH_EVENT_ID": "1"})
+    assert done.stderr.count("is set, and no option") == len(strange)
+    assert "NOISEWATCH_?[2J is set" in done.stderr
     assert "NOISEWATCH_DEVISE is set, and no option is called so. Did you mean NOISEWATCH_DEVICE?" in done.stderr
     done = run("listen", "demo", env={"NOISEWATCH_CONFIG": str(tmp_path / "none.toml")})
     assert done.returncode == 2

@@ -208,7 +208,6 @@ def test_a_hostile_network_ends_as_a_sentence(
         NoiseDetector(hostile(tmp_path / "m.onnx", kind)).stream().push(voice)
 
 
-@pytest.mark.extras
 def test_a_network_that_takes_long_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("noisewatch.model.LOAD_S", 0.001)
     with pytest.raises(ModelError, match="takes more than 0 s to load"):

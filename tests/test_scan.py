@@ -10,14 +10,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO, lines
+from conftest import DEMO, lines, wait_for
 
 import noisewatch
 
@@ -238,17 +236,10 @@ def test_workers_end_with_their_parent(tmp_path: Path):
                     found.append(environ.parent.name)
         return found
 
-    def wait_until(there: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
-        while not there() and time.monotonic() < deadline:
-            time.sleep(0.1)
-
     with subprocess.Popen(command, env={**os.environ, "NW_MARKER": marker}, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: len(left()) >= 4)  # it, multiprocessing's tracker, two workers
-        assert len(left()) >= 4
+        wait_for(lambda: len(left()) >= 4)  # it, multiprocessing's tracker, two workers
         process.kill()
-    wait_until(lambda: not left())
-    assert left() == []
+    wait_for(lambda: not left())
 
 
 def test_an_empty_folder_is_said(run, tmp_path: Path):
@@ -316,9 +307,7 @@ def test_ctrl_c_keeps_what_is_done(folder: Path, tmp_path: Path, jobs: int):
         sf.write(tmp_path / f"{n}.wav", np.tile(samples, 60), rate)  # half an hour
     command = [sys.executable, "-m", "noisewatch", "scan", tmp_path, "-o", tmp_path / "out", "--hop", "0.1"]
     with subprocess.Popen([*command, "--jobs", str(jobs)], stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 40
-        while not list((tmp_path / "out").glob("noisewatch.jsonl.*.part")) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for(lambda: list((tmp_path / "out").glob("noisewatch.jsonl.*.part")))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err

@@ -11,7 +11,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import soxr
-from conftest import DEMO, lines
+from conftest import DEMO, lines, wait_for
 
 from noisewatch.decoders import open_pipe
 from noisewatch.downmix import Downmix
@@ -432,19 +431,13 @@ def test_ffmpeg_ends_with_who_reads_from_it(tmp_path: Path):
                     return True
         return False
 
-    def becomes(wanted: bool) -> bool:
-        deadline = time.monotonic() + 20
-        while running() != wanted and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return running() == wanted
-
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         command = [sys.executable, "-m", "noisewatch", "check", path]
         with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            assert becomes(True)
+            wait_for(running)
             process.send_signal(number)
             process.wait(20)
-        assert becomes(False), number
+        wait_for(lambda: not running(), 20)
 
 
 def test_without_ffmpeg_it_says_what_would_help(run, tmp_path: Path):

@@ -10,13 +10,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
+from conftest import wait_for
 
 from noisewatch import InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
 from noisewatch.frontend import FrontendConfig, LogMel
@@ -121,9 +121,7 @@ def test_ctrl_c_saves_and_resume_goes_on(run, toy_set: Path, tmp_path: Path):
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/tmp"
     ) as process:
-        deadline = time.monotonic() + 120
-        while not (folder / "last.pt").exists() and time.monotonic() < deadline:
-            time.sleep(0.2)
+        wait_for((folder / "last.pt").exists, 120)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import DeviceError, UsageError, printable
 from ..model import DEFAULT
-from .base import answer_no, app, refuse_beside, say, typed
+from .base import answer_no, app, refuse_beside, say, tell, typed
 
 if TYPE_CHECKING:
     from ..calibration import Room
@@ -210,7 +210,7 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
     source = open_source(None, device=device, channel=channel)
     ctx.call_on_close(source.close)
     turns = max(1, round(seconds / TURN_S / 2)) * 2
-    print(f"Listening to {printable(source.name)} for {seconds:.0f} s, the room as it usually is.", file=sys.stderr)
+    tell(f"Listening to {printable(source.name)} for {seconds:.0f} s, the room as it usually is.")
     readings: list[Reading] = []
     kept = _Kept(source, stream)
     turn = -1
@@ -225,7 +225,7 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
             countdown.do = "Say nothing." if turn % 2 else "Speak as you usually do."
             countdown.seconds = seconds * (turn + 1) / turns
             if not sys.stderr.isatty():
-                print(f"{stream.time:4.0f} s  {countdown.do[:-1]} for {seconds / turns:.0f} s.", file=sys.stderr)
+                tell(f"{stream.time:4.0f} s  {countdown.do[:-1]} for {seconds / turns:.0f} s.")
 
     with counting(countdown):
         for item in Session(source, stream, seconds=seconds, heard=prompt):

@@ -119,7 +119,7 @@ def _checked(
 ) -> Answer:
     """Listen to a source, to its end or for a while."""
     from ..engine import Session
-    from ..events import NOTES, Reading
+    from ..events import Reading, remarks
     from ..summary import Summary
     from .listen import calibrated
 
@@ -145,8 +145,8 @@ def _checked(
     found = answer(source.name, readings, totals, stream, max_noisy, min_snr, live=source.live)
     if damage is not None:
         found = replace(found, answer="unknown", why=damage.rstrip("."), advice="Give a whole recording.")
-    for note in source.notes:
-        say(NOTES[note].format(name=source.name))
+    for sentence in remarks(source.name, source.notes):
+        say(sentence)
     return replace(found, warnings=tuple(source.notes))
 
 

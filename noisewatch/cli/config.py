@@ -117,7 +117,7 @@ def config(
             where += " (not there)"
         console.print(f"\nfile: {where}", markup=False, soft_wrap=True)
     for sentence in [*problem, *strange]:
-        typer.echo(f"noisewatch: {sentence}", err=True)
+        say(sentence)
 
 
 def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,8 +105,8 @@ def listen(
         typer.Option(
             "--exec",
             envvar="NOISEWATCH_EXEC",
-            help="Run at every event, unseen, e.g. 'notify-send {event} {noise:.0%}'. In sh -c, use variables like "
-            "$NOISEWATCH_EVENT_DEVICE, never fields.",
+            help="Run on every event; output is discarded, e.g. 'notify-send {event} {noise:.0%}'. In sh -c, use "
+            "variables like $NOISEWATCH_EVENT_DEVICE, never fields.",
         ),
     ] = None,
     keep_clips: Annotated[
@@ -206,53 +207,60 @@ class _Heard:
 
         from ..events import Event
 
-        def handle(item: Reading | Event) -> None:
+        def keep(item: Reading | Event) -> None:
             self.history.add(item)
             if isinstance(item, Event):
                 self.reactions.event(item)
-            show(item, self.history)
 
         try:
             for item in self.session:
-                handle(item)
+                keep(item)
+                show(item, self.history)
         except (KeyboardInterrupt, SystemExit):
             if self.lines is not None:
                 self.lines.hurry()
-            for item in self.session.interrupted():
-                handle(item)
+            rest = self.session.interrupted()
+            for item in rest:
+                keep(item)
+            for item in rest:
+                show(item, self.history)
             raise
         except ModelError:
             self._model_failed = True
             raise
-        except BrokenPipeError:  # nobody reads on, but the log does
+        except OSError:  # of stdout: nobody reads on, or its disk is full; but the log goes on
             for item in self.session.interrupted():
-                if isinstance(item, Event):
-                    self.reactions.event(item)
+                keep(item)
             raise
 
     def end(self) -> Iterator[str]:
         """Closes what is open. Plain sentences: the summary, events that were lost, the rate of alarms."""
-        from ..events import NOTES
+        from ..events import remarks
 
         try:
             lost = self.reactions.close()
         except (KeyboardInterrupt, SystemExit):  # what is being written stays whole
             self.reactions.close()
             raise
-        stop = None
+        stop: BaseException | None = None
         if self.lines is not None:
             try:
                 self.lines.close()
+            except OSError as error:
+                stop = error
             except (KeyboardInterrupt, SystemExit) as end:  # while it waited for whoever reads
                 stop = end
                 self.lines.hurry()
-                self.lines.close()
-            if self.lines.lost:
-                lost.append(f"stdout: {self.lines.lost} lines lost, as nobody read them")
+                with suppress(OSError):
+                    self.lines.close()
+            if missing := self.lines.lost:
+                count = f"stdout: {missing} line{'' if missing == 1 else 's'}"
+                why = self.lines.error and (self.lines.error.strerror or str(self.lines.error))
+                lost.append(f"{count} not written: {why}" if why else f"{count} lost, as nobody read them")
         stream, source = self.session.stream, self.session.source
         if self.history.totals.readings or not self._model_failed:  # or it would blame the sound
             yield self.history.summary(stream.heard_s, source.drops, stream.skipped)
-        yield from (NOTES[note].format(name=source.name) for note in source.notes)
+        yield from remarks(source.name, source.notes)
         yield from lost
         if self.calibration is not None:
             yield self._counted(self.calibration)
@@ -312,19 +320,11 @@ def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], form: Form)
 
     try:
         heard.run(show)
-    except BrokenPipeError:  # `| head -1`: nobody wants to know
-        list(heard.end())
-        raise
-    except BaseException:
-        _say_end(heard)
-        raise
-    _say_end(heard)
+    finally:
+        for sentence in heard.end():
+            if not isinstance(lines.error, BrokenPipeError):  # `| head -1`: nobody wants to know
+                tell(printable(sentence))
     _judge_session(heard)
-
-
-def _say_end(heard: _Heard) -> None:
-    for sentence in heard.end():
-        tell(printable(sentence))
 
 
 def _listen_meter(opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:
@@ -355,11 +355,15 @@ def _listen_meter(opened: Callable[[Callable[[str], None]], _Heard], model: str)
 def _judge_session(heard: _Heard) -> None:
     """An input of which nothing could be judged is a failure, and its exit code says so."""
     history, source = heard.history, heard.session.source
-    if history.last is None or history.totals.unknown < history.totals.readings:
+    if history.totals.unknown < history.totals.readings:
         return
     from ..events import because
 
-    why = because(history.last.reason, live=source.live)
+    if history.last is None or not heard.session.stream.heard_s:
+        problem, advice = f"{source.name} sent nothing.", "Check what should write to it."
+    else:
+        why = because(history.last.reason, live=source.live)
+        problem, advice = f"nothing of {source.name} could be judged. {why}", "Give a recording with sound in it."
     if source.live:
-        raise DeviceError(f"nothing of {source.name} could be judged. {why} Other inputs: noisewatch devices")
-    raise InputError(f"nothing of {source.name} could be judged. {why} Give a recording with sound in it.")
+        raise DeviceError(f"{problem} Other inputs: noisewatch devices")
+    raise InputError(f"{problem} {advice}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError, NoisewatchError, OutputError, UsageError, printable
-from ..events import NOTES, because
+from ..events import because, remarks
 from ..model import DEFAULT
 from ..places import expanded, user_folder
 from .base import OWN_THRESHOLD, answer_no, app, refuse_beside, refuse_without, say
@@ -249,9 +249,8 @@ class _Results:
         else:
             _print_table(reports)
         for report in reports:
-            for note in report.warnings:
-                if note in NOTES:
-                    say(NOTES[note].format(name=report.path))
+            for sentence in remarks(report.path, report.warnings):
+                say(sentence)
             if report.error is not None:
                 say(report.error)
             elif not report.judged or report.unknown == 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, printable
 from ..model import DEFAULT
-from .base import app, refuse_beside, refuse_without, training
+from .base import app, refuse_beside, refuse_without, say, tell, training
 
 
 @app.command()
@@ -92,7 +91,7 @@ def train(
     best = module.train(data, out, options, recipe=recipe, resume=resume, devices=devices, cache=cache)
     if best is not None:
         print(best)
-        print(f"next: noisewatch export-onnx {out}", file=sys.stderr)
+        tell(f"next: noisewatch export-onnx {printable(str(out))}")
 
 
 @app.command("export-onnx")
@@ -145,7 +144,7 @@ def evaluate(
         beside, missing = training("peers").peers(dnsmos)
         scorers += beside
         for sentence in missing:
-            print(f"noisewatch: {sentence}", file=sys.stderr)
+            say(sentence)
     if windows:
         results = []
         for result in module.evaluate(windows, scorers):
