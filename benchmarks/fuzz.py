@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import multiprocessing
 import os
 import shutil
@@ -139,7 +138,7 @@ def through_a_pipe(path: Path, detector: NoiseDetector) -> None:
     writer = threading.Thread(target=feed)
     writer.start()
     try:
-        judged(Recording(open_pipe(Pipe(read), "stdin", command="check"), "stdin"), detector)
+        judged(Recording(open_pipe(Pipe(read, "stdin"), "stdin", command="check"), "stdin"), detector)
     finally:
         os.close(read)
         writer.join()
@@ -271,7 +270,7 @@ def wrong(outcome: Outcome, limit_s: float, limit_mb: float) -> str:
 def commanded(path: Path, piped: bool, limit_s: float) -> str:
     """What is wrong with the real command; empty if nothing is."""
     command = [sys.executable, "-m", "noisewatch", "check", "-" if piped else path]
-    data = io.BytesIO(path.read_bytes()).getvalue() if piped else None
+    data = path.read_bytes() if piped else None
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=limit_s + 20, check=False)
     except subprocess.TimeoutExpired:
@@ -339,7 +338,7 @@ def main() -> int:
         print(f"{what}: {number}")
     print(f"slowest {slowest:.1f} s, most memory {most:.0f} MB, {time.monotonic() - began:.0f} s in all")
     for where, what in found:
-        print(f"\n{where}\n    {what.strip()}".replace("\n    Traceback", "\n    Traceback"))
+        print(f"\n{where}\n    {what.strip()}")
     print(f"\n{len(found)} found" if found else "nothing found")
     return 1 if found else 0
 

@@ -22,7 +22,7 @@ from .errors import InputError, UsageError
 from .ffmpeg import Ffmpeg
 from .pcm import TOLERANCE_S, Samples, Uncompressed, ended_early
 from .pieces import Layout, Span, Window, examine, rest_of
-from .pipe import Pipe
+from .pipe import Pipe, cannot_read
 from .quiet import quiet_stderr
 
 if TYPE_CHECKING:
@@ -49,34 +49,39 @@ class Decoder(Protocol):
         """
 
 
-def open_file(path: Path, name: str, *, command: str = "check") -> Decoder:
-    """What reads a file. Raises InputError with the reason and what to do; `command` is what that names."""
+def open_file(path: Path, name: str, *, command: str = "check", shown: str = "") -> Decoder:
+    """What reads a file. Raises InputError with the reason and what to do.
+
+    name: for sentences while it is read; command, shown: the command to run and the file (else its path) in those
+    that say why it cannot be opened.
+    """
     import soundfile
 
-    if not str(path) or path.is_dir():
-        raise InputError(f"{str(path)!r} is a folder; name one recording in it.")
+    shown = shown or str(path)
     try:
+        if not str(path) or path.is_dir():
+            raise InputError(f"{shown!r} is a folder; name one recording in it.")
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a named pipe would be waited for
-            raise InputError(f"{path} is no file, but a device or pipe.")
+            raise InputError(f"{shown} is no file, but a device or pipe.")
         layout = examine(path)
         if layout.loose:
             return Uncompressed.of_file(path, name)
         return SoundFiles(path, name, layout)
     except FileNotFoundError as error:
-        raise InputError(f"no file at {path}. Check the name and the folder.") from error
+        raise InputError(f"no file at {shown}. Check the name and the folder.") from error
     except TypeError as error:  # soundfile asks for the rate of what has no header
         quoted = shlex.quote(str(path))
         how = f"Pipe it in: noisewatch {command} - --raw-rate 48000 < {quoted}"
         if command not in ("listen", "check"):
             how = f"Give it one: ffmpeg -f s16le -ar 48000 -i {quoted} {quoted}.wav"
-        raise InputError(f"{path} has no header that says its rate. {how}") from error
+        raise InputError(f"{shown} has no header that says its rate. {how}") from error
     except OSError as error:
-        raise _unreadable(str(path), str(error.strerror)) from error
+        raise cannot_read(shown, error) from error
     except soundfile.SoundFileError as error:
         if not status.st_size:
-            raise _unreadable(str(path), "it has 0 bytes") from error
-        return _by_ffmpeg(path, name, _reason(error), command)
+            raise _unreadable(shown, "it has 0 bytes") from error
+        return _by_ffmpeg(path, name, shown, _reason(error), command)
 
 
 def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: str = "listen") -> Decoder:
@@ -125,11 +130,7 @@ def _spooled(pipe: Pipe, name: str, command: str, advice: str) -> Decoder:
             f"{advice}"
         ) from error
     path = Path(f"/dev/fd/{file.fileno()}" if os.name == "posix" else file.name)
-    try:
-        return Spooled(open_file(path, name, command=command), file)
-    except InputError as error:
-        said = str(error).replace(f"{path} is no audio", f"{name} is no WAV and no other audio")
-        raise InputError(said) from error
+    return Spooled(open_file(path, name, command=command, shown=name), file)
 
 
 class Spooled:
@@ -322,15 +323,15 @@ def _reason(error: Exception) -> str:
     return "its format is not known" if "does not exist" in said else said  # libsndfile's word for a damaged MP3
 
 
-def _by_ffmpeg(path: Path, name: str, reason: str, command: str) -> Decoder:
+def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, command: str) -> Decoder:
     """ffmpeg's reading of what libsndfile refused for a reason."""
     if which("ffmpeg") is None:
         advice = (
             f"Readable: {READABLE}. For M4A, AAC, WebM and the sound of videos install ffmpeg, and run "
             f"`noisewatch {command}` again."
         )
-        raise _unreadable(str(path), reason, advice)
+        raise _unreadable(shown, reason, advice)
     try:
         return Ffmpeg(path, name)
     except (InputError, OSError) as error:
-        raise _unreadable(str(path), f"{reason}; ffmpeg: {error}") from error
+        raise _unreadable(shown, f"{reason}; ffmpeg: {error}") from error

@@ -2,6 +2,7 @@
 
     NoisewatchError
     ├── UsageError        2  arguments that contradict each other or name nothing
+    │   └── ChannelError     a channel that the input does not have
     ├── ParityError       3  ONNX Runtime and torch disagree
     ├── DeviceError       4  no usable live input
     ├── ModelError        5  a model that is missing or does not fit
@@ -30,6 +31,10 @@ class UsageError(NoisewatchError, ValueError):
     """Arguments that contradict each other or name nothing."""
 
     exit_code = 2
+
+
+class ChannelError(UsageError):
+    """A channel that an input does not have; another one may have it."""
 
 
 class ParityError(NoisewatchError):

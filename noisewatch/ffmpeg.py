@@ -54,7 +54,7 @@ class Ffmpeg:
         self._end = weakref.finalize(self, _ended, self._process, self._drain)
         try:
             assert self._process.stdout is not None
-            pipe = Pipe(self._process.stdout.fileno())
+            pipe = Pipe(self._process.stdout.fileno(), name)
             header = read_header(pipe.read)
             if header is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):

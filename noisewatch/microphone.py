@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import TICK_S, Lost
-from .errors import DeviceError, UsageError, printable
+from .errors import ChannelError, DeviceError, UsageError, printable
 from .patience import patiently
 from .quiet import quiet_stderr
 
@@ -105,7 +105,7 @@ class Microphone:
         """Open and start. Raises DeviceError with what to do about it."""
         self.device = find_device(word)
         if channel > self.device.channels:
-            raise UsageError(
+            raise ChannelError(
                 f"{printable(self.device.name)} has {self.device.channels} channel(s), no channel {channel}."
             )
         self.name = self.device.name
@@ -216,7 +216,9 @@ class Arrivals:
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._end_s = 0.0
-        self._recent: deque[_Block] = deque()  # handed on: the last 5 s of audio
+        # Delays of what was handed on in the last 5 s of audio, with its end: those below all later ones. The first
+        # is the lowest.
+        self._lows: deque[tuple[float, float]] = deque()
         self._ready: list[_Block] = []
         self._held: list[_Block] = []  # late: it is not clear yet whether something is missing before them
         self._lowest = (0.0, 0.0)  # delay of those held, and when it last fell
@@ -244,7 +246,7 @@ class Arrivals:
             if settled:
                 delay = min(block.delay for block in self._held)
                 lost_s = delay - self._usual(delay)
-                self._recent.clear()
+                self._lows.clear()
                 self._release()
         ready, self._ready = self._ready, []
         late_s = 0.0
@@ -254,14 +256,17 @@ class Arrivals:
 
     def _usual(self, otherwise: float) -> float:
         """The delay when nothing holds blocks up."""
-        return min((block.delay for block in self._recent), default=otherwise)
+        return self._lows[0][1] if self._lows else otherwise
 
     def _release(self) -> None:
         self._ready += self._held
-        self._recent += self._held
+        for block in self._held:
+            while self._lows and self._lows[-1][1] >= block.delay:
+                self._lows.pop()
+            self._lows.append((block.end_s, block.delay))
         self._held = []
-        while self._recent[0].end_s < self._end_s - WITHIN_S:
-            self._recent.popleft()
+        while self._lows[0][0] < self._end_s - WITHIN_S:
+            self._lows.popleft()
 
 
 def _answered(call: Callable[[], T], seconds: float) -> T:

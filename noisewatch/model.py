@@ -278,8 +278,11 @@ def find_model(source: str | Path) -> Path:
         path = expanded(Path(source))
     except UsageError as error:
         raise ModelError(str(error)) from error
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}. Check the path.") from error
     if path.name != str(source) or path.suffix == ".onnx":
         what = f"{path} is no file" if os.path.lexists(path) else f"there is no file {path}"
         raise ModelError(f"{what}. Check the path; shipped models go by name: {', '.join(shipped_models())}.")

@@ -301,7 +301,7 @@ class Uncompressed:
     @classmethod
     def of_file(cls, path: Path, name: str) -> Uncompressed:
         """A file that has such a header."""
-        pipe = Pipe(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), owned=True)
+        pipe = Pipe(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), name, owned=True)
         header = read_header(pipe.read)
         if header is None:
             raise OSError(0, "it changed while it was opened")

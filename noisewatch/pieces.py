@@ -286,15 +286,15 @@ class _Mpeg:
     """MPEG audio by its frames, from a file that is read in large parts."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self.size = file, size
+        self.file, self.size = file, size
         self._data, self._start = b"", 0
 
     def look(self, at: int, size: int) -> bytes:
         """Some bytes of the file, fewer at its end."""
         offset = at - self._start
         if offset < 0 or offset + size > len(self._data):
-            self._file.seek(at)
-            self._data, self._start, offset = self._file.read(max(CHUNK, size)), at, 0
+            self.file.seek(at)
+            self._data, self._start, offset = self.file.read(max(CHUNK, size)), at, 0
         return self._data[offset : offset + size]
 
     def frame(self, at: int) -> Frame | None:
@@ -469,7 +469,4 @@ def _past_tags(mpeg: _Mpeg) -> int:
 
 def _behind(mpeg: _Mpeg, start: int) -> int:
     """Bytes at the end that are no tag, where there are so many that they may have been audio."""
-    rest = mpeg.size - start
-    if rest < JUNK or mpeg.look(start, 12).startswith(_TAGS):
-        return 0
-    return rest if rest >= ZEROS or mpeg.look(start, JUNK).strip(b"\0") else 0
+    return 0 if mpeg.look(start, 12).startswith(_TAGS) else rest_of(mpeg.file, start, mpeg.size)

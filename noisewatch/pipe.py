@@ -6,20 +6,22 @@ import os
 import weakref
 from collections.abc import Iterator
 
+from .errors import InputError
+
 
 class Pipe:
     """Reads a file descriptor from its present position to its end."""
 
-    def __init__(self, descriptor: int, *, owned: bool = False) -> None:
-        """owned: the descriptor is closed with the last reference to this."""
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, name: str, *, owned: bool = False) -> None:
+        """name: for sentences. owned: the descriptor is closed with the last reference to this."""
+        self._descriptor, self._name = descriptor, name
         if owned:
             weakref.finalize(self, os.close, descriptor)
         self._unread = b""
         self.received = 0  # bytes
 
     def read(self, size: int) -> bytes:
-        """So many bytes; fewer only at the end. Raises OSError."""
+        """So many bytes; fewer only at the end. Raises InputError."""
         return b"".join(self.chunks(size, size))
 
     def peek(self, size: int) -> bytes:
@@ -33,7 +35,7 @@ class Pipe:
         self._unread = data + self._unread
 
     def chunks(self, size: int, most: int | None = None) -> Iterator[bytes]:
-        """Chunks of `size` bytes to the end or until `most` were given; only the last is shorter (OSError)."""
+        """Chunks of `size` bytes to the end or until `most` were given; only the last is shorter (InputError)."""
         left = most
         while left is None or left > 0:
             wanted = size if left is None else min(size, left)
@@ -55,6 +57,15 @@ class Pipe:
         if self._unread:
             part, self._unread = self._unread[:most], self._unread[most:]
             return part
-        part = os.read(self._descriptor, min(most, 1 << 20))
+        try:
+            part = os.read(self._descriptor, min(most, 1 << 20))
+        except OSError as error:
+            raise cannot_read(self._name, error, self.received) from error
         self.received += len(part)
         return part
+
+
+def cannot_read(name: str, error: OSError, received: int = 0) -> InputError:
+    """What to say of an input that cannot be opened, or read beyond so many bytes."""
+    where = f" beyond {received} bytes" if received else ""
+    return InputError(f"cannot read {name}{where}: {error.strerror}. Check where it comes from.")

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from .decoders import Decoder, open_file, open_pipe
 from .downmix import Downmix, block_frames
 from .engine import TICK_S, Source
-from .errors import InputError, UsageError
+from .errors import ChannelError, InputError, UsageError
 from .pcm import check_format
-from .pipe import Pipe
+from .pipe import Pipe, cannot_read
 
 HEADER_S = 0.5  # that the header of a pipe is waited for before the session begins without it
 AHEAD = 16  # blocks of a pipe that are read before they are asked for
@@ -85,7 +85,7 @@ def _is_pipe(word: str) -> bool:
 def open_recording(
     path: Path, name: str, *, channel: int | None = None, paced: bool = False, command: str = "check"
 ) -> Recording:
-    """A file as a source, called `name`. Raises InputError with the reason and what to do, or UsageError."""
+    """A file as a source, called `name`. Raises InputError with the reason and what to do, or ChannelError."""
     return Recording(open_file(path, name, command=command), name, channel=channel, paced=paced)
 
 
@@ -102,7 +102,9 @@ class Recording:
         check_format(name, decoder.sample_rate, decoder.channels)
         self.sample_rate: int = decoder.sample_rate
         if channel is not None and channel > decoder.channels:
-            raise UsageError(f"{name} has {decoder.channels} channel(s), no channel {channel}. They count from 1.")
+            raise ChannelError(
+                f"{name} has {decoder.channels} channel(s), no channel {channel}. They count from 1."
+            )
         self.promised_s = decoder.promised_s  # how long it should be; 0 where nobody knows
         self.notes = decoder.notes
         self._decoder = decoder
@@ -196,7 +198,11 @@ class Piped:
         self._pipe: Pipe | None = None
 
         def opened() -> Recording:
-            self._pipe = Pipe(os.open(place, os.O_RDONLY) if isinstance(place, str) else place)
+            try:
+                descriptor = os.open(place, os.O_RDONLY) if isinstance(place, str) else place
+            except OSError as error:
+                raise cannot_read(str(place), error) from error
+            self._pipe = Pipe(descriptor, name)
             decoder = open_pipe(self._pipe, name, raw_rate=raw_rate, command=command)
             return Recording(decoder, name, channel=channel)
 

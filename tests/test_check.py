@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +17,8 @@ from conftest import DEMO
 
 import noisewatch
 from noisewatch import NoiseDetector, Reading
-from noisewatch.cli.check import answer
+from noisewatch.cli.check import _checked, answer
+from noisewatch.engine import TICK_S
 from noisewatch.summary import Summary
 
 RATE = 16_000
@@ -84,6 +89,64 @@ def test_several_recordings_have_a_line_each_and_the_worst_exit_code(run, takes:
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [f["source"] for f in found] == names[:2]
     assert found[1]["snr_noisy_db"] < 20 < found[0]["snr_db"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")
+def test_what_cannot_be_read_is_unknown_and_the_others_are_judged(run, takes: Path):
+    strange = {"a" * 300 + ".wav": "File name too long", "/proc/self/mem": "cannot read"}
+    done = run("check", *strange, "clean.wav", cwd=takes)
+    assert done.returncode == 6
+    *unread, clean = done.stdout.splitlines()
+    assert clean.startswith("clean.wav: OK")
+    for line, (name, why) in zip(unread, strange.items(), strict=True):
+        assert line.startswith(f"{name}: UNKNOWN: ")
+        assert why in line
+    for name, why in strange.items():
+        done = run("check", name)
+        assert (done.returncode, done.stdout) == (6, "")
+        assert why in done.stderr
+    with (takes / "written").open("w") as file:
+        done = run("listen", "-", "--json", stdin=file)
+    assert done.returncode == 6
+    assert "cannot read stdin: Bad file descriptor" in done.stderr
+
+
+def test_a_channel_that_only_some_have(run, takes: Path):
+    """The mono ones are unknown, a pipe that says late what it is among them."""
+    clean, _ = sf.read(takes / "clean.wav")
+    sf.write(takes / "stereo.wav", np.stack([clean * 0, clean], 1), RATE)
+    command = [sys.executable, "-m", "noisewatch", "check", "clean.wav", "-", "stereo.wav", "--channel", "2"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=takes, **pipes) as process:
+        first = process.stdout.readline()
+        time.sleep(0.6)  # longer than a header is waited for
+        rest, err = process.communicate((takes / "clean.wav").read_bytes(), timeout=60)
+    words = [line.split()[:2] for line in (first + rest).decode().splitlines()]
+    assert words == [["clean.wav:", "UNKNOWN:"], ["-:", "UNKNOWN:"], ["stereo.wav:", "OK:"]], err
+    assert b"has 1 channel(s), no channel 2" in first
+    assert process.returncode == 6
+    assert run("check", takes / "clean.wav", "--channel", 2).returncode == 2
+    assert run("check", takes / "stereo.wav", takes / "stereo.wav", "--channel", 0).returncode == 2
+
+
+class Idle:
+    """A pipe that pauses for a minute."""
+
+    name, sample_rate, live, pauses, drops, late_s, notes = "pipe", RATE, False, True, 0, 0.0, ()
+
+    def __init__(self, samples: np.ndarray) -> None:
+        self._samples = samples
+
+    def blocks(self) -> Iterator[np.ndarray | None]:
+        yield self._samples
+        yield from [None] * round(60 / TICK_S)
+
+    def close(self) -> None: ...
+
+
+def test_a_pause_of_a_pipe_is_no_part_of_it(voice: np.ndarray):
+    found = _checked(Idle(voice), NoiseDetector(), None, None, 0.2, None)
+    assert (found.answer, found.seconds) == ("ok", 6.0)
 
 
 def test_no_sentence_says_more_than_its_numbers(run):

@@ -349,6 +349,9 @@ def test_bad_recordings_get_a_sentence(run, tmp_path: Path, name: str, sentence:
         json.loads(line)
 
 
+LONG = "a" * 300  # what no name may be
+
+
 @pytest.mark.parametrize(
     ("args", "code", "sentence"),
     [
@@ -363,7 +366,10 @@ def test_bad_recordings_get_a_sentence(run, tmp_path: Path, name: str, sentence:
         (("listen", "demo", "--seconds", "inf"), 2, "1 or more"),
         (("listen", "--nonsense"), 2, "No such option"),
         (("prepare",), 2, "--demo"),
+        (("listen", "demo", "--model", f"{LONG}.onnx"), 5, "cannot read"),
+        (("prepare", "--speech", LONG, "--noise", LONG), 6, "no folder at"),
         pytest.param(("train", "nowhere"), 6, "noisewatch prepare", marks=pytest.mark.extras),
+        pytest.param(("train", LONG), 6, "no manifest at", marks=pytest.mark.extras),
         pytest.param(("export-onnx", "nowhere"), 6, "no checkpoint at nowhere", marks=pytest.mark.extras),
     ],
 )
@@ -374,7 +380,9 @@ def test_wrong_arguments_get_a_sentence(run, tmp_path: Path, args: tuple[str, ..
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("data", "sentence"), [(b"", "no WAV"), (b"RIFF", "no WAV"), (b"hello" * 50, "no WAV")])
+@pytest.mark.parametrize(
+    ("data", "sentence"), [(b"", "no WAV"), (b"RIFF", "no WAV"), (b"hello" * 50, "stdin is no audio")]
+)
 def test_a_pipe_without_audio(run, data: bytes, sentence: str):
     done = run("listen", "-", "--json", input=data, text=False)
     assert done.returncode == 6

@@ -118,7 +118,7 @@ def test_recordings_as_the_field_makes_them(run, tmp_path: Path):
     (noise / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
     os.mkfifo(noise / "pipe.wav")
     listed = "".join(f"noise/{p.name}\n" for p in sorted(noise.iterdir()))
-    (tmp_path / "noise.csv").write_text(f"filename\n{listed}")
+    (tmp_path / "noise.csv").write_text(f"filename\n{listed}noise/{'n' * 300}.wav\n")
     done = run("prepare", "--speech", tmp_path / "voices", "--noise", tmp_path / "noise.csv", "-o", tmp_path / "a")
     assert done.returncode == 0, done.stderr
     seconds = {Path(r.path).name: r.seconds for r in read_manifest(tmp_path / "a") if r.kind == "noise"}
@@ -128,6 +128,7 @@ def test_recordings_as_the_field_makes_them(run, tmp_path: Path):
     for name, why in {"cut.mp3": "only the first", "film.mp4": "no audio", "pipe.wav": "device or pipe"}.items():
         assert f"{name} " in done.stderr
         assert why in done.stderr
+    assert "File name too long" in done.stderr
     assert "Traceback" not in done.stderr
     # In a folder the same names are found.
     done = run("prepare", "--speech", tmp_path / "voices", "--noise", noise, "-o", tmp_path / "b")

@@ -6,11 +6,15 @@ import contextlib
 import io
 import json
 import os
+import pty
 import shutil
 import signal
 import struct
 import subprocess
 import sys
+import termios
+import threading
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +26,9 @@ from conftest import DEMO, lines, wait_for
 
 from noisewatch.decoders import open_pipe
 from noisewatch.downmix import Downmix
+from noisewatch.engine import NoiseDetector, Session
 from noisewatch.errors import InputError, UsageError
+from noisewatch.events import Event
 from noisewatch.pipe import Pipe
 from noisewatch.sources import Piped, Recording, open_recording
 from noisewatch.training.manifest import load_audio
@@ -54,7 +60,7 @@ def from_pipe() -> Iterator[Callable[[Path], Recording]]:
         writer = subprocess.Popen(["cat", path], stdout=subprocess.PIPE)
         writers.append(writer)
         assert writer.stdout is not None
-        return Recording(open_pipe(Pipe(writer.stdout.fileno()), "stdin"), "stdin")
+        return Recording(open_pipe(Pipe(writer.stdout.fileno(), "stdin"), "stdin"), "stdin")
 
     yield opened
     for writer in writers:
@@ -349,6 +355,27 @@ def test_a_channel_that_is_inverted_for_a_while_is_the_same_in_any_chunking():
     assert np.abs(results[0]).max() <= np.abs(voice).max()  # what is faded goes no higher
     inverted = slice(11 * RATE, 12 * RATE)  # the change is heard after a second
     assert np.array_equal(results[0][inverted], voice[inverted])
+
+
+def test_a_pipe_that_fails_ends_like_a_damaged_recording():
+    """A terminal's other end, which gives an error when it is closed: what was heard counts, and noises end."""
+    noisy, _ = sf.read(DEMO, dtype="int16", start=12 * RATE, frames=5 * RATE)
+    reader, writer = pty.openpty()
+    tty.setraw(writer)
+
+    def write() -> None:
+        with os.fdopen(writer, "wb") as file:
+            file.write(noisy.tobytes())
+            file.flush()
+            termios.tcdrain(writer)
+
+    threading.Thread(target=write).start()
+    session = Session(Piped("pipe", reader, raw_rate=RATE), NoiseDetector().stream())
+    events: list[str] = []
+    with pytest.raises(InputError, match=r"cannot read pipe beyond 1[56][0-9]{4} bytes: Input/output error"):
+        events += (item.event for item in session if isinstance(item, Event))
+    os.close(reader)
+    assert events == ["noise_start", "noise_end"]
 
 
 ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")

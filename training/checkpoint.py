@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -41,7 +42,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint written by `train`. Runs no code from it. Raises InputError when it is none."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - False for what can't be looked at, too
         raise InputError(f"no checkpoint at {path}. `noisewatch train DATA -o {path.parent}` makes one.")
     try:
         state = dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -115,7 +116,7 @@ def _member(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 
 def best_of(run: Path) -> Path:
     """The checkpoint that a run's folder, or its own path, stands for."""
-    return run if run.suffix == ".pt" or run.is_file() else run / "best.pt"
+    return run if run.suffix == ".pt" or os.path.isfile(run) else run / "best.pt"  # noqa: PTH113
 
 
 def data_card(rows: Sequence[Row]) -> dict[str, Any]:

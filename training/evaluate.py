@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -59,7 +60,7 @@ def model_scorers(names: Sequence[str]) -> list[Scorer]:
 def model_scorer(name: str) -> Scorer:
     """A shipped model, an ONNX file, or a checkpoint (exported on the way), through the engine."""
     path = Path(name)
-    if path.is_dir() or path.suffix == ".pt":
+    if os.path.isdir(path) or path.suffix == ".pt":  # noqa: PTH112
         from .export import export
 
         with tempfile.TemporaryDirectory() as folder:

@@ -53,6 +53,12 @@ def find(root: Path, kind: str) -> Iterator[Found]:
     A folder with a manifest.csv, or a csv in that form, keeps its rows; a csv with a column `filename` names
     its files relative to itself. Raises InputError for what is neither a folder nor a csv.
     """
+    try:
+        root.stat()
+    except OSError as error:
+        raise InputError(
+            f"no folder at {root} ({error.strerror}); --{kind} takes a folder of recordings, or a csv."
+        ) from error
     if root.suffix.lower() == ".csv" and root.is_file():
         yield from _listed(root, kind)
     elif (root / "manifest.csv").is_file():
@@ -68,7 +74,7 @@ def find(root: Path, kind: str) -> Iterator[Found]:
                 source = "librispeech" if numbered else root.resolve().name
                 yield Found(path, source, group(path, folder, kind, classes))
     else:
-        raise InputError(f"no folder at {root}; --{kind} takes a folder of recordings, or a csv.")
+        raise InputError(f"{root} is no folder; --{kind} takes a folder of recordings, or a csv.")
 
 
 def group(path: Path, root: Path, kind: str, classes: dict[str, str] | None = None) -> str:

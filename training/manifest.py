@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -46,8 +47,8 @@ def read_manifest(path: Path) -> list[Row]:
     Raises InputError for a missing file, missing columns, an unknown kind or split, and for groups and files
     that lie in two splits. Rows without a split are assigned 60/20/20 by group, the same way every time.
     """
-    path = path / "manifest.csv" if path.is_dir() else path
-    if not path.is_file():
+    path = path / "manifest.csv" if os.path.isdir(path) else path  # noqa: PTH112 - False for what can't be looked at
+    if not os.path.isfile(path):  # noqa: PTH113
         raise InputError(
             f"no manifest at {path}. Make one with `noisewatch prepare --speech DIR --noise DIR -o data/`, "
             "or a small generated set with `noisewatch prepare --demo -o data/`."

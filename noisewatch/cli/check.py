@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import InputError, UsageError, printable
+from ..errors import ChannelError, InputError, UsageError, printable
 from ..model import DEFAULT
 from .base import OWN_THRESHOLD, app, say, typed
 
@@ -92,13 +92,12 @@ def check(
             source = open_source(
                 word, device=device, channel=channel, raw_rate=raw_rate, paced=False, command="check"
             )
-        except InputError as error:
+            ctx.call_on_close(source.close)  # last: a sound server may hang
+            found = _checked(source, detector, threshold, seconds, max_noisy, min_snr)
+        except (InputError, ChannelError) as error:  # a slow pipe tells its channels late
             if len(words) == 1:
                 raise
             found = Answer(str(word), "unknown", str(error).rstrip("."), "The other recordings are judged.")
-        else:
-            ctx.call_on_close(source.close)  # last: a sound server may hang
-            found = _checked(source, detector, threshold, seconds, max_noisy, min_snr)
         if as_json:
             print(json.dumps(asdict(found)), flush=True)
         else:
