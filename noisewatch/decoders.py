@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
+import functools
 import os
 import shlex
 import stat
 import tempfile
+import weakref
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from shutil import which
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -217,6 +220,45 @@ class SoundFiles:
             return rest_of(file, span.end - unread, span.end)
 
 
+class _Aside:
+    """Runs calls on another thread, one at a time.
+
+    An exception of a signal in the middle of a `threading.Condition` leaves it locked for ever. Executors, futures
+    and `Thread.start` are made of these; a SimpleQueue is not.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
+        self._results: SimpleQueue[tuple[Any, BaseException | None] | None] = SimpleQueue()
+        weakref.finalize(self, self._calls.put, None)  # a piece that was opened and never read
+        _thread.start_new_thread(_serve, (self._calls, self._results))
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        self._calls.put(call)
+        result = self._results.get()
+        assert result is not None
+        value, error = result
+        if error is not None:
+            raise error
+        return value
+
+    def end(self) -> None:
+        """Wait for a call that nobody waited for, and end the thread."""
+        self._calls.put(None)
+        while self._results.get() is not None:
+            pass
+
+
+def _serve(calls: SimpleQueue[Any], results: SimpleQueue[Any]) -> None:
+    while (call := calls.get()) is not None:
+        try:
+            results.put((call(), None))
+        except BaseException as error:
+            results.put((None, error))
+        del call
+    results.put(None)
+
+
 class Piece:
     """A piece of a file, opened by libsndfile. Used in a `with` statement, which closes it."""
 
@@ -227,7 +269,7 @@ class Piece:
         """
         # libsndfile reads a part of a file through Python, where exceptions are lost. Those of signals are
         # raised wherever the main thread happens to be (Ctrl-C): so that has to be another thread.
-        self._aside = None if whole else ThreadPoolExecutor(1)
+        self._aside = None if whole else _Aside()
         self._watched, self._size, self._talks = watched, span.end, talks
         self._window: Window | None = None
         self._descriptor = -1
@@ -255,9 +297,9 @@ class Piece:
         return quiet_stderr() if self._talks else contextlib.nullcontext()
 
     def _apart(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        return (
-            call(*args, **options) if self._aside is None else self._aside.submit(call, *args, **options).result()
-        )
+        if self._aside is None:
+            return call(*args, **options)
+        return self._aside.run(functools.partial(call, *args, **options))
 
     def __enter__(self) -> Piece:
         return self
@@ -265,10 +307,12 @@ class Piece:
     def __exit__(self, *_: object) -> None:
         self._end()
         self.file.close()
+        if self._window is not None:
+            self._window.close()
 
     def _end(self) -> None:
         if self._aside is not None:
-            self._aside.shutdown()
+            self._aside.end()
 
     def read(self, frames: int, sample_rate: int) -> Generator[Samples, None, None]:
         """Its samples (n, channels) at a rate."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import weakref
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -81,6 +82,7 @@ class Window:
         self._size = span.end - self._start
         self._at = 0
         self.left = span.end - span.start  # bytes that nobody asked for yet
+        self.close = weakref.finalize(self, file.close)
 
     def read(self, size: int) -> bytes:
         data = self._head[self._at : self._at + size]
@@ -99,9 +101,6 @@ class Window:
 
     def tell(self) -> int:
         return self._at
-
-    def __del__(self) -> None:
-        self._file.close()
 
 
 def _uncompressed(file: BinaryIO, size: int) -> Layout:
