@@ -16,12 +16,12 @@ import typer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from noisewatch.corpus.catalogue import Catalogue
+from noisewatch.corpus.manifest import read_manifest
+from noisewatch.evaluation.statistics import roc_auc
 from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, Batch, Windows, batches
-from noisewatch.training.manifest import read_manifest
-from noisewatch.training.mixing import Catalogue
 from noisewatch.training.nets.head import Normalise
 from noisewatch.training.nets.mhatt import MHAtt
-from noisewatch.training.scores import roc_auc
 from noisewatch.training.train import VALIDATION_SEED
 
 BATCH = 64

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from noisewatch import NoiseDetector, Reading
 from noisewatch.calibration import alarms, choose, poisson_interval
+from noisewatch.corpus.catalogue import Catalogue
+from noisewatch.corpus.manifest import read_manifest
+from noisewatch.evaluation.testset import streams
 from noisewatch.model import DEFAULT
-from noisewatch.training.manifest import read_manifest
-from noisewatch.training.mixing import Catalogue
-from noisewatch.training.testset import streams
 
 BUDGETS = (10.0, 30.0, 60.0, 120.0)  # false alarms an hour
 

@@ -146,7 +146,7 @@ def through_a_pipe(path: Path, detector: NoiseDetector) -> None:
 
 def as_training_data(path: Path, detector: NoiseDetector) -> None:
     """As `prepare` reads it."""
-    from noisewatch.training.manifest import load_audio
+    from noisewatch.corpus.manifest import load_audio
 
     load_audio(path)
 

@@ -102,8 +102,8 @@ def toy_set(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def catalogue(toy_set: Path):
-    from noisewatch.training.manifest import read_manifest
-    from noisewatch.training.mixing import Catalogue
+    from noisewatch.corpus.catalogue import Catalogue
+    from noisewatch.corpus.manifest import read_manifest
 
     return Catalogue.load(read_manifest(toy_set), "train")[0]
 

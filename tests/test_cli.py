@@ -614,7 +614,7 @@ def test_nothing_is_stored(run, tmp_path: Path):
             "evaluate --windows x.npz --split val --count 50 --seed 3",
             "--split and --count and --seed would be ignored",
         ),
-        ("evaluate --dnsmos x.onnx", "--dnsmos would be ignored without --peers"),
+        ("evaluate --dnsmos x.onnx", "--dnsmos would be ignored without --baselines"),
         ("evaluate --json -o report", "--json would be ignored beside --out"),
         ("prepare --demo --speech voices", "--speech would be ignored beside --demo"),
     ],

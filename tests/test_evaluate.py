@@ -12,19 +12,20 @@ from typer.testing import CliRunner
 
 from noisewatch.calibration import poisson_interval
 from noisewatch.cli.base import app
+from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.errors import InputError
-from noisewatch.model import DEFAULT, find_model
-from noisewatch.training import mixing, report, testset
-from noisewatch.training.evaluate import Judgement, Scorer, evaluate
-from noisewatch.training.scores import (
-    calibration,
+from noisewatch.evaluation import markdown, report, testset
+from noisewatch.evaluation.scorers import Judgement, Scorer
+from noisewatch.evaluation.statistics import (
     clustered,
     reliability,
     roc_auc,
     spearman,
     wilson_interval,
 )
-from noisewatch.training.testset import CONDITIONS
+from noisewatch.evaluation.testset import CONDITIONS
+from noisewatch.evaluation.windows import score_windows
+from noisewatch.model import DEFAULT, find_model
 
 
 def test_auc_counts_ties_half():
@@ -32,17 +33,6 @@ def test_auc_counts_ties_half():
     assert roc_auc([2, 3], [0, 1]) == 0.0
     assert roc_auc([1, 1], [1, 1]) == 0.5
     assert roc_auc([0, 2], [1, 3]) == 0.75
-
-
-@pytest.mark.extras
-def test_calibrated_probabilities_mean_what_they_say():
-    rng = np.random.default_rng(0)
-    truth = rng.normal(0, 2, 20_000)
-    noisy = rng.random(20_000) < 1 / (1 + np.exp(-truth))
-    scale, offset = calibration(truth * 4 - 3, noisy)  # too sure of itself, and biased
-    assert scale == pytest.approx(0.25, abs=0.01)
-    assert offset == pytest.approx(0.75, abs=0.03)
-    assert calibration([-2.0, -1.0, 1.0, 2.0], [False, False, True, True])[0] < 100  # separable
 
 
 @pytest.fixture
@@ -78,22 +68,22 @@ def test_windows_say_their_situation(tmp_path: Path, windows: Path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "s.npz").write_bytes((tmp_path / "s.npz").read_bytes())
     scorer = Scorer("loud", lambda samples: Judgement(float(np.abs(samples).mean()), 12.0), threshold=0.5)
-    found, same = evaluate([tmp_path / "s.npz", tmp_path / "other" / "s.npz"], [scorer])
+    found, same = score_windows([tmp_path / "s.npz", tmp_path / "other" / "s.npz"], [scorer])
     assert list(found["auc"]) == ["10 dB", "speech", "noise alone", "all"]
     assert found["snr_mae_db"] == 2.0  # of the one window whose snr is one
     assert found["windows"] != same["windows"]  # a table of its own for each file
     arrays["snr"][3:] = 99  # decibels are of no use to a situation
     np.savez(tmp_path / "t.npz", **arrays, situation=np.full(6, "speech"))
-    (found,) = evaluate([tmp_path / "t.npz"], [scorer])
+    (found,) = score_windows([tmp_path / "t.npz"], [scorer])
     assert list(found["auc"]) == ["speech", "all"]
     assert "snr_mae_db" not in found
     for wrong in (situation[:5], np.arange(6), situation.astype(object)):
         np.savez(tmp_path / "bad.npz", **arrays, situation=wrong)
         with pytest.raises(InputError, match=r"situation|pickle"):
-            list(evaluate([tmp_path / "bad.npz"], [scorer]))
+            list(score_windows([tmp_path / "bad.npz"], [scorer]))
     np.savez(tmp_path / "bad.npz", x=arrays["x"])
     with pytest.raises(InputError, match="it needs the arrays x, y and snr"):
-        list(evaluate([tmp_path / "bad.npz"], [scorer]))
+        list(score_windows([tmp_path / "bad.npz"], [scorer]))
 
 
 def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path):
@@ -113,21 +103,21 @@ def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path
     assert run("evaluate", toy_set, "--split", "exam").returncode == 2
 
 
-def test_what_is_not_known_is_null_and_a_dash(catalogue: mixing.Catalogue):
+def test_what_is_not_known_is_null_and_a_dash(catalogue: Catalogue):
     scorers = [Scorer("mute", lambda samples: Judgement(None), threshold=0.5)]
     result = report.report(catalogue, scorers, count=10, seed=0)
     json.loads(json.dumps(result), parse_constant=pytest.fail)
-    text = report.markdown({"split": "train", **result})
+    text = markdown.of_report({"split": "train", **result})
     assert "| mute | - |" in text
     assert "nan" not in text
 
 
-def test_the_same_item_has_the_same_samples(catalogue: mixing.Catalogue):
+def test_the_same_item_has_the_same_samples(catalogue: Catalogue):
     items = testset.draw(catalogue, 20, seed=1)
     assert items == testset.draw(catalogue, 20, seed=1)
     for item in items:
-        samples = testset.render(item, catalogue, 1)
-        np.testing.assert_array_equal(samples, testset.render(item, catalogue, 1))
+        samples = testset.rendered(item, catalogue, 1)
+        np.testing.assert_array_equal(samples, testset.rendered(item, catalogue, 1))
         assert np.abs(samples).max() <= 1
     (first, *_) = testset.streams(catalogue, 1, noisy=True)
     assert all(end - onset >= 1 for onset, end in first.noises)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from noisewatch.training.layouts import find, nameless
-from noisewatch.training.manifest import load_audio, read_manifest
+from noisewatch.corpus.collections import find, nameless
+from noisewatch.corpus.manifest import load_audio, read_manifest
 
 
 def put(path: Path, rate: int = 16_000) -> Path:

@@ -257,7 +257,7 @@ def test_a_clip_that_is_above_full_scale_from_its_beginning(tmp_path: Path):
 
 def test_no_cell_is_a_formula(run, tmp_path: Path):
     """In any csv of ours: names of files, devices, speakers."""
-    from noisewatch.training.manifest import Row, read_manifest, write_manifest
+    from noisewatch.corpus.manifest import Row, read_manifest, write_manifest
 
     names = ["=1+1.wav", "+1.wav", "-1.wav", "@x.wav", "\tx.wav", "\rx.wav", "a\rb.wav", "fine.wav"]
     (tmp_path / "in").mkdir()

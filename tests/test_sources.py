@@ -24,6 +24,7 @@ import soundfile as sf
 import soxr
 from conftest import DEMO, lines, wait_for
 
+from noisewatch.corpus.manifest import load_audio
 from noisewatch.decoders import open_pipe
 from noisewatch.downmix import Downmix
 from noisewatch.engine import NoiseDetector, Session
@@ -31,7 +32,6 @@ from noisewatch.errors import InputError, UsageError
 from noisewatch.events import Event
 from noisewatch.pipe import Pipe
 from noisewatch.sources import Piped, Recording, open_recording
-from noisewatch.training.manifest import load_audio
 
 RATE = 16_000
 

@@ -19,22 +19,30 @@ import soundfile as sf
 from conftest import wait_for
 
 from noisewatch import InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
+from noisewatch.corpus import channel, synthetic
+from noisewatch.corpus import render as rendering
+from noisewatch.corpus import scene as scenes
+from noisewatch.corpus.catalogue import Catalogue, Recording
+from noisewatch.corpus.config import SceneConfig, changed
+from noisewatch.corpus.manifest import COLUMNS, Row, check_splits, read_manifest, write_manifest
+from noisewatch.corpus.scene import Noise, Take
 from noisewatch.frontend import FrontendConfig, LogMel
 from noisewatch.levels import active_seconds, snr_db
 from noisewatch.model import Model
-from noisewatch.training import augment, export, mixing
-from noisewatch.training import train as trainer
-from noisewatch.training.checkpoint import begin_with, load_checkpoint, save_checkpoint, taught
-from noisewatch.training.config import configured
+from noisewatch.training import export, fit
+from noisewatch.training.batch_augment import augmented
+from noisewatch.training.checkpoint import load_checkpoint, save_checkpoint
+from noisewatch.training.config import TrainConfig, configured
 from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, Windows, batches
-from noisewatch.training.manifest import COLUMNS, Row, check_splits, read_manifest, write_manifest
+from noisewatch.training.distill import Teachers
+from noisewatch.training.loss import loss
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.bcresnet import BCResNet
 from noisewatch.training.nets.duo import _coarser
-from noisewatch.training.teachers import Teachers
-from noisewatch.training.train import losses, train
-from noisewatch.training.vary import varied
+from noisewatch.training.platt import platt_scaling
+from noisewatch.training.provenance import distilled, init_weights
 
+SCENES = SceneConfig()
 TINY = ("--epochs", "2", "--windows", "128", "--batch", "16", "--workers", "1")
 SMALLEST = {
     "net": "dense",
@@ -45,11 +53,20 @@ SMALLEST = {
 }  # where the command is not in question
 
 
+def logged(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's logs, in the order of its resumes."""
+    rows = []
+    for log in sorted(run.glob("log/version_*/metrics.csv")):
+        with log.open() as file:
+            rows += list(csv.DictReader(file))
+    return rows
+
+
 @pytest.fixture(scope="module")
 def toy_run(run, toy_set: Path) -> Path:
     folder = toy_set.parent / "runs" / "first"
-    recipe = toy_set.parent / "taught.toml"
-    recipe.write_text('net = "mhatt"\ndistinct = 300\nvary = 0.5\nteachers = ["dense"]\n')
+    recipe = toy_set.parent / "distilled.toml"
+    recipe.write_text('net = "mhatt"\nunique_windows = 300\nbatch_augment = 0.5\nteachers = ["dense"]\n')
     done = run("train", toy_set, "-o", folder, "--recipe", recipe, *TINY, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "epoch 2: loss" in done.stderr
@@ -71,15 +88,14 @@ def test_prepare_train_export_listen(run, toy_set: Path, toy_run: Path):
     done = run("listen", "demo", "--fast", "--json", "--model", toy_set.parent / "mine.onnx")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 100
-    with (toy_run / "log.csv").open() as file:
-        log = list(csv.DictReader(file))
+    log = logged(toy_run)
     assert [row["epoch"] for row in log] == ["1", "2"]
     assert all(0 <= float(row["auc"]) <= 1 for row in log)
 
 
 def test_without_data_training_says_how_to_get_it(tmp_path: Path):
     with pytest.raises(InputError, match="noisewatch prepare"):
-        train(tmp_path / "data", tmp_path / "run", SMALLEST)
+        fit.fit(tmp_path / "data", tmp_path / "run", SMALLEST)
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(run, toy_set: Path, tmp_path: Path):
@@ -97,12 +113,12 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(run, toy_set:
 
 
 def test_a_rate_that_ends_in_nan_is_a_sentence(toy_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    validated = trainer.validate
-    monkeypatch.setattr(trainer, "validate", lambda net, windows: validated(_broken(net), windows))
+    validated = fit.validate
+    monkeypatch.setattr(fit, "validate", lambda net, windows: validated(_broken(net), windows))
     with pytest.raises(
-        NoisewatchError, match=r"validation windows are no numbers at step 2\. Begin again, and try"
+        NoisewatchError, match=r"validation windows are not finite at step 2\. Start again, and try"
     ):
-        train(toy_set, tmp_path / "run", SMALLEST)
+        fit.fit(toy_set, tmp_path / "run", SMALLEST)
     assert not (tmp_path / "run" / "best.pt").exists()
 
 
@@ -125,18 +141,16 @@ def test_ctrl_c_saves_and_resume_goes_on(run, toy_set: Path, tmp_path: Path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert f"no run in {folder} yet: one begins" in err
+    assert f"no run in {folder} yet: starting one" in err
     assert "--resume" in err
     assert "Traceback" not in err
-    with (folder / "log.csv").open() as file:
-        before = len(list(csv.DictReader(file)))
+    before = len(logged(folder))
     assert before >= 1
     with pytest.raises(OutputError, match="Go on with --resume"):  # a run is not overwritten
-        train(toy_set, folder, SMALLEST)
+        fit.fit(toy_set, folder, SMALLEST)
     done = run(*args, "--epochs", before + 1, "--resume", timeout=120)
     assert done.returncode == 0, done.stderr
-    with (folder / "log.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == before + 1
+    assert len(logged(folder)) == before + 1
 
 
 def test_export_refuses_when_runtimes_disagree(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -165,8 +179,8 @@ def test_an_unwritable_place_is_an_error(toy_run: Path, tmp_path: Path):
         export.export(toy_run, tmp_path / "file" / "x.onnx")
     with pytest.raises(UsageError, match=r"does not end in \.onnx"):
         export.export(toy_run, tmp_path / "x.bin")
-    with pytest.raises(InputError, match=r"log\.csv"):
-        export.export(toy_run / "log.csv", tmp_path / "x.onnx")
+    with pytest.raises(InputError, match=r"config\.json"):
+        export.export(toy_run / "config.json", tmp_path / "x.onnx")
 
 
 def test_a_prepared_manifest_has_the_columns_and_disjoint_splits(toy_set: Path):
@@ -198,7 +212,7 @@ def test_unreadable_files_are_listed_not_fatal(run, toy_set: Path, tmp_path: Pat
     rows = [replace(r, split="") for r in read_manifest(toy_set)]
     rows.append(replace(rows[0], path=str(tmp_path / "gone.flac"), split=""))
     write_manifest(tmp_path / "manifest.csv", rows)
-    _, skipped = mixing.Catalogue.load([replace(r, split="train") for r in rows], "train")
+    _, skipped = Catalogue.load([replace(r, split="train") for r in rows], "train")
     assert len(skipped) == 1
     assert "gone.flac" in skipped[0]
 
@@ -224,11 +238,11 @@ def test_manifests_that_would_lie_are_refused(tmp_path: Path, text: str, sentenc
 def test_one_class_alone_teaches_nothing(toy_set: Path):
     rows = [r for r in read_manifest(toy_set) if r.kind == "speech"]
     with pytest.raises(InputError, match="has no noise"):
-        mixing.Catalogue.load(rows, "train")
+        Catalogue.load(rows, "train")
 
 
-def test_a_seed_replays_every_window(catalogue: mixing.Catalogue):
-    first, again, other = (Windows(catalogue, seed, 8) for seed in (3, 3, 4))
+def test_a_seed_replays_every_window(catalogue: Catalogue):
+    first, again, other = (Windows(catalogue, seed, 8, SCENES) for seed in (3, 3, 4))
     for n in (0, 5):
         np.testing.assert_array_equal(first.window(n).samples, again.window(n).samples)
         assert not np.array_equal(first.window(n).samples, other.window(n).samples)
@@ -240,20 +254,20 @@ def test_a_seed_replays_every_window(catalogue: mixing.Catalogue):
     assert tracks.shape == (4, 2, 150)
 
 
-def test_windows_that_were_kept_are_those_that_were_drawn(catalogue: mixing.Catalogue, tmp_path: Path, monkeypatch):
-    drawn, keeping = Windows(catalogue, 3, 8), Windows(catalogue, 3, 8, tmp_path)
+def test_windows_that_were_kept_are_those_that_were_drawn(catalogue: Catalogue, tmp_path: Path, monkeypatch):
+    drawn, keeping = Windows(catalogue, 3, 8, SCENES), Windows(catalogue, 3, 8, SCENES, tmp_path)
     for n in (5, 0):
         for a, b in zip(drawn[n], keeping[n], strict=True):
             np.testing.assert_array_equal(a, b)
     assert drawn[5][0].isfinite().all()
-    kept = Windows(catalogue, 3, 8, tmp_path)
+    kept = Windows(catalogue, 3, 8, SCENES, tmp_path)
     monkeypatch.setattr(Windows, "window", lambda self, n: pytest.fail(f"drew window {n} again"))
     for a, b in zip(keeping[5], kept[5], strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(pytest.fail.Exception):
         kept[1]  # between two that were kept
     with pytest.raises(pytest.fail.Exception):
-        Windows(catalogue, 4, 8, tmp_path)[5]  # of another seed
+        Windows(catalogue, 4, 8, SCENES, tmp_path)[5]  # of another seed
     (file,) = tmp_path.rglob("*.windows")
     file.write_bytes(file.read_bytes()[:-7])  # torn off
     with pytest.raises(pytest.fail.Exception):
@@ -261,23 +275,24 @@ def test_windows_that_were_kept_are_those_that_were_drawn(catalogue: mixing.Cata
     kept[0]
 
 
-def test_teachers_speak_beside_the_labels(catalogue: mixing.Catalogue, tmp_path: Path, monkeypatch):
+def test_teachers_speak_beside_the_labels(catalogue: Catalogue, tmp_path: Path, monkeypatch):
     import pickle
 
-    plain, teachers = Windows(catalogue, 3, 8), Teachers(["mhatt", "tcn"])
+    plain, teachers = Windows(catalogue, 3, 8, SCENES), Teachers(["mhatt", "tcn"])
     assert pickle.loads(pickle.dumps(teachers)).digest == teachers.digest
     logmel, reference, label, _ = plain[5]
     logit, snr_db = teachers(logmel.numpy(), float(reference))
     told = 1 / (1 + np.exp(-logit))
-    half = Windows(catalogue, 3, 8, tmp_path, teachers, 0.5)[5][2]
+    half = Windows(catalogue, 3, 8, SCENES, tmp_path, teachers, 0.5)[5][2]
     noisy, weight = label[NOISY], label[NOISY_WEIGHT]
     assert half[NOISY_WEIGHT] == pytest.approx(0.5 * weight + 0.5)
     assert half[NOISY] == pytest.approx((0.5 * weight * noisy + 0.5 * told) / half[NOISY_WEIGHT])
     assert half[SNR] == pytest.approx((label[SNR] + snr_db) / 2)
     np.testing.assert_array_equal(half[SNR + 1 :], label[SNR + 1 :])
     monkeypatch.setattr(Model, "__call__", lambda *_: pytest.fail("asked the teachers again"))
-    np.testing.assert_array_equal(Windows(catalogue, 3, 8, tmp_path, teachers, 0.5)[5][2], half)
-    for deaf in (Windows(catalogue, 3, 8, tmp_path), Windows(catalogue, 3, 8, tmp_path, teachers, 0.0)):
+    np.testing.assert_array_equal(Windows(catalogue, 3, 8, SCENES, tmp_path, teachers, 0.5)[5][2], half)
+    alone, unweighted = (Windows(catalogue, 3, 8, SCENES, tmp_path, *more) for more in ((), (teachers, 0.0)))
+    for deaf in (alone, unweighted):
         np.testing.assert_array_equal(deaf[5][2], label)
     np.testing.assert_array_equal(plain[13][0], plain[5][0])  # eight are drawn, and come again
     with pytest.raises(ModelError, match="no model is called 'mhat'"):
@@ -287,47 +302,61 @@ def test_teachers_speak_beside_the_labels(catalogue: mixing.Catalogue, tmp_path:
 def test_what_teachers_learned_from_comes_with_them():
     dense, tcn = Model("dense"), Model("tcn")
     mine = {"sources": [{"source": "mine"}], "shippable": False}
-    first = taught(mine, Teachers(["dense"]))
-    again = taught(first, Teachers(["tcn", "dense"]))  # the run goes on with another teacher beside
+    first = distilled(mine, Teachers(["dense"]))
+    again = distilled(first, Teachers(["tcn", "dense"]))  # the run goes on with another teacher beside
     assert again["teachers"] == [f"dense {dense.digest}", f"tcn {tcn.digest}"]
     assert again["sources"][0] == {"source": "mine"}
     assert {s["source"] for s in again["sources"]} == {"mine"} | {s["source"] for s in tcn.card.trained_on}
     assert not again["shippable"]
-    assert taught({"sources": [], "shippable": True}, Teachers(["dense"]))["shippable"]
+    assert distilled({"sources": [], "shippable": True}, Teachers(["dense"]))["shippable"]
 
 
 def test_varied_windows_are_other_voices_at_the_same_level(voice: np.ndarray):
     import torch
 
     x = torch.from_numpy(LogMel().feed(voice[:48_000]))[None].repeat(64, 1, 1)
-    assert torch.equal(varied(x, 0.0, 1), x)
-    once = varied(x, 0.5, 1)
-    assert torch.equal(once, varied(x, 0.5, 1))
+    assert torch.equal(augmented(x, 0.0, 1), x)
+    once = augmented(x, 0.5, 1)
+    assert torch.equal(once, augmented(x, 0.5, 1))
     changed = (once != x).flatten(1).any(1)
     assert 20 < changed.sum() < 44
     assert torch.equal(once[~changed], x[~changed])
     level = (torch.logsumexp(once, 2) - torch.logsumexp(x, 2)).abs() * 4.343  # dB
     assert level[changed].median() < 1
-    assert not torch.equal(varied(x, 0.5, 2), once)
+    assert not torch.equal(augmented(x, 0.5, 2), once)
 
 
-def test_the_mix_has_the_snr_that_was_drawn(catalogue: mixing.Catalogue):
+def test_calibrated_probabilities_mean_what_they_say():
+    import torch
+
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 2, 20_000)
+    noisy = rng.random(20_000) < 1 / (1 + np.exp(-truth))
+    overconfident = torch.from_numpy(truth * 4 - 3)  # and biased
+    scale, offset = platt_scaling(overconfident, torch.from_numpy(noisy))
+    assert scale == pytest.approx(0.25, abs=0.01)
+    assert offset == pytest.approx(0.75, abs=0.03)
+    separable = torch.tensor([-2.0, -1.0, 1.0, 2.0])
+    assert platt_scaling(separable, separable > 0)[0] < 100
+
+
+def test_the_mix_has_the_snr_that_was_drawn(catalogue: Catalogue):
     checked = 0
     for n in range(300):
-        scene = mixing.draw_scene(np.random.default_rng(n), catalogue)
+        scene = scenes.draw_scene(np.random.default_rng(n), catalogue, SCENES)
         if scene.voice is None or scene.noise is None or scene.mic.agc_db:
             continue
-        voice, noise, floor = mixing.tracks(scene, catalogue)
+        voice, noise, floor = rendering.tracks(scene, catalogue, SCENES)
         assert snr_db(voice, noise) == pytest.approx(scene.snr_db, abs=0.1)
         assert snr_db(voice, floor) > 35
         checked += 1
     assert checked > 100
 
 
-def test_labels_follow_the_definition(catalogue: mixing.Catalogue):
+def test_labels_follow_the_definition(catalogue: Catalogue):
     for n in range(400):
-        scene = mixing.draw_scene(np.random.default_rng(n), catalogue)
-        window = mixing.render(scene, catalogue)
+        scene = scenes.draw_scene(np.random.default_rng(n), catalogue, SCENES)
+        window = rendering.render(scene, catalogue, SCENES)
         assert window.samples.shape == (48_000,)
         assert np.isfinite(window.samples).all()
         assert np.abs(window.samples).max() <= 1.5  # lossy codecs and resamplers overshoot
@@ -345,13 +374,13 @@ def test_labels_follow_the_definition(catalogue: mixing.Catalogue):
 
 def test_sparse_noises_are_those_that_come_and_go():
     row = Row("x.wav", "noise", "s", "g", 3.0, "train", "yes", None, "CC0")
-    fan = (augment.coloured_noise(np.random.default_rng(0), -0.5) * 3000).astype(np.int16)
+    fan = (channel.coloured_noise(np.random.default_rng(0), -0.5) * 3000).astype(np.int16)
     knock = np.where(np.arange(48_000) % 16_000 < 3_000, fan, 0).astype(np.int16)
-    noises = [mixing.Recording(row, fan), mixing.Recording(row, knock)]
-    assert mixing.Catalogue([], noises, []).sparse == [1]
-    assert mixing.Catalogue([], noises[:1], []).sparse == [0]  # where none does, all are drawn from
+    noises = [Recording(row, fan), Recording(row, knock)]
+    assert Catalogue([], noises, []).sparse == [1]
+    assert Catalogue([], noises[:1], []).sparse == [0]  # where none does, all are drawn from
     for seed in range(20):
-        call, again = (mixing.calls(np.random.default_rng(seed)) for _ in range(2))
+        call, again = (synthetic.calls(np.random.default_rng(seed), SCENES) for _ in range(2))
         np.testing.assert_array_equal(call, again)
         assert call.shape == (48_000,)
         assert np.isfinite(call).all()
@@ -380,27 +409,27 @@ def test_sources_can_be_left_out_of_training(tmp_path: Path):
     assert "called cats" in left_out("cats").stderr
 
 
-def test_short_noise_is_not_scored(catalogue: mixing.Catalogue):
+def test_short_noise_is_not_scored(catalogue: Catalogue):
     row = Row("x.wav", "noise", "s", "g", 3.0, "train", "yes", None, "CC0")
-    hiss = (augment.coloured_noise(np.random.default_rng(0), 0.0) * 3000).astype(np.int16)
-    noise = mixing.Noise("recording", (mixing.Take(0),), (0.0,), "events", None)
-    scene = mixing.draw_scene(np.random.default_rng(0), catalogue)
-    scene = replace(scene, voice=mixing.Take(0), room=None, noise=noise, snr_db=10.0, zeros=(0.0, 0.0))
+    hiss = (channel.coloured_noise(np.random.default_rng(0), 0.0) * 3000).astype(np.int16)
+    noise = Noise("recording", (Take(0),), (0.0,), "events", None)
+    scene = scenes.draw_scene(np.random.default_rng(0), catalogue, SCENES)
+    scene = replace(scene, voice=Take(0), room=None, noise=noise, snr_db=10.0, zeros=(0.0, 0.0))
     for length, weight in ((3_000, 0.0), (8_000, 1.0)):  # 0.19 s, 0.5 s
-        burst = mixing.Recording(row, np.where(np.arange(48_000) < length, hiss, 0).astype(np.int16))
-        window = mixing.render(scene, mixing.Catalogue(catalogue.speech, [burst], []))
+        burst = Recording(row, np.where(np.arange(48_000) < length, hiss, 0).astype(np.int16))
+        window = rendering.render(scene, Catalogue(catalogue.speech, [burst], []), SCENES)
         assert window.noisy_weight == weight
 
 
 @pytest.mark.parametrize("shape", ["steady", "onset", "offset", "events", "gated"])
 @pytest.mark.parametrize("kind", ["impacts", "calls"])
-def test_noise_is_not_cut_until_it_is_too_short(kind: str, shape: str, catalogue: mixing.Catalogue):
+def test_noise_is_not_cut_until_it_is_too_short(kind: str, shape: str, catalogue: Catalogue):
     for seed in range(12):
-        scene = mixing.draw_scene(np.random.default_rng(seed), catalogue)
-        noise = mixing.Noise(kind, (), (), shape, None)
-        scene = replace(scene, voice=mixing.Take(0), room=None, noise=noise, snr_db=10.0, seed=seed)
-        _, heard, _ = mixing.tracks(replace(scene, mic=replace(scene.mic, agc_db=0.0)), catalogue)
-        assert active_seconds(heard / np.abs(heard).max()) >= mixing.SHORTEST_NOISE_S
+        scene = scenes.draw_scene(np.random.default_rng(seed), catalogue, SCENES)
+        noise = Noise(kind, (), (), shape, None)
+        scene = replace(scene, voice=Take(0), room=None, noise=noise, snr_db=10.0, seed=seed)
+        _, heard, _ = rendering.tracks(replace(scene, mic=replace(scene.mic, agc_db=0.0)), catalogue, SCENES)
+        assert active_seconds(heard / np.abs(heard).max()) >= rendering.SHORTEST_NOISE_S
 
 
 def test_a_piece_of_a_recording_is_one_that_sounds():
@@ -408,18 +437,18 @@ def test_a_piece_of_a_recording_is_one_that_sounds():
     click, rain = np.zeros(30 * 16_000), np.ones(30 * 16_000)  # s
     click[::32_000] = 1.0
     hiss = np.random.default_rng(0).normal(0, 3000, 60 * 16_000) * np.concatenate([click, rain])
-    catalogue = mixing.Catalogue([], [mixing.Recording(row, hiss.astype(np.int16))], [])
-    noise = mixing.Noise("recording", (mixing.Take(0),), (0.0,), "steady", None)
-    tracks = [mixing.noise_track(noise, catalogue, np.random.default_rng(seed)) for seed in range(20)]
-    heard = [active_seconds(track / np.abs(track).max()) >= mixing.SHORTEST_NOISE_S for track in tracks]
+    catalogue = Catalogue([], [Recording(row, hiss.astype(np.int16))], [])
+    noise = Noise("recording", (Take(0),), (0.0,), "steady", None)
+    tracks = [rendering.noise_track(noise, catalogue, np.random.default_rng(seed), SCENES) for seed in range(20)]
+    heard = [active_seconds(track / np.abs(track).max()) >= rendering.SHORTEST_NOISE_S for track in tracks]
     assert sum(heard) >= 18  # of each draw half are clicks; five are tried
 
 
 @pytest.mark.parametrize("coding", ["float", "int16", "8bit", "mulaw", "mp3", "vorbis", "opus"])
 def test_codings_keep_the_voice(voice: np.ndarray, coding: str):
-    back = augment.coded(voice[:48_000], coding)
+    back = channel.coded(voice[:48_000], coding)
     assert back.shape == (48_000,)
-    assert augment.active_rms(back) == pytest.approx(augment.active_rms(voice[:48_000]), rel=0.15)
+    assert channel.active_rms(back) == pytest.approx(channel.active_rms(voice[:48_000]), rel=0.15)
 
 
 @pytest.mark.parametrize(("scale", "size"), [(1, 9_200), (8, 321_000)])
@@ -444,12 +473,12 @@ def test_the_command_on_a_card_is_the_run_that_made_the_file(name: str):
     words = command[1].split()
     given: dict[str, object] = dict(zip((w.removeprefix("--") for w in words[::2]), words[1::2], strict=True))
     recipe = home / str(given.pop("recipe")) if "recipe" in given else None
-    given.pop("begin", None)  # the run itself is named further down
+    given.pop("init-from", None)  # the run itself is named further down
     for key, kind in (("epochs", int), ("windows", int), ("batch", int), ("lr", float), ("seed", int)):
         given |= {key: kind(given[key])} if key in given else {}
     told = asdict(configured(given, recipe))
     made = Model(name).card.training
-    shaped = set(told) & set(made) - {"begin", "teachers", "workers"}  # these are kept with their digests
+    shaped = set(told) & set(made) - {"init_from", "teachers", "workers"}  # these are kept with their digests
     assert {key: made[key] for key in shaped} == {key: told[key] for key in shaped}
 
 
@@ -494,10 +523,35 @@ def test_a_recipe_sets_what_is_not_given(tmp_path: Path):
         {"batch": "64"},
         {"teachers": "tcn"},
         {"teachers": 3},
-        {"begin": "runs/mhatt"},
+        {"init_from": "runs/mhatt"},
     ):
         with pytest.raises(UsageError, match=r"allowed|there are"):
             configured(options)
+
+
+def test_a_recipe_sets_the_training_distribution(tmp_path: Path, catalogue: Catalogue):
+    recipe = tmp_path / "hum.toml"
+    recipe.write_text(
+        'net = "dense"\n[scene.noise.kinds]\ntones = 1\n[scene.tones]\nmains_share = 1\nmains_hz = [50]\n'
+        "[scene.voice]\nlevel_dbfs = [-30, -20]\n"
+    )
+    config = configured({}, recipe)
+    assert TrainConfig(**json.loads(json.dumps(asdict(config)))) == config  # as a checkpoint and a card store it
+    assert changed(config.scene)["voice.level_dbfs"] == (-30, -20)
+    assert changed(configured({}).scene) == {}
+    for n in range(40):
+        scene = Windows(catalogue, 0, 40, config.scene).scene(n)
+        assert scene.noise is None or scene.noise.kind == "tones"
+    for text, said in (
+        ("[scene.voise]", "Did you mean voice"),
+        ("[scene.voice]\nlevel_dbfs = [-20, -30]", "the lower one first"),
+        ("[scene.noise.kinds]\nmusic = 1", "weights of recording"),
+        ("[scene.room]\nshare = 2", "0 to 1"),
+        ("scene = 3", "a table"),
+    ):
+        recipe.write_text(text + "\n")
+        with pytest.raises(UsageError, match=said):
+            configured({}, recipe)
 
 
 def _checkpoint(path: Path, name: str, net, data: dict) -> None:
@@ -557,13 +611,13 @@ def test_a_duo_begins_with_networks_that_learned_alone(toy_set: Path, tmp_path: 
         source = {"kind": "noise", "source": name}
         _checkpoint(path, name, net, {"sources": [source], "shippable": name == "tcn", "teachers": [name]})
     duo = NETS["duo"]()
-    data = begin_with(duo, "duo", [str(paths[0]), str(paths[1].parent)])
+    data = init_weights(duo, "duo", [str(paths[0]), str(paths[1].parent)])
     assert data["shippable"] is False
     assert [s["source"] for s in data["sources"]] == ["tcn", "mhatt"]
     assert data["teachers"] == []  # of this run there are none yet
-    assert [begun.split(" at ")[1] for begun in data["begun_with"]] == [
-        "step 0, taught by tcn",
-        "step 0, taught by mhatt",
+    assert [begun.split(" at ")[1] for begun in data["init_from"]] == [
+        "step 0, distilled from tcn",
+        "step 0, distilled from mhatt",
     ]
     x, reference = torch.randn(4, 298, 40) * 3 - 8, torch.full((4,), -26.0)
     duo.eval()
@@ -573,31 +627,31 @@ def test_a_duo_begins_with_networks_that_learned_alone(toy_set: Path, tmp_path: 
     targets, levels = torch.rand(4, 5), torch.randn(4, 2, 150)
     targets[:, [NOISY_WEIGHT, SNR_WEIGHT]] = 1.0
     duo.training = True  # of the duo itself alone: the members' statistics stay
-    both = losses(duo(x, reference), targets, levels)
+    both = loss(duo(x, reference), targets, levels)
     pooled = [v._replace(tracks=_coarser(v.tracks, 75)) for v in alone]
-    torch.testing.assert_close(both, sum(losses(v, targets, levels) for v in pooled) / 2)
+    torch.testing.assert_close(both, sum(loss(v, targets, levels) for v in pooled) / 2)
 
     begin = tuple(map(str, paths))
-    still = SMALLEST | {"net": "duo", "windows": 16, "lr": 1e-9, "begin": begin}
-    train(toy_set, tmp_path / "duo", still)
+    still = SMALLEST | {"net": "duo", "windows": 16, "lr": 1e-9, "init_from": begin}
+    fit.fit(toy_set, tmp_path / "duo", still)
     learned = load_checkpoint(tmp_path / "duo" / "last.pt")["net"]
     for name, net in nets.items():
         torch.testing.assert_close(learned[f"members.{name}.out.weight"], net.out.weight.data)
     shutil.rmtree(tmp_path / "tcn")  # a run that goes on needs none of what it began with
-    with pytest.raises(UsageError, match="leave out --begin"):
-        train(toy_set, tmp_path / "duo", {"epochs": 2, "begin": begin}, resume=True)
-    assert train(toy_set, tmp_path / "duo", {"epochs": 2}, resume=True)
-    assert json.loads(load_checkpoint(tmp_path / "duo" / "last.pt")["data"])["begun_with"] == data["begun_with"]
-    further = begin_with(NETS["duo"](), "duo", [str(tmp_path / "duo")])  # another duo begins with this one
-    assert further["begun_with"][0].endswith(f", begun with ({'; '.join(data['begun_with'])})")
+    with pytest.raises(UsageError, match="leave out --init-from"):
+        fit.fit(toy_set, tmp_path / "duo", {"epochs": 2, "init_from": begin}, resume=True)
+    assert fit.fit(toy_set, tmp_path / "duo", {"epochs": 2}, resume=True)
+    assert json.loads(load_checkpoint(tmp_path / "duo" / "last.pt")["data"])["init_from"] == data["init_from"]
+    further = init_weights(NETS["duo"](), "duo", [str(tmp_path / "duo")])  # another duo begins with this one
+    assert further["init_from"][0].endswith(f", initialised from ({'; '.join(data['init_from'])})")
     part = NETS["mhatt"]()  # and what is a member of one, with its part of it
-    told = begin_with(part, "mhatt", [str(tmp_path / "duo")])["begun_with"]
-    assert told == further["begun_with"]
+    told = init_weights(part, "mhatt", [str(tmp_path / "duo")])["init_from"]
+    assert told == further["init_from"]
     torch.testing.assert_close(part.out.weight.data, nets["mhatt"].out.weight.data)
-    with pytest.raises(UsageError, match="hold duo; dense begins with a run of dense"):
-        begin_with(NETS["dense"](), "dense", [str(tmp_path / "duo" / "best.pt")])
-    with pytest.raises(UsageError, match=r"best\.pt hold mhatt; dense begins with a run of dense\."):
-        train(toy_set, tmp_path / "wrong", SMALLEST | {"begin": begin[1:]})
+    with pytest.raises(UsageError, match="hold duo; dense starts from a run of dense"):
+        init_weights(NETS["dense"](), "dense", [str(tmp_path / "duo" / "best.pt")])
+    with pytest.raises(UsageError, match=r"best\.pt hold mhatt; dense starts from a run of dense\."):
+        fit.fit(toy_set, tmp_path / "wrong", SMALLEST | {"init_from": begin[1:]})
     assert not (tmp_path / "wrong").exists()
 
 
@@ -626,8 +680,7 @@ def test_only_what_half_precision_holds_is_kept_in_it(tmp_path: Path):
 
 
 def _loss(run: Path) -> float:
-    with (run / "log.csv").open() as file:
-        (row,) = csv.DictReader(file)
+    (row,) = logged(run)
     return float(row["loss"])
 
 
@@ -635,7 +688,7 @@ def _loss(run: Path) -> float:
 def alone(toy_set: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
     """The loss of a run in one process."""
     folder = tmp_path_factory.mktemp("alone")
-    train(toy_set, folder / "one", SMALLEST | {"windows": 128})
+    fit.fit(toy_set, folder / "one", SMALLEST | {"windows": 128})
     return _loss(folder / "one")
 
 
@@ -663,8 +716,8 @@ def test_a_loss_that_is_no_number_names_the_recordings(
         return x * (float("nan") if n == 21 else 1.0), *rest
 
     monkeypatch.setattr(Windows, "__getitem__", broken)
-    catalogue, _ = mixing.Catalogue.load(read_manifest(toy_set), "train")
-    used = ", ".join(Windows(catalogue, 0, 64).recordings(21))
+    catalogue, _ = Catalogue.load(read_manifest(toy_set), "train")
+    used = ", ".join(Windows(catalogue, 0, 64, SCENES).recordings(21))
     with pytest.raises(NoisewatchError) as caught:
-        train(toy_set, tmp_path / "run", SMALLEST | {"windows": 64})
+        fit.fit(toy_set, tmp_path / "run", SMALLEST | {"windows": 64})
     assert f"the loss is nan at step 1, by a window of {used or 'generated noise alone'}:" in str(caught.value)

@@ -13,13 +13,13 @@ from typing import Annotated
 
 import typer
 
+from noisewatch.corpus.catalogue import Catalogue
+from noisewatch.corpus.manifest import read_manifest
+from noisewatch.evaluation.scorers import model_scorer
+from noisewatch.evaluation.stream_metrics import on_streams
+from noisewatch.evaluation.testset import draw, rendered
 from noisewatch.model import DEFAULT
 from noisewatch.terminal import console
-from noisewatch.training.evaluate import model_scorer
-from noisewatch.training.manifest import read_manifest
-from noisewatch.training.mixing import Catalogue
-from noisewatch.training.streamed import on_streams
-from noisewatch.training.testset import draw, render
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 SNRS = (10.0, 20.0)
@@ -35,7 +35,7 @@ def main(
     """Print a table a model."""
     catalogue, _ = Catalogue.load(read_manifest(data), "val")
     items = [i for i in draw(catalogue, 2 * WINDOWS, SEED) if i.situation == "speech" and i.snr_db in SNRS]
-    windows = [(item.snr_db, render(item, catalogue, SEED)) for item in items]
+    windows = [(item.snr_db, rendered(item, catalogue, SEED)) for item in items]
     for name in model or [DEFAULT]:
         scorer = model_scorer(name)
         assert scorer.detector is not None

@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from noisewatch.training.manifest import read_manifest, write_manifest
+from noisewatch.corpus.manifest import read_manifest, write_manifest
 
 
 def main(

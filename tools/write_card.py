@@ -18,10 +18,13 @@ import numpy
 import onnxruntime
 import typer
 
+from noisewatch.corpus.config import changed, scene_config
+from noisewatch.evaluation.markdown import of_windows
+from noisewatch.evaluation.scorers import by_hand, model_scorers
+from noisewatch.evaluation.windows import score_windows
 from noisewatch.model import Model
 from noisewatch.sinks import atomic_write
 from noisewatch.training.config import configured
-from noisewatch.training.evaluate import by_hand, evaluate, markdown, model_scorers
 
 LIMITS = """\
 - It judges 3 s at a time. Noise that sounds for less than 0.3 s of them is not scored, and short sparse sounds
@@ -55,7 +58,7 @@ def card(
 ) -> None:
     """Evaluate and write."""
     card = Model(model).card
-    results = list(evaluate(windows, [by_hand(), *model_scorers([str(model)])]))
+    results = list(score_windows(windows, [by_hand(), *model_scorers({str(model): str(model)})]))
     made = card.training
     report = out.with_name(f"{model.stem}-report.md")
     size = model.stat().st_size / 1024
@@ -71,8 +74,9 @@ def card(
         f"ship weights trained on it: {'yes' if card.shippable else 'no'}.",
         "",
         *([unshipped(made, size), ""] if size > SHIPPED_KIB else []),
-        *([taught_by(made), ""] if made.get("teachers") else []),
-        *([begun_with(made), ""] if made.get("begin") else []),
+        *([distilled_from(made), ""] if made.get("teachers") else []),
+        *([initialised_from(made), ""] if made.get("init_from") else []),
+        *([scenes(made), ""] if made.get("scene") else []),
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
         "Outputs: noise logit, SNR in dB, voice logit.",
         f"Noise from a probability of {card.threshold} on.",
@@ -86,7 +90,7 @@ def card(
         *([made_of] if made_of else []),
         "",
     ]
-    lines += [*markdown(results).splitlines(), ""]
+    lines += [*of_windows(results).splitlines(), ""]
     command = " ".join(["noisewatch evaluate", *(f"--windows {w.name}" for w in windows), f"--model {model.name}"])
     versions = (
         f"Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}, numpy {numpy.__version__}"
@@ -131,7 +135,7 @@ def command_of(made: dict[str, Any]) -> str:
 
     Recipes are called -taught with teachers, -joined of two runs, -further from one.
     """
-    net, begun = made["net"], len(made.get("begin", []))
+    net, begun = made["net"], len(made.get("init_from", []))
     how = "joined" if begun > 1 else "further" if begun else "taught" if made.get("teachers") else None
     recipe = Path(f"training/recipes/{net}-{how}.toml")
     own = (Path(__file__).parent.parent / recipe).is_file()
@@ -140,7 +144,12 @@ def command_of(made: dict[str, Any]) -> str:
         f"--{key} {made[key]}" for key in OPTIONS if made.get(key, getattr(config, key)) != getattr(config, key)
     ]
     return " ".join(
-        ["noisewatch train DATA", f"--recipe {recipe}" if own else f"--net {net}", *over, *["--begin RUN"] * begun]
+        [
+            "noisewatch train DATA",
+            f"--recipe {recipe}" if own else f"--net {net}",
+            *over,
+            *["--init-from RUN"] * begun,
+        ]
     )
 
 
@@ -150,20 +159,29 @@ def reported(report: Path, model: Path) -> str:
     return f"More, with intervals: [{report.name}]({report.name}), by `{command}`."
 
 
-def taught_by(made: dict[str, Any]) -> str:
-    """Which models it learned from, beside the labels."""
+def distilled_from(made: dict[str, Any]) -> str:
+    """The teachers of a distilled network."""
     return (
-        f"Its teachers, by name and digest of the file: {', '.join(made['teachers'])}.\nWhere the label counts "
-        f"fully, {made['trust']:.0%} of the verdict and of the SNR to learn were theirs, and the rest the label's. "
-        "A name in the recipe\nmeans the model that ships today: for the same teachers, give files of these "
-        "digests with `--teach`."
+        f"Distilled from {', '.join(made['teachers'])} (name and digest of the file), with a weight of "
+        f"{made['distill_weight']:.0%} against the labels.\nA name in the recipe means the model that ships today: "
+        "for the same teachers, give files of these digests with `--teacher`."
     )
 
 
-def begun_with(made: dict[str, Any]) -> str:
-    """Which runs it had its first weights from."""
-    runs = "\n".join(f"- {run}" for run in made["begin"])
-    return f"It began with these runs, by network and digest of the checkpoint:\n\n{runs}"
+def initialised_from(made: dict[str, Any]) -> str:
+    """The runs that gave the initial weights."""
+    runs = "\n".join(f"- {run}" for run in made["init_from"])
+    return f"Initialised from these runs (network and digest of the checkpoint):\n\n{runs}"
+
+
+def scenes(made: dict[str, Any]) -> str:
+    """The training distribution, where it differs from the defaults."""
+    values = changed(scene_config(made["scene"]))
+    if not values:
+        return "Scenes were drawn from the default ranges (`noisewatch/corpus/config.py`)."
+    return "Scenes were drawn from the default ranges, but for these:\n\n" + "\n".join(
+        f"- `scene.{name}` = {value}" for name, value in values.items()
+    )
 
 
 def unshipped(made: dict[str, Any], size: float) -> str:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from noisewatch.errors import InputError, UsageError
 from noisewatch.frontend import FrontendConfig
 from noisewatch.sinks import atomic_write
 
 from .config import TrainConfig
-from .manifest import Row
 from .nets import NETS
-from .nets.duo import Duo
-from .teachers import Teachers
 
 # What a checkpoint holds beside its configuration and front end.
 PARTS: dict[str, type | tuple[type, ...]] = {
@@ -75,85 +70,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def begin_with(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]:
-    """Give a network the weights of a run, or its part of a duo's; each member of a duo those of a run of its own.
-
-    Returns their card of data. Raises UsageError where these are runs of other networks, InputError for what is no
-    checkpoint.
-    """
-    paths = [best_of(Path(run)) for run in runs]
-    states = [load_checkpoint(path) for path in paths]
-    found = [state["config"]["net"] for state in states]
-    parts: dict[str, nn.Module] = {name: net}
-    if isinstance(net, Duo) and found != [name]:
-        parts = dict(net.members.items())
-    taken = found
-    if found == ["duo"] and (member := _member(states[0]["net"], name)):
-        taken, states = [name], [{**states[0], "net": member}]
-    if sorted(taken) != sorted(parts):
-        each = f", or with one of each of: {', '.join(parts)}" if isinstance(net, Duo) else ""
-        raise UsageError(
-            f"{' and '.join(runs)} hold {' and '.join(found)}; {name} begins with a run of {name}{each}."
-        )
-    card: dict[str, Any] = {"sources": [], "shippable": True}
-    begun = []
-    for path, part, state in zip(paths, taken, states, strict=True):
-        parts[part].load_state_dict(state["net"])
-        data = json.loads(state["data"])
-        card = merged(card, {**data, "teachers": []})  # those taught the other run, by its own trust
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
-        by = f", taught by {', '.join(data['teachers'])}" if data.get("teachers") else ""
-        with_ = f", begun with ({'; '.join(data['begun_with'])})" if data.get("begun_with") else ""
-        begun.append(f"{state['config']['net']} {digest} at step {state['step']}{by}{with_}")
-    return {**card, "begun_with": begun}
-
-
-def _member(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The weights of one member of a duo; none where it has no such member."""
-    prefix = f"members.{name}."
-    return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-
-
 def best_of(run: Path) -> Path:
-    """The checkpoint that a run's folder, or its own path, stands for."""
+    """The best checkpoint of a run's folder, or the checkpoint itself."""
     return run if run.suffix == ".pt" or os.path.isfile(run) else run / "best.pt"  # noqa: PTH113
-
-
-def data_card(rows: Sequence[Row]) -> dict[str, Any]:
-    """What the weights learned from: sources, minutes, licences, and whether all of it may be shipped."""
-    used = [r for r in rows if r.split == "train"]
-    sources = [
-        {
-            "kind": kind,
-            "source": source,
-            "minutes": round(sum(r.seconds for r in used if (r.kind, r.source) == (kind, source)) / 60, 1),
-            "licence": "; ".join(sorted({r.licence for r in used if (r.kind, r.source) == (kind, source)})),
-        }
-        for kind, source in sorted({(r.kind, r.source) for r in used})
-    ]
-    return {
-        "sources": sources,
-        "shippable": all(r.ship == "yes" for r in rows if r.split in ("train", "val")),
-    }
-
-
-def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The card of data of weights that learned from both."""
-    known = [s for s in before["sources"] if s not in now["sources"]]
-    return {
-        "sources": known + now["sources"],
-        "shippable": before["shippable"] and now["shippable"],
-        "teachers": list(dict.fromkeys([*before.get("teachers", []), *now.get("teachers", [])])),
-        "begun_with": before.get("begun_with", []),
-    }
-
-
-def taught(card: dict[str, Any], teachers: Teachers) -> dict[str, Any]:
-    """The card of data of a run with teachers: what they learned from has come with them."""
-    for model, name in zip(teachers.models, teachers.known_as, strict=True):
-        told = {"sources": model.card.trained_on, "shippable": model.card.shippable, "teachers": [name]}
-        card = merged(card, told)
-    return card
 
 
 def newest_run(checkpoint: str, folder: Path = Path("runs")) -> Path:

@@ -1,4 +1,4 @@
-"""What a training run depends on beside its data, and the recipes that give it for each network."""
+"""The configuration of a training run, and the recipes that set it for each network."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import difflib
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from noisewatch.corpus.config import SceneConfig, scene_config
 from noisewatch.errors import InputError, UsageError
 from noisewatch.model import DEFAULT
 
@@ -28,9 +29,9 @@ _RANGES: tuple[tuple[str, type, float, float], ...] = (
     ("lr", float, 1e-9, 1),
     ("weight_decay", float, 0, 10),
     ("warmup", float, 0, 1),
-    ("distinct", int, 0, 10**9),
-    ("trust", float, 0, 1),
-    ("vary", float, 0, 1),
+    ("unique_windows", int, 0, 10**9),
+    ("distill_weight", float, 0, 1),
+    ("batch_augment", float, 0, 1),
     ("patience", int, 0, 100_000),
     ("seed", int, 0, 2**32 - 1),
     ("workers", int, 0, 1024),
@@ -39,16 +40,16 @@ _RANGES: tuple[tuple[str, type, float, float], ...] = (
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that a run depends on beside its data. Stored in the checkpoint."""
+    """Everything that a run depends on besides its data. Stored in the checkpoint."""
 
     net: str = DEFAULT
     epochs: int = 20
     windows: int = 16_000  # per epoch
-    distinct: int = 0  # windows that are drawn; after them, the same again. 0: no window comes twice
-    begin: tuple[str, ...] = ()  # run whose weights, or part of a duo, it begins with; or two, for a duo
-    teachers: tuple[str, ...] = ()  # models whose verdicts are learned beside the labels
-    trust: float = 0.7  # share of a verdict that is the teachers', where there are any
-    vary: float = 0.0  # share of the windows that are given another colour and voice each time
+    unique_windows: int = 0  # drawn once and then repeated; 0: no window comes twice
+    init_from: tuple[str, ...] = ()  # run that gives the initial weights; for a duo also two, one per member
+    teachers: tuple[str, ...] = ()  # models for knowledge distillation
+    distill_weight: float = 0.7  # weight of the teachers' outputs against the labels
+    batch_augment: float = 0.0  # share of each batch that is augmented
     batch: int = 64
     lr: float = 3e-3
     weight_decay: float = 1e-2
@@ -57,9 +58,12 @@ class TrainConfig:
     patience: int = 0  # epochs without a better validation before it stops; 0: never
     seed: int = 0
     workers: int = 2
+    scene: SceneConfig = field(default_factory=SceneConfig)  # the training distribution
 
     def __post_init__(self) -> None:
-        for name, such_as in (("teachers", '["mhatt", "x.onnx"]'), ("begin", '["runs/mhatt"]')):
+        if not isinstance(self.scene, SceneConfig):  # a table of a recipe, a dictionary of a checkpoint
+            object.__setattr__(self, "scene", scene_config(self.scene))
+        for name, such_as in (("teachers", '["mhatt", "x.onnx"]'), ("init_from", '["runs/mhatt"]')):
             value = getattr(self, name)
             if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
                 raise UsageError(f"{name} is {value!r}; allowed: a list, such as {such_as}.")
@@ -139,12 +143,12 @@ def read_recipe(name: str, text: str) -> dict[str, Any]:
 
 
 def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
-    """The configuration of a run that goes on: what shaped it stays; length, rate, workers, teachers may change."""
-    if "begin" in options:
-        raise UsageError("a run that goes on has weights of its own: leave out --begin.")
+    """The configuration of a resumed run: only its length, learning rate, workers and teachers may change."""
+    if "init_from" in options:
+        raise UsageError("a resumed run has weights of its own: leave out --init-from.")
     for key, value in options.items():
         if key not in ("epochs", "lr", "workers", "teachers") and stored.get(key) != value:
             raise UsageError(
-                f"the run was begun with {key} {stored.get(key)}, not {value}: that stays. Leave it out."
+                f"the run started with {key} {stored.get(key)}, not {value}, and keeps it. Leave it out."
             )
     return replace(TrainConfig(**stored), **options)

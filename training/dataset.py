@@ -16,32 +16,37 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from noisewatch import frontend, levels
+from noisewatch.corpus import catalogue as catalogues
+from noisewatch.corpus import channel, draw, render, scene, synthetic
+from noisewatch.corpus.catalogue import Catalogue
+from noisewatch.corpus.channel import Samples
+from noisewatch.corpus.config import SceneConfig
+from noisewatch.corpus.render import Window
+from noisewatch.corpus.scene import Scene
 from noisewatch.frontend import LogMel, high_passed
 
-from . import augment, kept, mixing
-from .augment import Samples
-from .kept import Kept, once
-from .mixing import Catalogue, Scene, Window, draw_scene, render
-from .teachers import Teachers
+from . import window_cache
+from .distill import Teachers
+from .window_cache import WindowCache, cached
 
 # (B, 298, 40) log-Mel; (B,) reference dBFS; (B, 5) targets; (B, 2, 150) levels of voice and all else, dB re loud
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE = range(5)  # columns of the targets
 
-# A window as it is kept on disk, 24.5 kB, and what teachers said of it.
-RECORD = np.dtype(
+# A window in the cache, 24.5 kB, and the teachers' outputs for it. `complete` is last: a torn record lacks it.
+WINDOW_RECORD = np.dtype(
     [("logmel", "<f2", (298, 40)), ("tracks", "<f2", (2, 150)), ("reference", "<f4"), ("targets", "<f4", 5),
-     ("made", "?")]
+     ("complete", "?")]
 )  # fmt: skip
-LESSON = np.dtype([("noise", "<f4"), ("snr_db", "<f4"), ("made", "?")])
+TEACHER_RECORD = np.dtype([("noise", "<f4"), ("snr_db", "<f4"), ("complete", "?")])
 
 
 class Windows(Dataset[Batch]):
-    """Windows by number: window `n` of a seed is drawn from the generator (seed, n); after `count` the first again.
+    """Windows by number: window `n` of a seed is drawn from the generator (seed, n); after `count` they repeat.
 
-    With a folder `cache`, what was drawn is kept there and read the next time: drawing costs more than a step
-    of the small networks does. It is found again by the same recordings, seed, code and libraries only.
-    With teachers, verdict and SNR to learn are `trust` parts theirs, and the rest the label's.
+    With a folder `cache`, windows are stored there and read the next time, as drawing one costs more than a step
+    of the small networks. The cache is keyed by recordings, configuration, seed, code and library versions.
+    With teachers, the verdict and SNR targets are a blend of the labels and the teachers' outputs.
     Raises OutputError when the folder cannot be written.
     """
 
@@ -50,46 +55,49 @@ class Windows(Dataset[Batch]):
         catalogue: Catalogue,
         seed: int,
         count: int,
+        config: SceneConfig,
         cache: Path | None = None,
         teachers: Teachers | None = None,
-        trust: float = 0.0,
+        distill_weight: float = 0.0,
     ) -> None:
-        self.catalogue, self.seed, self.count = catalogue, seed, count
-        self.teachers, self.trust = teachers, trust
+        self.catalogue, self.seed, self.count, self.config = catalogue, seed, count, config
+        self.teachers, self.distill_weight = teachers, distill_weight
         self.logmel = LogMel()
-        self._kept: Kept | None = None
-        self._lessons: Kept | None = None
+        self._windows: WindowCache | None = None
+        self._outputs: WindowCache | None = None
         if cache is not None:
-            folder = cache / _fingerprint(catalogue, seed)
-            self._kept = Kept(folder, RECORD)
-            self._lessons = Kept(folder / teachers.digest, LESSON) if teachers else None
+            folder = cache / _fingerprint(catalogue, seed, config)
+            self._windows = WindowCache(folder, WINDOW_RECORD)
+            self._outputs = WindowCache(folder / teachers.digest, TEACHER_RECORD) if teachers else None
 
     def __len__(self) -> int:
         return self.count
 
     def scene(self, n: int) -> Scene:
-        """What window number n is made of."""
-        return draw_scene(np.random.default_rng([self.seed, n % self.count]), self.catalogue)
+        """The parameters of window number n."""
+        return scene.draw_scene(np.random.default_rng([self.seed, n % self.count]), self.catalogue, self.config)
 
     def window(self, n: int) -> Window:
         """Window number n with its labels."""
-        return render(self.scene(n), self.catalogue)
+        return render.render(self.scene(n), self.catalogue, self.config)
 
     def recordings(self, n: int) -> list[str]:
         """The files that window number n is made of."""
-        scene = self.scene(n)
+        drawn = self.scene(n)
         voices, noises = self.catalogue.speech, self.catalogue.noise
-        used = [voices[scene.voice.index]] if scene.voice else []
-        if scene.noise:
-            used += [(voices if scene.noise.kind == "babble" else noises)[t.index] for t in scene.noise.takes]
+        used = [voices[drawn.voice.index]] if drawn.voice else []
+        if drawn.noise:
+            used += [(voices if drawn.noise.kind == "babble" else noises)[t.index] for t in drawn.noise.takes]
         return [r.row.path for r in used]
 
     def __getitem__(self, n: int) -> Batch:
         n %= self.count
-        record = once(self._kept, n, lambda: recorded(self.window(n), self.logmel))
+        record = cached(self._windows, n, lambda: window_record(self.window(n), self.logmel))
         logmel, targets = record["logmel"].astype(np.float32), record["targets"].copy()
-        if (teachers := self.teachers) and self.trust:
-            self._teach(targets, once(self._lessons, n, lambda: lesson(teachers, logmel, record["reference"])))
+        if (teachers := self.teachers) and self.distill_weight:
+            reference = float(record["reference"])
+            output = cached(self._outputs, n, lambda: teacher_record(teachers, logmel, reference))
+            self._blend(targets, output)
         return (
             torch.from_numpy(logmel),
             torch.tensor(record["reference"]),
@@ -97,37 +105,41 @@ class Windows(Dataset[Batch]):
             torch.from_numpy(record["tracks"].astype(np.float32)),
         )
 
-    def _teach(self, targets: Samples, lesson: np.void) -> None:
-        """Blend label and teachers, who also speak of the verdict where the label does not."""
-        own = targets[NOISY_WEIGHT] * (1 - self.trust)
-        told = 1 / (1 + np.exp(-lesson["noise"]))
-        targets[NOISY_WEIGHT] = own + self.trust
-        targets[NOISY] = (own * targets[NOISY] + self.trust * told) / targets[NOISY_WEIGHT]
-        targets[SNR] += self.trust * (lesson["snr_db"] - targets[SNR])
+    def _blend(self, targets: Samples, output: np.void) -> None:
+        """Blend labels and teachers. Where the label is not scored, the teachers' verdict still is."""
+        own = targets[NOISY_WEIGHT] * (1 - self.distill_weight)
+        probability = 1 / (1 + np.exp(-output["noise"]))
+        targets[NOISY_WEIGHT] = own + self.distill_weight
+        blended = own * targets[NOISY] + self.distill_weight * probability
+        targets[NOISY] = blended / targets[NOISY_WEIGHT]
+        targets[SNR] += self.distill_weight * (output["snr_db"] - targets[SNR])
 
 
-def recorded(window: Window, logmel: LogMel) -> np.void:
-    """A window as it is kept."""
+def window_record(window: Window, logmel: LogMel) -> np.void:
+    """A window as the cache stores it."""
     logmel.reset()
     targets = (window.noisy, window.noisy_weight, window.snr_db, window.snr_weight, window.voice)
-    # Half precision resolves 0.07 dB at the quietest, and halves what has to be kept and moved.
-    fields = (logmel.feed(high_passed(window.samples)), window.tracks_db, window.reference_dbfs, targets, True)
-    record: np.void = np.array([fields], RECORD)[0]
+    # Half precision resolves 0.07 dB at the quietest, and halves what is stored and moved.
+    features = logmel.feed(high_passed(window.samples))
+    fields = (features, window.tracks_db, window.reference_dbfs, targets, True)
+    record: np.void = np.array([fields], WINDOW_RECORD)[0]
     return record
 
 
-def lesson(teachers: Teachers, logmel: Samples, reference_dbfs: np.float32) -> np.void:
-    """What teachers say of a window (298, 40), as it is kept."""
-    told: np.void = np.array([(*teachers(logmel, float(reference_dbfs)), True)], LESSON)[0]
-    return told
+def teacher_record(teachers: Teachers, logmel: Samples, reference_dbfs: float) -> np.void:
+    """The teachers' outputs for a window (298, 40), as the cache stores them."""
+    record: np.void = np.array([(*teachers(logmel, reference_dbfs), True)], TEACHER_RECORD)[0]
+    return record
 
 
-def _fingerprint(catalogue: Catalogue, seed: int) -> str:
-    """A name for the windows of a seed: of all that they are made from and with."""
-    code = [inspect.getsource(module) for module in (augment, mixing, frontend, levels)]
-    code += [inspect.getsource(part) for part in (Windows.scene, recorded, kept)]
+def _fingerprint(catalogue: Catalogue, seed: int, config: SceneConfig) -> str:
+    """A digest of everything that the windows of a seed are made from and with."""
+    modules = (channel, catalogues, draw, scene, synthetic, render, frontend, levels, window_cache)
+    code = [inspect.getsource(module) for module in modules]
+    code += [inspect.getsource(part) for part in (Windows.scene, window_record)]
     versions = [np.__version__, soxr.__version__, sf.__libsndfile_version__]
-    digest = hashlib.blake2b(repr((seed, RECORD, LESSON, *code, *versions)).encode(), digest_size=8)
+    made_with = (seed, config, WINDOW_RECORD, TEACHER_RECORD, *code, *versions)
+    digest = hashlib.blake2b(repr(made_with).encode(), digest_size=8)
     for recording in catalogue.speech + catalogue.noise:
         digest.update(repr(recording.row).encode())
         digest.update(recording.samples.data)
@@ -137,7 +149,7 @@ def _fingerprint(catalogue: Catalogue, seed: int) -> str:
 
 
 def _ignore_interrupts(_: int) -> None:
-    # Both reach the whole process group; the loop decides when the workers stop.
+    # Both signals reach the whole process group; the training loop decides when the workers stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

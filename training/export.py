@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 import noisewatch
 from noisewatch import terminal
+from noisewatch.corpus.manifest import load_audio
 from noisewatch.detector import DetectorConfig
 from noisewatch.errors import InputError, ParityError, UsageError
 from noisewatch.frontend import FrontendConfig, LogMel
@@ -26,10 +27,9 @@ from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
 from noisewatch.sinks import atomic_write
 
 from .checkpoint import best_of, load_checkpoint, newest_run
-from .manifest import load_audio
 from .nets import NETS
 from .nets.head import Verdict
-from .size import macs, parameters
+from .profile import macs, parameters
 
 TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
@@ -70,7 +70,7 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
             **state["config"],
             "steps": state["step"],
             "teachers": data.get("teachers", []),
-            "begin": data.get("begun_with", []),
+            "init_from": data.get("init_from", []),
         },
         metrics=metrics,
         parameters=parameters(net),

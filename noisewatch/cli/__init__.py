@@ -1,6 +1,8 @@
 """The command line: arguments, wiring, exit codes. Data goes to stdout, everything else to stderr."""
 
-from . import calibrate, check, config, listen, scan, training
+from . import calibrate, check, config, evaluate, export, listen, models, prepare, scan, train
 from .base import main
 
-__all__ = ["calibrate", "check", "config", "listen", "main", "scan", "training"]
+__all__ = [
+    "calibrate", "check", "config", "evaluate", "export", "listen", "main", "models", "prepare", "scan", "train",
+]  # fmt: skip

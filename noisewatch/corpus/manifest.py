@@ -13,9 +13,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from noisewatch.errors import InputError
-from noisewatch.sinks import Rows, atomic_write
-from noisewatch.sources import open_recording
+from ..errors import InputError
+from ..sinks import Rows, atomic_write
+from ..sources import open_recording
 
 SAMPLE_RATE = 16_000
 KINDS = ("speech", "noise", "rir")

@@ -1,4 +1,4 @@
-"""Records that are kept on disk by number, for the next run that needs them."""
+"""Fixed-size records on disk, by number: windows and teachers' outputs for the next run on the same data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from noisewatch.errors import OutputError
 RECORDS = 4096  # in a file
 
 
-class Kept:
-    """Records of a structured dtype whose last field is `made`: a record that was cut off has none.
+class WindowCache:
+    """Records of a structured dtype whose last field is the flag `complete`: a torn record lacks it.
 
-    Several processes may read and write at once: a record always holds the same bytes. After a power failure a
-    record may be `made` and yet hold zeros: then delete the folder. Raises OutputError when
-    the folder cannot be made.
+    Several processes may read and write at once, as a record always holds the same bytes. After a power failure a
+    record may be complete and yet hold zeros: then delete the folder. Raises OutputError when the folder cannot be
+    made.
     """
 
     def __init__(self, folder: Path, dtype: np.dtype) -> None:
@@ -27,11 +27,11 @@ class Kept:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
-                f"cannot keep windows in {folder}: {error.strerror}. Name another --cache."
+                f"cannot cache windows in {folder}: {error.strerror}. Name another --cache."
             ) from error
 
     def __getitem__(self, n: int) -> np.void | None:
-        """Record number n, or None where it was not kept."""
+        """Record number n, or None where it is missing."""
         path, offset = self._place(n)
         with suppress(OSError), path.open("rb", buffering=0) as file:
             file.seek(offset)
@@ -43,7 +43,7 @@ class Kept:
 
     def __setitem__(self, n: int, record: np.void) -> None:
         path, offset = self._place(n)
-        # A disk that is full is no reason to stop: what is not kept is made again.
+        # A full disk is no reason to stop: what is not cached is drawn again.
         with suppress(OSError):
             path.touch()
             with path.open("r+b", buffering=0) as file:
@@ -54,11 +54,11 @@ class Kept:
         return self._folder / f"{n // RECORDS:06d}.windows", n % RECORDS * self._dtype.itemsize
 
 
-def once(kept: Kept | None, n: int, make: Callable[[], np.void]) -> np.void:
-    """Record number n as it was kept, or made now and kept; without a place to keep it, made now."""
-    record = None if kept is None else kept[n]
+def cached(cache: WindowCache | None, n: int, make: Callable[[], np.void]) -> np.void:
+    """Record number n from the cache, or made now and stored."""
+    record = None if cache is None else cache[n]
     if record is None:
         record = make()
-        if kept is not None:
-            kept[n] = record
+        if cache is not None:
+            cache[n] = record
     return record

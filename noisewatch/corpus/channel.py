@@ -1,4 +1,4 @@
-"""Rooms and microphones: what stands between a sound and the samples. Drawn first, applied later."""
+"""Rooms and microphones: what lies between a sound and the samples. Drawn first, applied later."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from noisewatch.levels import active_rms
+from ..levels import active_rms
+from .config import MicrophoneConfig, RoomConfig
+from .draw import Rng, attenuation, pick
 
 SAMPLE_RATE = 16_000
 WINDOW = 48_000  # samples
 Samples = NDArray[np.float32]
-Rng = np.random.Generator
 
 CODECS = {"mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
 RATES = {"8k": 8_000, "11k": 11_025}
@@ -48,41 +49,46 @@ class Microphone:
     coding: str  # "float" | "int16" | "8bit" | "mulaw" | "8k" | "11k" | "mp3" | "vorbis" | "opus"
 
 
-def draw_room(rng: Rng, rooms: int) -> Room | None:
+def draw_room(rng: Rng, rooms: int, config: RoomConfig) -> Room | None:
     """A room for a source of sound, or None when there is no response to draw from."""
     if not rooms:
         return None
-    return Room(int(rng.integers(rooms)), float(rng.uniform(0.12, 0.7)), float(10 ** (-rng.uniform(0, 12) / 20)))
+    index, t60_s = int(rng.integers(rooms)), float(rng.uniform(*config.t60_s))
+    return Room(index, t60_s, float(attenuation(rng, config.wet_db)))
 
 
-def draw_microphone(rng: Rng) -> Microphone:
+def draw_microphone(rng: Rng, config: MicrophoneConfig) -> Microphone:
     """A microphone from laptop array to studio condenser, and the line behind it."""
-    depth = rng.uniform(0, 7)
-    colour = rng.uniform(-depth, depth, 8) + np.linspace(0, rng.uniform(-8, 8), 8)
-    band = rng.random()
-    low, high, order = 0.0, 8000.0, 4
-    if band < 0.10:  # telephone
-        low, high, order = rng.uniform(200, 400), rng.uniform(3000, 3900), int(rng.integers(4, 12))
-    elif band < 0.25:  # small capsule, narrow Bluetooth, lossy coding
-        low, high, order = rng.uniform(0, 200), rng.uniform(3400, 7500), int(rng.integers(2, 14))
-    elif band < 0.45:  # rumble filter
-        low, order = rng.uniform(40, 200), int(rng.integers(1, 5))
-    coding = rng.choice(
-        ["int16", "float", "8bit", "mulaw", "8k", "11k", "mp3", "vorbis", "opus"],
-        p=[0.78, 0.08, 0.01, 0.04, 0.015, 0.015, 0.02, 0.02, 0.02],
-    )
+    depth = rng.uniform(*config.colour_depth_db)
+    colour = rng.uniform(-depth, depth, 8) + np.linspace(0, rng.uniform(*config.tilt_db), 8)
+    low, high, order = _draw_band(rng, config)
+    coding = pick(rng, config.codings)
     return Microphone(
         colour_db=tuple(colour.tolist()),
-        low_hz=float(low),
-        high_hz=float(high),
+        low_hz=low,
+        high_hz=high,
         order=order,
-        floor_db=float(rng.uniform(40, 66)),
-        floor_slope=float(rng.uniform(-1.2, 0.4)),
-        floor_limited=bool(rng.random() < 0.5),
-        clip_db=float(rng.uniform(0.5, 8)) if rng.random() < 0.04 else 0.0,
-        agc_db=float(rng.uniform(3, 14)) if rng.random() < 0.07 else 0.0,
-        coding=str(coding),
+        floor_db=float(rng.uniform(*config.floor_db)),
+        floor_slope=float(rng.uniform(*config.floor_slope)),
+        floor_limited=bool(rng.random() < config.floor_limited_share),
+        clip_db=float(rng.uniform(*config.clip_db)) if rng.random() < config.clip_share else 0.0,
+        agc_db=float(rng.uniform(*config.agc_db)) if rng.random() < config.agc_share else 0.0,
+        coding=coding,
     )
+
+
+def _draw_band(rng: Rng, config: MicrophoneConfig) -> tuple[float, float, int]:
+    """Corners of the band, Hz, and its order."""
+    kind = rng.random()
+    if kind < config.telephone_share:
+        low, high = rng.uniform(*config.telephone_low_hz), rng.uniform(*config.telephone_high_hz)
+        return float(low), float(high), int(rng.integers(*config.telephone_order))
+    if kind < (share := config.telephone_share + config.narrow_share):
+        low, high = rng.uniform(*config.narrow_low_hz), rng.uniform(*config.narrow_high_hz)
+        return float(low), float(high), int(rng.integers(*config.narrow_order))
+    if kind < share + config.rumble_share:
+        return float(rng.uniform(*config.rumble_low_hz)), 8000.0, int(rng.integers(*config.rumble_order))
+    return 0.0, 8000.0, 4
 
 
 def coloured_noise(rng: Rng, slope: float) -> Samples:

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from noisewatch import levels, terminal
-from noisewatch.errors import InputError
-from noisewatch.frontend import high_passed
-from noisewatch.sinks import atomic_write
-from noisewatch.sources import SUFFIXES
-
-from .augment import coloured_noise
-from .layouts import Found, find, nameless
+from .. import levels, terminal
+from ..errors import InputError
+from ..frontend import high_passed
+from ..sinks import atomic_write
+from ..sources import SUFFIXES
+from .channel import coloured_noise
+from .collections import Found, find, nameless
 from .manifest import SAMPLE_RATE, Row, assign_splits, check_splits, read_audio, write_manifest
 
 

@@ -30,33 +30,6 @@ def balanced_accuracy(clean: ArrayLike, noisy: ArrayLike, threshold: float) -> f
     return float((np.asarray(clean) < threshold).mean() + (np.asarray(noisy) >= threshold).mean()) / 2
 
 
-def calibration(logits: ArrayLike, noisy: ArrayLike) -> tuple[float, float]:
-    """Scale and offset that make logits (n,) of windows, noisy or not (n,), into calibrated ones.
-
-    Platt scaling, with both classes given the same weight: 0.8 is right four times in five where noise is
-    as frequent as quiet. A faint pull towards 1 and 0 keeps separable scores finite.
-    """
-    import torch  # late: everything else here, and so evaluation, works without it
-    from torch.nn import functional as F
-
-    x, y = torch.as_tensor(logits, dtype=torch.float64), torch.as_tensor(noisy, dtype=torch.float64)
-    if not 0 < y.sum() < len(y):
-        return 1.0, 0.0
-    weight = torch.where(y == 1, 0.5 / y.sum(), 0.5 / (1 - y).sum())
-    theta = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([theta], max_iter=200, line_search_fn="strong_wolfe")
-
-    def loss() -> float:
-        optimizer.zero_grad()
-        wrong = F.binary_cross_entropy_with_logits(theta[0] * x + theta[1], y, weight, reduction="sum")
-        total = wrong + 1e-4 * ((theta[0] - 1) ** 2 + theta[1] ** 2)
-        total.backward()  # type: ignore[no-untyped-call]
-        return total.item()
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return float(theta[0].detach()), float(theta[1].detach())
-
-
 def clustered(
     figure: Callable[[NDArray[np.int_]], float],
     clusters: ArrayLike,
@@ -94,7 +67,7 @@ def wilson_interval(count: int, of: int) -> tuple[float, float]:
 def reliability(probability: ArrayLike, noisy: ArrayLike, bins: int = 10) -> tuple[float, list[list[float]]]:
     """Expected calibration error, and for each bin its mean probability, share noisy and share of all.
 
-    Both classes weigh the same, as in `calibration`.
+    Both classes weigh the same, as in training.
     """
     p, y = np.asarray(probability, float), np.asarray(noisy, bool)
     weight = np.where(y, 0.5 / max(1, y.sum()), 0.5 / max(1, (~y).sum()))

@@ -1,4 +1,4 @@
-"""Other people's estimators and a few by hand, on the same windows: what noisewatch has to beat.
+"""Baselines: other estimators and a few level statistics, on the same windows.
 
 Each is used as its authors use it, where it is installed; none is a dependency. Higher scores are noisier.
 """
@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 import soxr
 
-from noisewatch import levels
-from noisewatch.errors import InputError
-
-from .augment import SAMPLE_RATE, Samples
-from .evaluate import Judgement, Scorer
+from .. import levels
+from ..corpus.channel import SAMPLE_RATE, Samples
+from ..errors import InputError
+from .scorers import Judgement, Scorer
 
 DNSMOS_S = 9.01  # what DNSMOS P.835 listens to; shorter clips are repeated
 WADA_SHAPE = 0.4  # of the Gamma distribution of speech amplitudes (Kim & Stern, Interspeech 2008)
 
 
-def peers(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
+def installed(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
     """Scorers for what is installed, and a sentence for each that is not.
 
     dnsmos: path of sig_bak_ovr.onnx of the Deep Noise Suppression Challenge.

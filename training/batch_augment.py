@@ -1,6 +1,6 @@
-"""What can still be done to a batch of log-Mel windows: another microphone's colour, another throat.
+"""Augmentation of log-Mel batches on the device: another microphone's colour, another vocal tract length.
 
-A window that was drawn once can so be learned from again, without being the same.
+It makes cached windows worth repeating.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ COLOUR_DB = 4.0  # at most, at each of six places over the bands
 WARP = 0.06  # stretch of the Mel axis, after Jaitly & Hinton 2013 (vocal tract length perturbation)
 
 
-def varied(logmel: Tensor, share: float, seed: int) -> Tensor:
-    """A share of the windows (B, T, M), natural-log power, with another colour and a stretched Mel axis.
+def augmented(logmel: Tensor, share: float, seed: int) -> Tensor:
+    """A share of the windows (B, T, M), natural-log power, with a random colour and a stretched Mel axis.
 
-    Levels of voice and noise move against each other by half a decibel mostly, by more than two rarely.
-    The same seed gives the same windows.
+    The SNR of a window moves by half a decibel at the median, rarely by more than two. A seed replays a batch.
     """
     draw = torch.Generator().manual_seed(seed)
     b, _, mels = logmel.shape

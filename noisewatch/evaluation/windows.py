@@ -1,13 +1,10 @@
-"""Scores on fixed windows, through the engine that listens to microphones."""
+"""Scores on fixed windows in npz files."""
 
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,82 +13,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from noisewatch import NoiseDetector, levels
-from noisewatch.errors import InputError
-
-from .augment import Samples
-from .scores import balanced_accuracy, roc_auc
+from ..errors import InputError
+from .scorers import Judgement, Scorer, told_apart
+from .statistics import balanced_accuracy, roc_auc
 
 MIX = "mix"  # the situation of a window whose snr is in decibels: speech, or speech + noise at that SNR
-BY_HAND = "95th - 10th percentile of 20 ms levels"
 REPORTED = ("0 dB", "5 dB", "10 dB", "15 dB", "20 dB")  # their mean is the figure to compare
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What a scorer says of one window. None: it cannot tell."""
-
-    noise: float | None  # higher is noisier; a probability where the scorer has a threshold
-    snr_db: float | None = None
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """Anything that judges windows: a model through the engine, a statistic, another tool."""
-
-    name: str
-    judge: Callable[[Samples], Judgement]  # (48000,) float32 at 16 kHz
-    threshold: float | None = None  # its scores are probabilities, noisy from here on
-    detector: NoiseDetector | None = None  # what it listens to streams with
-
-
-def told_apart(names: Sequence[str], short: Callable[[Path], str]) -> dict[str, str]:
-    """A short name for each path or word, its own where several would be called the same: scores are kept by it."""
-    shorts = {name: short(Path(name)) for name in names}
-    return {name: called if list(shorts.values()).count(called) == 1 else name for name, called in shorts.items()}
-
-
-def model_scorers(names: Sequence[str]) -> list[Scorer]:
-    """A scorer for each model, each under a name of its own."""
-    called = told_apart(names, lambda path: path.stem if path.suffix == ".onnx" else str(path))
-    return [replace(model_scorer(name), name=shown) for name, shown in called.items()]
-
-
-def model_scorer(name: str) -> Scorer:
-    """A shipped model, an ONNX file, or a checkpoint (exported on the way), through the engine."""
-    path = Path(name)
-    if os.path.isdir(path) or path.suffix == ".pt":  # noqa: PTH112
-        from .export import export
-
-        with tempfile.TemporaryDirectory() as folder:
-            detector = NoiseDetector(export(path, Path(folder) / "checkpoint.onnx"))
-    else:
-        detector = NoiseDetector(name)
-
-    def judge(samples: Samples) -> Judgement:
-        reading = detector.stream().push(samples)[0]
-        return Judgement(reading.noise, reading.snr_db)
-
-    return Scorer(name, judge, detector.model.card.threshold, detector)
-
-
-def by_hand() -> Scorer:
-    """The strongest statistic by hand: how far the level swings. A voice over a silent room swings most."""
-
-    def judge(samples: Samples) -> Judgement:
-        spread = spread_db(samples)
-        return Judgement(-spread, spread)
-
-    return Scorer(BY_HAND, judge)
-
-
-def spread_db(window: Samples) -> float:
-    """95th minus 10th percentile of the 20 ms levels of samples (n,), dB."""
-    low, high = np.percentile(10 * np.log10(levels.frame_power(window) + 1e-14), [10, 95])
-    return float(high - low)
-
-
-def evaluate(files: Sequence[Path], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:
+def score_windows(files: Sequence[Path], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:
     """One result a file of windows and scorer.
 
     A file is an npz with x (n, 48000) int16 at 16 kHz, y (n,) 1 = noisy, snr (n,) dB with 99 = clean, and situation
@@ -154,31 +84,6 @@ def table(result: dict[str, Any]) -> str:
     text = io.StringIO()
     Console(file=text, width=100, force_terminal=False, color_system=None).print(out)
     return text.getvalue()
-
-
-FIGURES = {
-    "balanced_accuracy": "balanced accuracy at the threshold",
-    "false_alarms": "clean windows called noisy",
-    "snr_mae_db": "mean absolute error of the SNR up to 30 dB, dB",
-}
-
-
-def markdown(results: Sequence[dict[str, Any]]) -> str:
-    """Results as Markdown: a table a file of windows, one row a scorer, and what else is known of each below."""
-    lines = []
-    for file in dict.fromkeys(r["windows"] for r in results):
-        mine = [r for r in results if r["windows"] == file]
-        columns = list(mine[0]["auc"])
-        most = max(mine, key=lambda r: r["clean"] + r["noisy"])
-        lines += [f"{file}: {most['clean']} clean, {most['noisy']} noisy windows", ""]
-        lines += ["| scorer | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]
-        lines += [f"| {r['scorer']} | " + " | ".join(f"{r['auc'][c]:.3f}" for c in columns) + " |" for r in mine]
-        lines += [""]
-        for r in mine:
-            known = [f"{said} {r[key]:.3f}" for key, said in FIGURES.items() if r.get(key) is not None]
-            known += [f"{r['unjudged']} windows could not be judged"] if r["unjudged"] else []
-            lines += [f"{r['scorer']}: {'; '.join(known)}.", ""] if known else []
-    return "\n".join(lines).rstrip() + "\n"
 
 
 def _load(

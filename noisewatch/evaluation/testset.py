@@ -1,6 +1,6 @@
 """Fixed test windows and streams from one split of a manifest: what every report is measured on.
 
-An `Item` holds what was drawn; `render` makes its samples, plainly or through a condition (a telephone, a
+An `Item` holds what was drawn; `rendered` makes its samples, plainly or through a condition (a telephone, a
 room, a codec). The same catalogue, seed and item give the same bits.
 """
 
@@ -12,17 +12,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisewatch import levels
-
-from . import augment, mixing
-from .augment import SAMPLE_RATE, WINDOW, Rng, Samples
-from .mixing import Catalogue, Noise, Take
+from .. import levels
+from ..corpus import channel, render
+from ..corpus.catalogue import Catalogue
+from ..corpus.channel import SAMPLE_RATE, WINDOW, Samples
+from ..corpus.config import SceneConfig
+from ..corpus.draw import Rng
+from ..corpus.scene import Noise, Take
 
 SNRS = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)  # dB; noisy up to 20
 CONDITIONS = ("plain", "gain -30 dB", "peak at -1 dBFS", "telephone", "room", "mu-law", "MP3")
 STREAM_DBFS = (-40.0, -22.0)  # of the voice: microphones are not set to the level that is assumed
 EVENT_S, EVENT_SNR_DB = (1.0, 4.0), (0.0, 10.0)  # of the noises laid into streams
 EVENT_SOUNDS = 0.8  # of its time, at least: a bark in two seconds is no noise of two seconds
+SCENES = SceneConfig()  # whatever a network was trained on, it is measured on these
 GAP_S = 8.0  # between them: longer than a window and the detector's patience
 
 
@@ -64,46 +67,46 @@ def draw(catalogue: Catalogue, count: int, seed: int) -> list[Item]:
     ]
 
 
-def render(item: Item, catalogue: Catalogue, seed: int, condition: str = "plain") -> Samples:
+def rendered(item: Item, catalogue: Catalogue, seed: int, condition: str = "plain") -> Samples:
     """The samples of an item (48000,), float32. Conditions are for items with a voice; rooms have to be there."""
     rng = np.random.default_rng([seed, item.number])
     if item.voice is None:
         if item.noise is None:
-            return augment.at_level(augment.coloured_noise(rng, rng.uniform(-1, 0.3)), rng.uniform(-85, -66))
-        return augment.at_level(_noise(item.noise, catalogue, rng), rng.uniform(-45, -20))
+            return channel.at_level(channel.coloured_noise(rng, rng.uniform(-1, 0.3)), rng.uniform(-85, -66))
+        return channel.at_level(_noise(item.noise, catalogue, rng), rng.uniform(-45, -20))
     dense = item.situation == "dense speech"
-    voice = mixing.voice_track(catalogue.speech[item.voice], Take(item.voice), dense, rng)
+    voice = render.voice_track(catalogue.speech[item.voice], Take(item.voice), dense, rng, SCENES.voice)
     noise = np.zeros(WINDOW, np.float32) if item.noise is None else _noise(item.noise, catalogue, rng)
     if item.situation == "gated noise":
-        noise = mixing.shaped(noise, "gated", voice, rng)
-    floor = augment.coloured_noise(rng, rng.uniform(-1, 0.3))
+        noise = render.shaped(noise, "gated", voice, rng, SCENES.shape)
+    floor = channel.coloured_noise(rng, rng.uniform(-1, 0.3))
     level, floor_db = rng.uniform(-36, -18), rng.uniform(42, 62)
     flat = np.ones(WINDOW // 2 + 1, np.float32)
     if condition == "room":
-        voice, noise = (augment.filtered(track, flat, _response(catalogue, rng)) for track in (voice, noise))
-    voice = augment.at_level(voice, level)
+        voice, noise = (channel.filtered(track, flat, _response(catalogue, rng)) for track in (voice, noise))
+    voice = channel.at_level(voice, level)
     if item.snr_db is not None:
-        noise = augment.at_level(noise, level - item.snr_db)
+        noise = channel.at_level(noise, level - item.snr_db)
     mixed = voice + noise + floor * np.float32(10 ** ((level - floor_db) / 20))
     if condition == "telephone":
-        mixed = augment.filtered(mixed, augment.telephone_curve(), None)
+        mixed = channel.filtered(mixed, channel.telephone_curve(), None)
     elif condition == "gain -30 dB":
         mixed = mixed * np.float32(10 ** (-30 / 20))
     elif condition == "peak at -1 dBFS":
         mixed = mixed * np.float32(10 ** (-1 / 20) / np.abs(mixed).max())
     elif condition in ("mu-law", "MP3"):
-        mixed = augment.coded(np.clip(mixed, -1, 1), condition.lower().replace("-", ""))
+        mixed = channel.coded(np.clip(mixed, -1, 1), condition.lower().replace("-", ""))
     return np.clip(mixed, -1, 1)
 
 
 def _noise(index: int, catalogue: Catalogue, rng: Rng) -> Samples:
     noise = Noise("recording", (Take(index),), (0.0,), "steady", None)
-    return mixing.noise_track(noise, catalogue, rng)
+    return render.noise_track(noise, catalogue, rng, SCENES)
 
 
 def _response(catalogue: Catalogue, rng: Rng) -> Samples | None:
-    room = augment.draw_room(rng, len(catalogue.rooms))
-    return None if room is None else augment.room_response(room, catalogue.rooms[room.index])
+    room = channel.draw_room(rng, len(catalogue.rooms), SCENES.room)
+    return None if room is None else channel.room_response(room, catalogue.rooms[room.index])
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,13 @@ def streams(catalogue: Catalogue, seed: int, *, noisy: bool) -> Iterator[Stream]
         pieces = []
         for index in indices:
             take = catalogue.speech[index].samples.astype(np.float32) / np.float32(32767)
-            pause = mixing.own_floor(take, rng)[: int(rng.uniform(0.3, 1.2) * SAMPLE_RATE)]
+            pause = render.own_floor(take, rng)[: int(rng.uniform(0.3, 1.2) * SAMPLE_RATE)]
             pieces += [
                 take / np.float32(levels.active_rms(take) + 1e-9),
                 pause / np.float32(levels.active_rms(take)),
             ]
         samples = np.concatenate(pieces)
-        floor = np.resize(augment.coloured_noise(rng, rng.uniform(-1, 0.3)), len(samples))
+        floor = np.resize(channel.coloured_noise(rng, rng.uniform(-1, 0.3)), len(samples))
         samples = samples + floor * np.float32(10 ** (-rng.uniform(45, 60) / 20))
         noises = []
         at = rng.uniform(4, GAP_S)
@@ -153,6 +156,6 @@ def _event(catalogue: Catalogue, length: int, rng: Rng) -> Samples:
         start = int(rng.integers(0, max(1, WINDOW - length)))
         noise = np.resize(noise[start:], length) if length <= WINDOW else np.resize(noise, length)
         level = levels.active_rms(noise)
-        if mixing.sounding_seconds(noise) > EVENT_SOUNDS * length / SAMPLE_RATE:
+        if render.sounding_seconds(noise) > EVENT_SOUNDS * length / SAMPLE_RATE:
             break
     return np.asarray(noise / (level + 1e-9) * 10 ** (-rng.uniform(*EVENT_SNR_DB) / 20), np.float32)

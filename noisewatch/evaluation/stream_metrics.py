@@ -10,13 +10,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from noisewatch import NoiseDetector
-from noisewatch.calibration import called, poisson_interval
-from noisewatch.events import Event, Reading
-
-from .augment import SAMPLE_RATE, Samples
-from .mixing import Catalogue
-from .scores import wilson_interval
+from ..calibration import called, poisson_interval
+from ..corpus.catalogue import Catalogue
+from ..corpus.channel import SAMPLE_RATE, Samples
+from ..engine import NoiseDetector
+from ..events import Event, Reading
+from .statistics import wilson_interval
 from .testset import Stream, streams
 
 LATE_S = 3.0  # a noise that ended this long ago may still be in the window

@@ -1,0 +1,119 @@
+"""The recordings of one split in memory, and how they are drawn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import levels
+from ..errors import InputError
+from ..frontend import high_passed
+from .channel import SAMPLE_RATE, Samples
+from .draw import Rng
+from .manifest import Row, load_audio
+
+CLEAN_DB = 40.0  # a recording whose floor lies this far under the voice is clean
+SPARSE_DB = 15.0  # a noise whose own floor lies further below it comes and goes: barks, knocks, keys
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One row of the manifest with its samples (n,) int16 at 16 kHz."""
+
+    row: Row
+    samples: NDArray[np.int16]
+
+    @property
+    def floor_db(self) -> float:
+        """How far its own floor lies under the voice, dB."""
+        return self.row.floor_db if self.row.floor_db is not None else 0.0
+
+
+class Catalogue:
+    """The recordings of one split in memory, drawn so that no source drowns the others."""
+
+    def __init__(self, speech: Sequence[Recording], noise: Sequence[Recording], rooms: Sequence[Samples]) -> None:
+        self.speech, self.noise, self.rooms = list(speech), list(noise), list(rooms)
+        self.clean = [i for i, r in enumerate(self.speech) if r.floor_db >= CLEAN_DB]
+        gaps_db = [levels.floor_db(r.samples.astype(np.float32) / np.float32(32767)) for r in self.noise]
+        self.sparse = [i for i, gap_db in enumerate(gaps_db) if gap_db > SPARSE_DB] or list(range(len(self.noise)))
+        self._draws = {
+            "speech": _Draw(self.speech, range(len(self.speech))),
+            "clean": _Draw(self.speech, self.clean),
+            "noise": _Draw(self.noise, range(len(self.noise))),
+            "sparse": _Draw(self.noise, self.sparse),
+        }
+
+    @property
+    def minutes(self) -> float:
+        """Length of all speech and noise."""
+        return sum(len(r.samples) for r in self.speech + self.noise) / SAMPLE_RATE / 60
+
+    def draw(self, rng: Rng, what: str) -> int:
+        """Index of a recording: `speech`, `clean` (over a floor of 40 dB or better), `noise`, `sparse`.
+
+        Sparse are the noises that come and go, or all where none does: they are what is hard to hear.
+        """
+        return self._draws[what](rng)
+
+    @classmethod
+    def load(cls, rows: Sequence[Row], split: str) -> tuple[Catalogue, list[str]]:
+        """Read the rows of a split. Returns the catalogue and a sentence for each file left out.
+
+        Raises InputError when no clean speech or no noise is left: nothing could be learned.
+        """
+        kinds: dict[str, list[Recording]] = defaultdict(list)
+        skipped = []
+        for row in rows:
+            if row.split != split:
+                continue
+            try:
+                samples = load_audio(row.path)
+            except InputError as error:
+                skipped.append(str(error))
+                continue
+            if len(samples) < 1600 and row.kind != "rir":
+                skipped.append(f"{row.path}: shorter than 0.1 s")
+            elif np.abs(samples).max(initial=0) < 1e-4:
+                skipped.append(f"{row.path}: digital silence")
+            else:
+                if row.kind != "rir":  # levels and SNRs are of what is heard, as in the runtime
+                    samples = high_passed(samples)
+                if row.kind == "speech" and row.floor_db is None:
+                    row = replace(row, floor_db=levels.floor_db(samples))
+                kinds[row.kind].append(Recording(row, np.round(samples.clip(-1, 1) * 32767).astype(np.int16)))
+        rooms = [r.samples.astype(np.float32) / np.float32(32767) for r in kinds["rir"]]
+        catalogue = cls(kinds["speech"], kinds["noise"], rooms)
+        if not catalogue.clean or not catalogue.noise:
+            what = "noise" if catalogue.clean else f"speech with a floor of {CLEAN_DB:.0f} dB or better"
+            first = f" The first reason: {skipped[0]}" if skipped else ""
+            raise InputError(
+                f"the split {split!r} has no {what} ({len(catalogue.speech)} speech and "
+                f"{len(catalogue.noise)} noise recordings could be read, {len(skipped)} were left out). "
+                f"Both are needed to tell them apart.{first}"
+            )
+        return catalogue, skipped
+
+
+class _Draw:
+    """Source by the square root of its minutes, then group, then recording, each evenly."""
+
+    def __init__(self, recordings: Sequence[Recording], indices: Sequence[int]) -> None:
+        tree: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        length: dict[str, float] = defaultdict(float)
+        for i in indices:
+            row = recordings[i].row
+            tree[row.source][row.group].append(i)
+            length[row.source] += len(recordings[i].samples)
+        self._tree = [list(groups.values()) for groups in tree.values()]
+        weights = np.sqrt(np.array(list(length.values())))
+        self._weights = weights / weights.sum() if len(weights) else weights
+
+    def __call__(self, rng: Rng) -> int:
+        groups = self._tree[rng.choice(len(self._tree), p=self._weights)]
+        group = groups[rng.integers(len(groups))]
+        return group[rng.integers(len(group))]

@@ -1,0 +1,40 @@
+"""Draws from named ranges and weights."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Mixture, Range, Speed, Weights
+
+Rng = np.random.Generator
+
+
+def pick(rng: Rng, weights: Weights) -> str:
+    """A name by its weight."""
+    p = np.array(list(weights.values()))
+    return list(weights)[int(rng.choice(len(p), p=p / p.sum()))]
+
+
+def mixture(rng: Rng, parts: Mixture) -> float:
+    """A number from one of several weighted ranges."""
+    values = [rng.uniform(low, high) for _, low, high in parts]
+    p = np.array([weight for weight, _, _ in parts])
+    return float(values[int(rng.choice(len(p), p=p / p.sum()))])
+
+
+def log_uniform(rng: Rng, span: Range) -> float:
+    """A number whose logarithm is uniform."""
+    return float(np.exp(rng.uniform(np.log(span[0]), np.log(span[1]))))
+
+
+def attenuation(rng: Rng, span_db: Range, size: int | None = None) -> NDArray[np.float64]:
+    """Linear gains below 1, uniform in dB."""
+    return np.asarray(10 ** (-rng.uniform(*span_db, size) / 20))
+
+
+def speed(rng: Rng, config: Speed) -> float:
+    """A playback speed; 1 for those that are left alone."""
+    if rng.random() >= config.share:
+        return 1.0
+    return float(np.exp(rng.uniform(-config.spread, config.spread)))

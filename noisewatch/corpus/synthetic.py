@@ -1,0 +1,135 @@
+"""Noise made by rule: hiss and rumble, tones, impacts, calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .channel import SAMPLE_RATE, WINDOW, Samples, coloured_noise
+from .config import CallsConfig, SceneConfig
+from .draw import Rng, attenuation, log_uniform
+
+HIGHEST_HZ = 7_500.0  # of a harmonic
+_TIME = np.arange(WINDOW) / SAMPLE_RATE
+
+
+def coloured(rng: Rng, scenes: SceneConfig) -> Samples:
+    """(48000,) of steady noise, from rumble to hiss."""
+    return coloured_noise(rng, rng.uniform(*scenes.coloured_slope))
+
+
+def tones(rng: Rng, scenes: SceneConfig) -> Samples:
+    """(48000,) of pitched sound: mains hum, chords, sirens, beeps."""
+    config, track, t = scenes.tones, np.zeros(WINDOW), _TIME
+    mains = rng.random() < config.mains_share
+    rolloff = rng.uniform(*config.rolloff)
+    wobble = rng.uniform(*config.wobble) if rng.random() < config.wobble_share else 0.0
+    keyed = rng.random() < config.keyed_share
+    for _ in range(1 if mains else int(rng.integers(*config.count))):
+        pitch = rng.choice(config.mains_hz) if mains else log_uniform(rng, config.pitch_log_hz)
+        cycles = pitch * t + pitch * wobble * np.sin(2 * np.pi * rng.uniform(*config.wobble_hz) * t) / 20
+        turn = np.exp(2j * np.pi * cycles)
+        harmonic = np.exp(2j * np.pi * rng.random()) * turn
+        count = int(rng.integers(*(config.mains_harmonics if mains else config.harmonics)))
+        for h in range(1, min(count, int(HIGHEST_HZ / pitch) + 1)):
+            track += harmonic.imag * (rng.random() / h**rolloff)
+            harmonic = harmonic * turn
+    if keyed:
+        every = rng.uniform(*config.key_period_s)
+        track *= (t + rng.random()) % every < rng.uniform(*config.key_duty) * every
+    return np.asarray(track, np.float32)
+
+
+def impacts(rng: Rng, scenes: SceneConfig) -> Samples:
+    """(48000,) of clicks, knocks and clatter: damped resonances that noise strikes, regular or not."""
+    config = scenes.impacts
+    strikes = np.zeros(WINDOW, np.float32)
+    count = int(log_uniform(rng, config.count_log))
+    start = rng.integers(WINDOW)
+    if rng.random() < config.regular_share:
+        every = int(WINDOW / SAMPLE_RATE / count * SAMPLE_RATE * rng.uniform(*config.regular_spacing))
+        at = (start + np.arange(count) * every) % WINDOW
+    else:
+        at = (start + rng.integers(0, int(rng.uniform(*config.spread) * WINDOW), count)) % WINDOW
+    strikes[at] = attenuation(rng, config.strike_db, count)
+    t = _TIME[: SAMPLE_RATE // 2]
+    body = rng.standard_normal(len(t)) * np.exp(-t / rng.uniform(*config.click_decay_s))
+    body *= rng.uniform(*config.click_gain)
+    decay = log_uniform(rng, config.ring_decay_log_s)
+    pitches = config.dull_log_hz if rng.random() < config.dull_share else config.ring_log_hz
+    for _ in range(int(rng.integers(*config.rings))):
+        pitch = log_uniform(rng, pitches)
+        ring = np.sin(2 * np.pi * pitch * t) * np.exp(-t / (decay * rng.uniform(*config.ring_decay_share)))
+        body += ring * rng.random()
+    spectrum = np.fft.rfft(strikes) * np.fft.rfft(body, WINDOW)
+    return np.asarray(np.fft.irfft(spectrum, WINDOW), np.float32)
+
+
+@dataclass(frozen=True)
+class _Throat:
+    """What the calls of one animal or person have in common."""
+
+    pitch_hz: float
+    length_s: float
+    breath: float  # 1: nothing but air
+    glide: NDArray[np.float64]  # octaves at the beginning, the turn and the end
+    rough: float  # octaves, every 5 ms
+    rolloff: float
+    attack: float
+    resonances: NDArray[np.float64]  # (3, n): ln Hz, width, gain
+
+
+def _throat(rng: Rng, config: CallsConfig) -> _Throat:
+    pitch, length = log_uniform(rng, config.pitch_log_hz), log_uniform(rng, config.length_log_s)
+    breath = rng.uniform(*config.breath) ** 2 if rng.random() < config.voiced_share else 1.0
+    glide = rng.uniform(*config.glide_octaves, 3)
+    rough = rng.uniform(*config.rough_octaves) if rng.random() < config.rough_share else 0.0
+    rolloff, attack = rng.uniform(*config.rolloff), rng.uniform(*config.attack)
+    count = int(rng.integers(*config.resonances))
+    low, high = config.resonance_log_hz
+    places = np.log(low) + rng.uniform(0, 1, count) * np.log(high / low)
+    widths, gains = rng.uniform(*config.resonance_width, count), rng.uniform(*config.resonance_gain, count)
+    return _Throat(pitch, length, breath, glide, rough, rolloff, attack, np.stack([places, widths, gains]))
+
+
+def _call(rng: Rng, throat: _Throat, config: CallsConfig) -> NDArray[np.float64]:
+    """One call: a source of harmonics and breath, and a mouth that filters it."""
+    n = min(WINDOW, max(320, int(throat.length_s * rng.uniform(*config.length_jitter) * SAMPLE_RATE)))
+    u = np.linspace(0, 1, n)
+    octaves = np.interp(u, [0, rng.uniform(*config.turn), 1], throat.glide + rng.normal(0, config.glide_sd, 3))
+    octaves += throat.rough * np.repeat(rng.standard_normal(n // 80 + 1), 80)[:n]
+    cycles = np.cumsum(throat.pitch_hz * 2**octaves) / SAMPLE_RATE
+    highest = int(np.clip(7000 / (throat.pitch_hz * 2 ** octaves.max()), 1, 24))
+    voiced = sum(np.sin(2 * np.pi * h * cycles) / h**throat.rolloff for h in range(1, highest + 1))
+    call = (1 - throat.breath) * voiced / (np.std(voiced) + 1e-9) + throat.breath * rng.standard_normal(n)
+    ln_hz = np.log(np.fft.rfftfreq(n, 1 / SAMPLE_RATE) + 1)[:, None] - rng.normal(0, config.resonance_sd)
+    places, widths, gains = throat.resonances
+    mouth = 0.03 + (gains * np.exp(-((ln_hz - places) ** 2) / (2 * widths**2))).sum(1)
+    call = np.fft.irfft(np.fft.rfft(call) * mouth, n)
+    envelope = (
+        np.minimum(1, u / throat.attack) * np.interp(u, [0, rng.uniform(*config.release), 1], [1, 1, 0]) ** 1.5
+    )
+    return np.asarray(call * envelope, np.float64)
+
+
+def calls(rng: Rng, scenes: SceneConfig) -> Samples:
+    """(48000,) of throats that do not speak: barks, coughs, cries, chirps; one call, or the like of it again.
+
+    Source and filter as in G. Fant, Acoustic Theory of Speech Production, 1960.
+    """
+    config = scenes.calls
+    throat = _throat(rng, config)
+    at, every = rng.uniform(*config.start_s), rng.uniform(*config.spacing) * throat.length_s
+    track = np.zeros(WINDOW)
+    most = max(2, min(9, int(2.5 / throat.length_s) + 1))
+    for _ in range(int(rng.integers(1, most))):
+        call = _call(rng, throat, config)
+        start = int(at * SAMPLE_RATE) % WINDOW
+        track += np.roll(np.pad(call, (0, WINDOW - len(call))), start) * attenuation(rng, config.gain_db)
+        at += every * rng.uniform(*config.spacing_jitter)
+    return np.asarray(track, np.float32)
+
+
+SYNTHETIC = {"coloured": coloured, "tones": tones, "impacts": impacts, "calls": calls}

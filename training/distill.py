@@ -1,0 +1,53 @@
+"""Knowledge distillation: trained models whose outputs a new network learns beside the labels.
+
+Hinton, Vinyals and Dean 2015, arXiv 1503.02531. A label is one bit; the mean of several models also tells how
+certain a window is, and is often right where one of them is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noisewatch.errors import ModelError
+from noisewatch.model import Model
+
+from .nets.head import FRAMES
+
+
+class Teachers:
+    """Models whose outputs are averaged. Raises ModelError for models that do not judge single windows."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self.models = [Model(name) for name in names]
+        for model in self.models:
+            if model.frames != FRAMES or model.initial_state():
+                raise ModelError(
+                    f"{model.path} judges {model.frames} frames at a time and has {len(model.initial_state())} "
+                    f"states; a teacher judges {FRAMES} frames and has none."
+                )
+
+    def __reduce__(self) -> tuple[type[Teachers], tuple[Any, ...]]:
+        return Teachers, (self.names,)  # for spawned workers: sessions cannot be pickled
+
+    @property
+    def labels(self) -> list[str]:
+        """Name and file digest of each: a name alone may mean another file tomorrow."""
+        return [f"{m.card.name} {m.digest}" for m in self.models]
+
+    @property
+    def digest(self) -> str:
+        """Identifies the models and the code that asks them."""
+        known = "".join(sorted(m.digest for m in self.models)) + inspect.getsource(Teachers.__call__)
+        return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
+
+    def __call__(self, logmel: NDArray[np.float32], reference_dbfs: float) -> tuple[float, float]:
+        """Mean calibrated noise logit of a window (298, 40), and mean SNR in dB."""
+        outputs = [m(logmel, reference_dbfs, m.initial_state())[0] for m in self.models]
+        return float(np.mean([o.noise_logit for o in outputs])), float(np.mean([o.snr_db for o in outputs]))

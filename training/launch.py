@@ -1,0 +1,45 @@
+"""Devices, processes and precision of a run, through Lightning Fabric."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
+
+from noisewatch.errors import UsageError
+
+from .config import PRECISIONS, TrainConfig
+
+
+class _FloatInput(MixedPrecision):
+    """Half precision inside the network, but not for what it is given: the normaliser needs the decibels."""
+
+    def convert_input(self, data: Any) -> Any:
+        return data
+
+
+def launched(config: TrainConfig, devices: int | None) -> Fabric:
+    """The processes and devices that share a batch; under torchrun as many as it started."""
+    local, nodes = 1, 1
+    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun's; processes that Fabric starts itself know WORLD_SIZE alone
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = max(1, int(os.environ.get("WORLD_SIZE", local)) // local)
+    plugins: list[Any] = []
+    if (precision := PRECISIONS[config.precision]) is not None:
+        plugins = [_FloatInput(precision, "cuda" if torch.cuda.is_available() else "cpu")]
+    try:
+        fabric = Fabric(accelerator="auto", devices=devices or local, num_nodes=nodes, plugins=plugins)
+        fabric.launch()
+    except (RuntimeError, ValueError) as error:  # Fabric's MisconfigurationException among them
+        raise UsageError(f"{devices or local} devices cannot be used here: {error}") from error
+    if config.batch % fabric.world_size or config.batch // fabric.world_size < 2:
+        raise UsageError(
+            f"a batch of {config.batch} cannot be shared by {fabric.world_size} processes; "
+            f"allowed: multiples of {fabric.world_size}, from {2 * fabric.world_size}."
+        )
+    # The workers need cores too; with more threads than cores, the threads wait for each other.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // (devices or local) - config.workers))
+    return fabric

@@ -1,0 +1,94 @@
+"""Where weights come from: recordings and licences, teachers, and the runs that gave the initial weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from noisewatch.corpus.manifest import Row
+from noisewatch.errors import UsageError
+
+from .checkpoint import best_of, load_checkpoint
+from .distill import Teachers
+from .nets.duo import Duo
+
+
+def init_weights(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]:
+    """Load the weights of a run into a network: its own, its member of a duo, or for a duo one run per member.
+
+    Returns the provenance of the weights. Raises UsageError for runs of other networks, InputError for what is no
+    checkpoint.
+    """
+    paths = [best_of(Path(run)) for run in runs]
+    states = [load_checkpoint(path) for path in paths]
+    found = [state["config"]["net"] for state in states]
+    parts: dict[str, nn.Module] = {name: net}
+    if isinstance(net, Duo) and found != [name]:
+        parts = dict(net.members.items())
+    taken = found
+    if found == ["duo"] and (member := _member(states[0]["net"], name)):
+        taken, states = [name], [{**states[0], "net": member}]
+    if sorted(taken) != sorted(parts):
+        each = f", or with one of each of: {', '.join(parts)}" if isinstance(net, Duo) else ""
+        raise UsageError(
+            f"{' and '.join(runs)} hold {' and '.join(found)}; {name} starts from a run of {name}{each}."
+        )
+    card: dict[str, Any] = {"sources": [], "shippable": True}
+    origins = []
+    for path, part, state in zip(paths, taken, states, strict=True):
+        parts[part].load_state_dict(state["net"])
+        data = json.loads(state["data"])
+        card = merged(card, {**data, "teachers": []})  # those taught the other run
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
+        by = f", distilled from {', '.join(data['teachers'])}" if data.get("teachers") else ""
+        after = f", initialised from ({'; '.join(data['init_from'])})" if data.get("init_from") else ""
+        origins.append(f"{state['config']['net']} {digest} at step {state['step']}{by}{after}")
+    return {**card, "init_from": origins}
+
+
+def _member(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The weights of one member of a duo; none where it has no such member."""
+    prefix = f"members.{name}."
+    return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+
+
+def data_card(rows: Sequence[Row]) -> dict[str, Any]:
+    """Sources, minutes and licences of the training split, and whether the weights may be shipped."""
+    used = [r for r in rows if r.split == "train"]
+    sources = [
+        {
+            "kind": kind,
+            "source": source,
+            "minutes": round(sum(r.seconds for r in used if (r.kind, r.source) == (kind, source)) / 60, 1),
+            "licence": "; ".join(sorted({r.licence for r in used if (r.kind, r.source) == (kind, source)})),
+        }
+        for kind, source in sorted({(r.kind, r.source) for r in used})
+    ]
+    return {
+        "sources": sources,
+        "shippable": all(r.ship == "yes" for r in rows if r.split in ("train", "val")),
+    }
+
+
+def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The provenance of weights that learned from both."""
+    known = [s for s in before["sources"] if s not in now["sources"]]
+    return {
+        "sources": known + now["sources"],
+        "shippable": before["shippable"] and now["shippable"],
+        "teachers": list(dict.fromkeys([*before.get("teachers", []), *now.get("teachers", [])])),
+        "init_from": before.get("init_from", []),
+    }
+
+
+def distilled(card: dict[str, Any], teachers: Teachers) -> dict[str, Any]:
+    """The provenance of a run with teachers: it includes what they learned from."""
+    for model, name in zip(teachers.models, teachers.labels, strict=True):
+        theirs = {"sources": model.card.trained_on, "shippable": model.card.shippable, "teachers": [name]}
+        card = merged(card, theirs)
+    return card
