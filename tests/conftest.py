@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -163,10 +163,27 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def missing(why: str) -> NoReturn:
+    """Skip a test for want of a system package; CI has them all, or it is broken."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Callable[..., bytes]:
+    """Runs ffmpeg, and gives its stdout."""
+    if shutil.which("ffmpeg") is None:
+        missing("ffmpeg is not installed")
+
+    def ffmpeg(*args: object) -> bytes:
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, args)]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+
+    return ffmpeg
+
+
 @contextmanager
 def sound_server(home: Path) -> Iterator[VirtualMicrophone]:
     """A private PulseAudio daemon; a skip where it or PortAudio is not installed."""
-    missing = pytest.fail if os.environ.get("CI") else pytest.skip  # CI has one, or it is broken
     for program, package in (("pulseaudio", "pulseaudio"), ("paplay", "pulseaudio-utils")):
         if shutil.which(program) is None:
             missing(f"{program} is not installed (Debian: {package}), so there is no virtual microphone")

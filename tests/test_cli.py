@@ -244,7 +244,7 @@ def test_a_pipe_that_pauses_loses_nothing(run, tmp_path: Path):
     assert heard == [json.loads(line) for line in whole.splitlines()]
 
 
-def test_an_input_that_sends_nothing_can_be_left(tmp_path: Path):
+def test_an_input_that_sends_nothing_can_be_left(tmp_path: Path, voice: np.ndarray):
     os.mkfifo(tmp_path / "named")
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "noisewatch"]
@@ -255,6 +255,7 @@ def test_an_input_that_sends_nothing_can_be_left(tmp_path: Path):
         [*command, "listen", f"/dev/fd/{reader}", "--seconds", "4"], pass_fds=[reader], **pipes
     )
     briefly = subprocess.Popen([*command, "listen", "-", "--seconds", "1"], **pipes)
+    patient = subprocess.Popen([*command, "check", "-"], **{**pipes, "stdin": subprocess.PIPE, "text": False})
     (tmp_path / "sounddevice.py").write_text(SILENT_DEVICE)
     device = subprocess.Popen(
         [*command, "listen", "--seconds", "1"], env={**os.environ, "PYTHONPATH": str(tmp_path)}, **pipes
@@ -269,8 +270,12 @@ def test_an_input_that_sends_nothing_can_be_left(tmp_path: Path):
             _, err = process.communicate(timeout=20)
             assert process.returncode == (4 if process is device else 6), err
             assert process is checking or "sent nothing" in err
+        assert patient.poll() is None  # without --seconds it waits for the end, and the wait is no part of it
+        sf.write(tmp_path / "voice.wav", voice, 16_000)
+        out, err = patient.communicate((tmp_path / "voice.wav").read_bytes(), timeout=20)
+        assert (patient.returncode, out[:19]) == (0, b"OK: 0% of 6 s is no"), err
     finally:
-        for process in (listening, checking, listening_for, briefly, device):
+        for process in (listening, checking, listening_for, briefly, device, patient):
             process.kill()
         os.close(reader)
         os.close(writer)

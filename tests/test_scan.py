@@ -18,6 +18,7 @@ import soundfile as sf
 from conftest import DEMO, lines, wait_for
 
 import noisewatch
+from noisewatch.meter import clock
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,10 @@ def test_the_table_shows_the_worst_first_and_the_sum(run, folder: Path):
     assert 'a "quoted", comma.wav' in rows[1]
     assert "5 recordings" in rows[-1]
     assert "two?lines.flac" in done.stdout
-    assert "\n" not in rows[1]
+    assert len(rows) == 1 + 5 + 1  # a line each, whatever their names
+    (whole,) = noisewatch.scan(folder / 'a "quoted", comma.wav')
+    assert abs(whole.loudest.start - whole.worst_start) > 1
+    assert clock(whole.worst_start) in rows[1].split()
 
 
 def test_csv_quotes_names(run, folder: Path):
