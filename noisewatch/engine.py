@@ -30,6 +30,7 @@ VOICE = 0.5  # probability from which someone is taken to speak
 REFERENCE_SNR_DB = 10.0  # a voice is measured where little noise adds to its level
 REFERENCE_TIME_S = 2.0  # of the average over such measurements
 MAX_HOP_S = 60.0
+FULL_SCALE = 1.001  # float samples beyond it were not cut at 1; lossy codecs overshoot as well, cut or not
 LOUDEST = 100.0  # float samples beyond it are no audio in -1..1, whatever headroom was meant
 LATE_S = 0.5  # a live block that waited longer: skip to the newest window
 REST_S = 0.5  # a stream that ends this long after its last decision gets another one
@@ -142,6 +143,7 @@ class Stream:
         self._next = WINDOW  # of _since_gap: where the next decision is due
         self._resampler: soxr.ResampleStream | None = None
         self._rate = SAMPLE_RATE
+        self._unlimited_from = math.inf  # s: when samples first passed full scale, which fixed-point ones cannot
         self._decided = 0  # of _since_gap: where the last decision was made
         self._paused = False
         self._lost = 0  # samples that never arrived
@@ -200,6 +202,8 @@ class Stream:
         if not 1_000 <= numeric("sample rate", sample_rate) <= 768_000:
             raise InputError(f"the sample rate is {sample_rate} Hz; allowed: 1000 to 768000.")
         x = _checked(samples, self.time, sample_rate)
+        if self._unlimited_from == math.inf and np.abs(x).max(initial=0.0) > FULL_SCALE:
+            self._unlimited_from = self.time + int(np.argmax(np.abs(x) > FULL_SCALE)) / sample_rate
         made: list[Reading | Event] = []
         if self._paused and len(x):
             self._paused = False
@@ -310,7 +314,7 @@ class Stream:
         state, events = self.detector.update(time, output.noise, snr_db=snr_db, level_dbfs=level)
         if spoken and output.snr_db >= REFERENCE_SNR_DB:
             self._hear(health.active_dbfs())
-        warnings = (*health.warnings(), *warnings)
+        warnings = (*health.warnings(unlimited=time >= self._unlimited_from), *warnings)
         return [Reading(time, output.noise, snr_db, output.voice, level, state, None, warnings, reference), *events]
 
     def _run(self) -> Output:

@@ -18,18 +18,15 @@ GATED_S = 0.3  # more silence than this in a window that is judged is marked
 CLIP_LEVEL = 0.985  # of full scale; a resampler rounds off what was cut at 1.0
 CLIP_SAMPLES = 3  # at that level in one block
 CLIP_BLOCKS = 3  # such blocks in a window
-# Clipped samples pile up at full scale; a resampler or a codec adds some ripple above it. A float recording that is
-# merely hot keeps going: the share of its loud samples beyond HOT_LEVEL is larger than any ripple.
-HOT_LEVEL, HOT_SHARE = 1.1, 0.15
 
-_POWER, _SPAN, _DC, _CLIPPED, _FULL, _HOT = range(6)
+_POWER, _SPAN, _DC, _CLIPPED = range(4)
 
 
 class Health:
     """Statistics of each 10 ms of the last `window` samples."""
 
     def __init__(self, window: int = 48_000) -> None:
-        self._blocks = Ring(window // BLOCK, 6)
+        self._blocks = Ring(window // BLOCK, 4)
         self._tail = np.zeros(0, np.float32)
 
     def feed(self, samples: NDArray[np.float32], heard: NDArray[np.float32]) -> None:
@@ -43,13 +40,12 @@ class Health:
         if whole:
             x, audible = buffer[:whole].reshape(-1, BLOCK), heard.reshape(-1, BLOCK)
             top, bottom = x.max(1), x.min(1)
-            rows = np.zeros((len(x), 6), np.float32)
+            rows = np.zeros((len(x), 4), np.float32)
             rows[:, _POWER] = np.einsum("ij,ij->i", audible, audible) / BLOCK
             rows[:, _SPAN] = top - bottom
             rows[:, _DC] = np.abs(x.sum(1)) / BLOCK
             if max(top.max(), -bottom.min()) >= CLIP_LEVEL:  # hardly ever, and the count costs most
-                at, beyond = ((np.abs(x) >= level).sum(1) for level in (CLIP_LEVEL, HOT_LEVEL))
-                rows[:, _CLIPPED], rows[:, _FULL], rows[:, _HOT] = at >= CLIP_SAMPLES, at - beyond, beyond
+                rows[:, _CLIPPED] = (np.abs(x) >= CLIP_LEVEL).sum(1) >= CLIP_SAMPLES
             self._blocks.push(rows)
 
     def reset(self) -> None:
@@ -69,12 +65,11 @@ class Health:
             return "too_short"
         return "dead_channel" if blocks[silent, _DC].max() > SILENT_SPAN else "digital_silence"
 
-    def warnings(self) -> tuple[Warning_, ...]:
-        """What to mind when reading the present window."""
+    def warnings(self, *, unlimited: bool = False) -> tuple[Warning_, ...]:
+        """What to mind when reading the present window. unlimited: full scale is no limit of this input."""
         blocks = self._blocks.last(self._blocks.capacity)
         found: list[Warning_] = []
-        full, hot = blocks[:, _FULL].sum(), blocks[:, _HOT].sum()
-        if blocks[:, _CLIPPED].sum() >= CLIP_BLOCKS and hot < HOT_SHARE * full:
+        if blocks[:, _CLIPPED].sum() >= CLIP_BLOCKS and not unlimited:
             found.append("clipping")
         if (blocks[:, _SPAN] < SILENT_SPAN).sum() > GATED_S * 100:
             found.append("gated")

@@ -167,6 +167,15 @@ def test_no_sentence_says_more_than_its_numbers(run):
     assert "SNR is low" in found.advice
 
 
+def test_clipping_is_told_of_a_clean_take_too(run, takes: Path, tmp_path: Path):
+    clean, _ = sf.read(takes / "clean.wav", dtype="float32")
+    sf.write(tmp_path / "cut.wav", np.clip(clean * 8, -1, 1), RATE)
+    sf.write(tmp_path / "hot.wav", clean * 4, RATE, "FLOAT")
+    cut, hot = run("check", tmp_path / "cut.wav", tmp_path / "hot.wav", "--max-noisy", 1).stdout.splitlines()
+    assert "The input clips" in cut
+    assert "The input clips" not in hot
+
+
 def test_limits(run, takes: Path):
     assert run("check", takes / "clean.wav", "--min-snr", "20").returncode == 0
     done = run("check", takes / "clean.wav", "--min-snr", "60")

@@ -213,7 +213,9 @@ def answer(
             return made("noisy", why, "Go closer to the microphone.")
     why = f"{share}, {'nobody spoke' if all_snr is None else f'SNR {_db(all_snr)}'}"
     unsure = sum(word(r, stream.detector.config.off) == "maybe" for r in judged) / len(judged)
-    if noisy:
+    if any("clipping" in r.warnings for r in judged):
+        then = CLIPPING
+    elif noisy:
         then = "It was not quiet all the time."
         if noisy_snr is not None and all_snr is not None and noisy_snr < all_snr:
             then = f"It was not quiet all the time: SNR {_db(noisy_snr)} while it was noisy."
