@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import struct
@@ -24,8 +25,10 @@ import pytest
 import soundfile as sf
 import soxr
 from conftest import DEMO, lines, wait_for
+from typer.testing import CliRunner
 
 from noisewatch import engine
+from noisewatch.cli.base import app
 from noisewatch.corpus.manifest import load_audio
 from noisewatch.decoders import open_pipe
 from noisewatch.downmix import Downmix
@@ -211,7 +214,9 @@ def wav(size: int, samples: np.ndarray, rate: int, coding: str = "<i2", tag: int
     data = samples.astype("<i4" if coding == "s24" else coding).tobytes()
     if coding == "s24":
         data = np.frombuffer(data, np.uint8).reshape(-1, 4)[:, :3].tobytes()
-    head = struct.pack("<IHHIIHH", 16, tag, channels, rate, rate * channels * width, channels * width, 8 * width)
+    head = struct.pack(
+        "<IHHIIHH", 16, tag, channels, rate, rate * channels * width & 0xFFFFFFFF, channels * width, 8 * width
+    )
     sizes = struct.pack("<I", size + 36 & 0xFFFFFFFF), struct.pack("<I", size)
     return b"RIFF" + sizes[0] + b"WAVEfmt " + head + b"data" + sizes[1] + data
 
@@ -586,3 +591,73 @@ def test_mp3_within_a_video_is_left_to_ffmpeg(ffmpeg, tmp_path: Path, from_pipe)
         samples, said = heard(source)
         assert said == ""
         assert len(samples) / source.sample_rate == pytest.approx(4, abs=0.15)
+
+
+@pytest.fixture(scope="module")
+def field(ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings as programs leave them, of the demo: a voice, with noise behind it from 11 to 21 of its 27 s."""
+    folder = tmp_path_factory.mktemp("field")
+    demo, _ = sf.read(DEMO, dtype="float32")
+    stereo = np.repeat(soxr.resample(demo, RATE, 48_000)[:, None] * 32767, 2, 1)
+    rng = np.random.default_rng(0)
+    hiss = 0.05 * rng.standard_normal(len(demo))
+    voice = demo[: 9 * RATE]
+    pieces = [demo[a * RATE : (a + 9) * RATE] for a in (0, 11)]
+    files = {
+        "ffmpeg_51.wav": ffmpeg("-i", DEMO, "-ac", 6, "-ar", 48_000, "-f", "wav", "-"),
+        "sox.wav": wav(0x7FFFF000, stereo, 48_000),
+        "arecord.wav": wav(0x80000000, stereo, 48_000),
+        "crashed.wav": wav(0, demo[:, None] * 32767, RATE),
+        "stream.flac": ffmpeg("-i", DEMO, "-f", "flac", "-"),
+        "two.mp3": b"".join(encoded(piece, *CODECS["mp3"], 48_000) for piece in pieces),
+        "two.opus": b"".join(encoded(piece, *CODECS["opus"], 48_000) for piece in pieces),
+        "sides.wav": encoded(np.stack([voice, hiss[: len(voice)]], 1), *CODECS["wav"]),
+        "dc.wav": encoded(np.clip(voice + 0.07, -1, 1), *CODECS["wav"]),
+        "adpcm.wav": encoded(demo[: 14 * RATE], "WAV", "MS_ADPCM"),
+        "wide.wav": wav(4096, np.zeros((2, 1024)), 0x7FFFFFFF),
+        "hiss.wav": encoded(hiss[: 3 * RATE], *CODECS["wav"]),
+        "hissing voice.wav": encoded(voice[2 * RATE : 5 * RATE] + hiss[: 3 * RATE], *CODECS["wav"]),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    ffmpeg("-i", DEMO, "-c:a", "wmav2", folder / "wma.wav")
+    return folder
+
+
+WHOLE = r"NOISY: 3[3-6]% of 27 s is noisy, SNR \d+ dB while it is noisy, 4\d dB otherwise"
+HALF = "NOISY: (4|5).% of 18 s is noisy"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "code", "said", "piped"),
+    [
+        ("ffmpeg_51.wav", (), 3, WHOLE, WHOLE),
+        ("sox.wav", (), 3, WHOLE, None),
+        ("arecord.wav", (), 3, WHOLE, None),
+        ("crashed.wav", (), 3, f"header of crashed.wav was never finali.*\n{WHOLE}", None),
+        ("stream.flac", (), 3, WHOLE, WHOLE),
+        ("two.mp3", (), 3, HALF, HALF),
+        ("two.opus", (), 3, HALF, None),
+        ("sides.wav", ("--channel", "1"), 0, "OK: 0% of 9 s", None),
+        ("sides.wav", ("--channel", "2"), 3, "NOISY: 100% of 9 s", None),
+        ("dc.wav", (), 0, "OK: 0% of 9 s is noisy, SNR 4[2-4] dB", None),
+        ("adpcm.wav", (), 0, "OK: 1.% of 14 s", "MS ADPCM; through a pipe PCM"),
+        ("wide.wav", (), 6, "2147483647 Hz; allowed", "2147483647 Hz; allowed"),
+        ("wma.wav", (), 3, WHOLE, None),
+        ("hiss.wav", (), 3, "NOISY: 100% of 3 s is noisy, nobody spoke", None),
+        ("hissing voice.wav", (), 3, "NOISY: 100% of 3 s", None),
+    ],
+    ids=lambda value: str(value)[:14],
+)
+def test_the_field_gets_its_answers(field: Path, tmp_path: Path, name, options, code, said, piped):
+    done = CliRunner().invoke(app, ["check", str(field / name), *options])
+    assert done.exit_code == code
+    assert re.search(said, done.output), done.output
+    if piped is not None:
+        os.mkfifo(tmp_path / name)
+        writer = subprocess.Popen(["cp", field / name, tmp_path / name], stderr=subprocess.DEVNULL)
+        done = CliRunner().invoke(app, ["check", str(tmp_path / name), *options])
+        writer.kill()
+        writer.wait()
+        assert done.exit_code == (code if piped == said else 6)
+        assert re.search(piped, done.output), done.output
