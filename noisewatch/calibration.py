@@ -23,7 +23,7 @@ from .frontend import HighPass
 from .history import duration
 from .locks import locked
 from .model import Card
-from .places import seen, user_folder
+from .places import contents, seen, user_folder
 from .plain import checked
 from .sinks import atomic_write, sweep
 
@@ -31,6 +31,7 @@ HIGHEST = 0.99
 LEAST_S = 15.0  # of readings, below which a recording says nothing about a rate
 COST_SNR_DB = 20.0  # the faintest noise that counts as noise
 COST_WINDOWS = 60  # of the recording, spread over it, that the cost of a threshold is measured on
+MOST_BYTES = 1 << 20  # of the file: a calibration takes some hundred
 EXACT = 100  # alarms above which an interval is approximated
 _Z = 1.959963984540054  # normal deviate of 97.5 %
 SLOPES = (0.0, -0.5, -1.0)  # of amplitude spectra: white, pink and brown noise
@@ -261,7 +262,7 @@ def stored(say: Callable[[str], None]) -> dict[str, Calibration]:
 def _read(path: Path) -> dict[str, Calibration]:
     names = [f.name for f in fields(Calibration)]
     found = {}
-    for device, given in json.loads(path.read_text(encoding="utf-8")).items():
+    for device, given in json.loads(contents(path, MOST_BYTES)).items():
         ours = {name: given[name] for name in names if name in given}  # a later version may keep more
         found[device] = Calibration(**checked(Calibration, ours))
         DetectorConfig(found[device].threshold)
@@ -284,7 +285,7 @@ def changed(say: Callable[[str], None]) -> Iterator[dict[str, Calibration]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path):
             with contextlib.suppress(FileNotFoundError):
-                path.open("rb").close()  # what cannot be read is not written over
+                contents(path, MOST_BYTES)  # what cannot be read is not written over
             known = stored(say)
             yield known
             with atomic_write(path) as file:

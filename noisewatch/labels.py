@@ -13,6 +13,7 @@ from typing import IO
 from .errors import OutputError
 from .events import label, label_line
 from .locks import locked
+from .places import contents
 from .recordings import FileReport, Segment
 from .sinks import Rows, abandoned, atomic_write, begun, parts
 
@@ -108,7 +109,7 @@ class Journal:
 
     def _read(self, path: Path) -> tuple[dict[str, FileReport], int]:
         try:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = contents(path).decode(errors="replace").splitlines()
         except FileNotFoundError:
             return {}, 0
         except OSError as error:

@@ -20,7 +20,7 @@ from . import watchdog
 from .errors import ModelError, UsageError
 from .frontend import FrontendConfig
 from .patience import patiently
-from .places import expanded
+from .places import contents, expanded
 from .plain import checked
 
 DEFAULT = "duo"
@@ -28,6 +28,7 @@ METADATA_KEY = "noisewatch"  # of the card in the ONNX metadata
 INPUTS = ("logmel", "reference")  # (1, frames, mels) float32; (1,) float32 dBFS
 OUTPUTS = ("noise", "snr_db", "voice")  # (1,) float32 each: logit, dB, logit
 FLOAT = "tensor(float)"
+CPU = "CPUExecutionProvider"
 WINDOW_S = 3.0  # the longest that the engine keeps
 # A file from anywhere may ask for anything. Networks of ours take some MB.
 MOST_FILE = 256 << 20  # bytes
@@ -136,7 +137,10 @@ class Model:
         data = _read(path)
         try:
             self._session = patiently(
-                lambda: ort.InferenceSession(data, options, providers=["CPUExecutionProvider"]), LOAD_S
+                lambda: ort.InferenceSession(
+                    data, options, [CPU], enable_fallback=0
+                ),  # which would print on stdout
+                LOAD_S,
             )
         except TimeoutError as error:
             if hasattr(options, "set_load_cancellation_flag"):  # since ONNX Runtime 1.21
@@ -146,6 +150,15 @@ class Model:
             raise ModelError(f"{path} is no ONNX model that can be loaded: {_first_line(error)}") from error
         self.path = path
         self.digest = hashlib.blake2b(data, digest_size=4).hexdigest()  # tells models of a name apart
+        try:
+            self._fit(path)
+        except UnicodeDecodeError as error:
+            raise ModelError(
+                f"{path} holds text that is not UTF-8: {_first_line(error)}. Copy or export it again."
+            ) from error
+
+    def _fit(self, path: Path) -> None:
+        """Read the card and the network's inputs and outputs. Raises ModelError where they do not fit."""
         self.card = self._card()
         inputs = {i.name: i for i in self._session.get_inputs()}
         outputs = [o.name for o in self._session.get_outputs()]
@@ -250,7 +263,7 @@ def _read(path: Path) -> bytes:
             raise ModelError(
                 f"{path} has {size / 1e6:.0f} MB; allowed: {MOST_FILE / 1e6:.0f}. A noisewatch model has 1 to 20."
             )
-        return path.read_bytes()
+        return contents(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +37,24 @@ def expanded(path: Path) -> Path:
         raise UsageError(
             f"{path} begins with a home folder that is not known here. Give the whole path."
         ) from error
+
+
+def contents(path: Path, most: int | None = None) -> bytes:
+    """The bytes of a regular file, `most` of them at most. Raises OSError.
+
+    A named pipe would be waited for, and a device never ends: both are refused, unread.
+    """
+
+    def at_once(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with open(path, "rb", opener=at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is a device or a pipe, no regular file")
+        data = file.read(-1 if most is None else most + 1)
+    if most is not None and len(data) > most:
+        raise OSError(errno.EFBIG, f"it is longer than the {most} bytes that are allowed")
+    return data
 
 
 def seen(path: Path) -> bool:

@@ -1,8 +1,9 @@
-"""Values that came as JSON, before a dataclass takes them at their word."""
+"""Values from files, before anything takes them at their word."""
 
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -11,6 +12,18 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "float": (int, float), "bool": (bool,), "None": (type(None),),
     "dict": (dict,), "list": (list,), "tuple": (tuple, list),
 }  # fmt: skip
+
+
+def toml(text: str) -> dict[str, Any]:
+    """What a TOML text sets. Raises ValueError with the reason why it is none."""
+    try:
+        given = tomllib.loads(text)
+        repr(given)  # as error messages do: an integer may be too long for it
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(str(error).partition(";")[0]) from error
+    return given
 
 
 def checked(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:

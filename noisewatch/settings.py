@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError, UsageError
-from .places import expanded, seen, user_folder
+from .places import contents, expanded, seen, user_folder
+from .plain import toml
 
 VARIABLE = "NOISEWATCH_CONFIG"  # names another file
+MOST_BYTES = 64 << 10  # of the file: all options take some hundred
 
 
 def place() -> Path | None:
@@ -33,7 +34,7 @@ def read(known: Iterable[str]) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = toml(contents(path, MOST_BYTES).decode())
     except FileNotFoundError:
         if os.environ.get(VARIABLE):
             raise UsageError(f"{VARIABLE} names {path}, and no file is there.") from None
@@ -41,10 +42,11 @@ def read(known: Iterable[str]) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         if isinstance(error, PermissionError) and not os.environ.get(VARIABLE) and not seen(path):
             return {}  # the folder of another user, as a container's HOME may be
-        raise InputError(f"the configuration {path} cannot be read: {error}.") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise InputError(f"the configuration {path} is no TOML: {why}.") from error
+        raise InputError(
+            f"the configuration {path} cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"the configuration {path} is no TOML: {error}.") from error
     names = list(known)
     for key in given:
         if key not in names:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, lines
+from conftest import DEMO, ROOT, lines
 
 from noisewatch.model import DEFAULT, Model
 
@@ -81,6 +82,9 @@ def test_ones_and_zeros_are_numbers(run):
         ('hop = "often"', 2, "sets hop to 'often'"),
         ("hop = ", 6, "is no TOML"),
         ("[listen]\nhop = 0.5", 2, "sets 'listen', which does not exist"),
+        ("hop = " + "9" * 5000, 6, "is no TOML: Exceeds the limit (4300 digits)"),
+        ("hop = 0x" + "f" * 5000, 6, "is no TOML: Exceeds the limit (4300 digits)"),
+        ("#" * (65 << 10), 6, "cannot be read: it is longer than the 65536 bytes that are allowed"),
         ("hop = " + "[" * 5000, 6, "is nested too deeply"),
         ("hop = 0.123", 2, "the hop is 0.123 s; allowed"),
     ],
@@ -92,6 +96,27 @@ def test_a_file_that_is_wrong(run, tmp_path: Path, text: str, code: int, said: s
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_only_regular_files_are_read(run, tmp_path: Path, make):
+    """A named pipe would be waited for, and /dev/zero never ends."""
+    (tmp_path / "noisewatch").mkdir()
+    for name in ("config.toml", "calibrations.json", "scan.jsonl"):
+        make(tmp_path / "noisewatch" / name)
+    why = "it is a device or a pipe, no regular file"
+    done = run("listen", "demo", "--fast", "--seconds", "4", env={"XDG_CONFIG_HOME": str(tmp_path)}, timeout=20)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert f"config.toml cannot be read: {why}." in done.stderr
+    done = run("calibrate", "--reset", env={"XDG_STATE_HOME": str(tmp_path)}, timeout=20)
+    assert done.returncode == 2
+    assert f"calibrations.json cannot be read ({why}); going on without" in done.stderr
+    done = run("scan", DEMO, "--resume", "--hop", "3", env={"XDG_CACHE_HOME": str(tmp_path)}, timeout=20)
+    assert done.returncode == 7
+    assert f"scan.jsonl, to go on from it: {why}." in done.stderr
+    done = run("listen", "demo", "--model", tmp_path / "noisewatch" / "config.toml", timeout=20)
+    assert done.returncode == 5
+    assert "is no file" in done.stderr
 
 
 def test_variables_that_are_wrong(run, tmp_path: Path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO, TOYS
+from conftest import DEMO, ROOT, TOYS
 
 from noisewatch import ModelError, NoiseDetector, watchdog
 from noisewatch.frontend import FrontendConfig
@@ -25,6 +25,22 @@ def toy(path: Path, card: str | None, name: str = "plain") -> Path:
         model += field(14, entry)  # ModelProto.metadata_props
     path.write_bytes(model)
     return path
+
+
+def damaged(path: Path, near: bytes, byte: bytes) -> None:
+    """The same with a byte in place of the last one of some text, everywhere."""
+    toy(path, CARD.to_json())
+    path.write_bytes(path.read_bytes().replace(near, near[:-1] + byte))
+
+
+def test_nothing_is_printed_about_a_broken_model(run, tmp_path: Path):
+    """ONNX Runtime would on stdout, in front of the JSON."""
+    data = bytearray((ROOT / "models" / "bcresnet1.onnx").read_bytes())
+    data[111] = 0xF3
+    (tmp_path / "m.onnx").write_bytes(data)
+    done = run("listen", "demo", "--json", "--model", tmp_path / "m.onnx")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "no ONNX model that can be loaded" in done.stderr
 
 
 def field(number: int, payload: bytes) -> bytes:
@@ -109,6 +125,8 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: toy(p, '{"frontend": {"n_mels": "40"}}'), "n_mels is str, not int"),
         (lambda p: toy(p, json.dumps({**json.loads(CARD.to_json()), "x" * 5000: 1})), r"x{200,}\.\.\.\. Export"),
         (lambda p: os.truncate(toy(p, CARD.to_json()), 300 << 20), "315 MB; allowed: 268"),
+        (lambda p: damaged(p, CARD.to_json().encode()[:9], b"\x89"), "text that is not UTF-8"),
+        (lambda p: damaged(p, b"reference", b"\xff"), "text that is not UTF-8|no ONNX model"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, make, sentence: str):

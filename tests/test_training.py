@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import resource
 import shutil
@@ -513,8 +514,13 @@ def test_a_recipe_sets_what_is_not_given(tmp_path: Path):
     recipe.write_text("epoch = 3\n")
     with pytest.raises(UsageError, match=r"mine.toml sets 'epoch'.*Did you mean epochs"):
         configured({}, recipe)
-    recipe.write_text("epochs = \n")
-    with pytest.raises(InputError, match="no TOML"):
+    for wrong in ("epochs = \n", "epochs = " + "9" * 5000):
+        recipe.write_text(wrong)
+        with pytest.raises(InputError, match="no TOML"):
+            configured({}, recipe)
+    recipe.unlink()
+    os.mkfifo(recipe)
+    with pytest.raises(InputError, match="no regular file"):
         configured({}, recipe)
     for options in (
         {"lr": 2.0},

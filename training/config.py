@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
@@ -14,6 +13,9 @@ from typing import Any, Literal
 from noisewatch.corpus.config import SceneConfig, scene_config
 from noisewatch.errors import InputError, UsageError
 from noisewatch.model import DEFAULT
+from noisewatch.places import contents
+from noisewatch.plain import toml
+from noisewatch.settings import MOST_BYTES
 
 from .nets import NETS
 
@@ -119,7 +121,7 @@ def configured(options: Mapping[str, Any], recipe: Path | None = None) -> TrainC
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return contents(path, MOST_BYTES).decode()
     except OSError as error:
         raise InputError(f"cannot read the recipe {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -129,10 +131,9 @@ def _text(path: Path) -> str:
 def read_recipe(name: str, text: str) -> dict[str, Any]:
     """The fields of TrainConfig that a TOML text sets. Raises UsageError for a key that is none of them."""
     try:
-        given = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise InputError(f"{name} is no TOML: {why}.") from error
+        given = toml(text)
+    except ValueError as error:
+        raise InputError(f"{name} is no TOML: {error}.") from error
     known = [f.name for f in fields(TrainConfig)]
     for key in given:
         if key not in known:
