@@ -115,8 +115,8 @@ class VirtualMicrophone:
     env: dict[str, str]
     daemon: subprocess.Popen[bytes]
 
-    def play(self, path: Path, sink: str = "mic") -> subprocess.Popen[bytes]:
-        return subprocess.Popen(["paplay", "-d", sink, str(path)], env=self.env)
+    def play(self, path: Path, sink: str = "mic", *options: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["paplay", "-d", sink, *options, str(path)], env=self.env)
 
     def pactl(self, *words: str) -> str:
         return subprocess.run(

@@ -77,23 +77,44 @@ def hiss(path: Path, seconds: int, voice: np.ndarray | None = None, *, swapped: 
     return path
 
 
-def test_a_stereo_microphone_gives_the_channel_that_is_asked_for(microphone, tmp_path: Path, voice: np.ndarray):
-    """The voice is on the left of one and on the right of the other."""
-    started, players = {}, []
+SURROUND = "front-left,front-right,rear-left,rear-right,front-center,lfe,side-left,side-right"
+
+
+def test_a_microphone_gives_the_channel_that_is_asked_for(microphone, tmp_path: Path, voice: np.ndarray):
+    """The voice is on the left of one and on the right of the other; of more channels, on one that is asked for."""
+    asked: list[tuple[str, tuple[str, ...], int]] = []
+    players, loaded = [], []
     for sink, swapped in (("mic", False), ("two", True)):
         players.append(microphone.play(hiss(tmp_path / f"{sink}.wav", 20, voice, swapped=swapped), sink))
-        for channel in ((), ("--channel", "1"), ("--channel", "2")):
-            started[sink, *channel] = subprocess.Popen(
-                [sys.executable, "-m", "noisewatch", "check", "--device", "pulse", "--seconds", "4", *channel],
-                env={**microphone.env, "PULSE_SOURCE": f"{sink}.monitor"}, stdout=subprocess.PIPE, text=True,
-            )  # fmt: skip
+        noisy = (0, 0, 3) if not swapped else (3, 3, 0)
+        asked += zip([sink] * 3, [(), ("--channel", "1"), ("--channel", "2")], noisy, strict=True)
+    for channels, spoken, other in ((1, 1, None), (4, 3, 4), (8, 8, 5)):
+        sink, layout = f"of{channels}", "mono" if channels == 1 else ",".join(SURROUND.split(",")[:channels])
+        sides = np.repeat(0.05 * np.random.default_rng(0).standard_normal(20 * 16_000)[:, None], channels, 1)
+        sides[:, spoken - 1] = np.resize(voice, len(sides))
+        sf.write(tmp_path / f"{sink}.wav", sides, 16_000)
+        options = [f"sink_name={sink}", "rate=48000", f"channels={channels}", f"channel_map={layout}"]
+        loaded.append(microphone.pactl("load-module", "module-null-sink", *options).strip())
+        players.append(microphone.play(tmp_path / f"{sink}.wav", sink, f"--channel-map={layout}"))
+        asked.append((sink, ("--channel", str(spoken)) if other else (), 0))
+        if other is not None:
+            asked.append((sink, ("--channel", str(other)), 3))
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "noisewatch", "check", "--device", "pulse", "--seconds", "4", *channel],
+            env={**microphone.env, "PULSE_SOURCE": f"{sink}.monitor"}, stdout=subprocess.PIPE, text=True,
+        )
+        for sink, channel, _ in asked
+    ]  # fmt: skip
     try:
-        said = {channel: process.communicate(timeout=60)[0] for channel, process in started.items()}
+        said = [process.communicate(timeout=60)[0] for process in started]
     finally:
         for player in players:
             player.kill()
             player.wait()
-    assert [process.returncode for process in started.values()] == [0, 0, 3, 3, 3, 0], said
+        for module in loaded:
+            microphone.pactl("unload-module", module)
+    assert [process.returncode for process in started] == [code for *_, code in asked], said
 
 
 def test_audio_that_is_late_lost_or_stalled(microphone, tmp_path: Path):
