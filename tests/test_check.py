@@ -93,8 +93,12 @@ def test_several_recordings_have_a_line_each_and_the_worst_exit_code(run, takes:
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")
 def test_what_cannot_be_read_is_unknown_and_the_others_are_judged(run, takes: Path):
-    strange = {"a" * 300 + ".wav": "File name too long", "/proc/self/mem": "cannot read"}
-    done = run("check", *strange, "clean.wav", cwd=takes)
+    strange = {
+        "a" * 300 + ".wav": "File name too long",
+        "/proc/self/mem": "cannot read",
+        "/dev/tty": "No such device",  # where there is no terminal
+    }
+    done = run("check", *strange, "clean.wav", cwd=takes, start_new_session=True)
     assert done.returncode == 6
     *unread, clean = done.stdout.splitlines()
     assert clean.startswith("clean.wav: OK")
@@ -102,7 +106,7 @@ def test_what_cannot_be_read_is_unknown_and_the_others_are_judged(run, takes: Pa
         assert line.startswith(f"{name}: UNKNOWN: ")
         assert why in line
     for name, why in strange.items():
-        done = run("check", name)
+        done = run("check", name, start_new_session=True)
         assert (done.returncode, done.stdout) == (6, "")
         assert why in done.stderr
     with (takes / "written").open("w") as file:
