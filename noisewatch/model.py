@@ -137,9 +137,8 @@ class Model:
         data = _read(path)
         try:
             self._session = patiently(
-                lambda: ort.InferenceSession(
-                    data, options, [CPU], enable_fallback=0
-                ),  # which would print on stdout
+                # The fallback would print on stdout.
+                lambda: ort.InferenceSession(data, options, [CPU], enable_fallback=0),
                 LOAD_S,
             )
         except TimeoutError as error:

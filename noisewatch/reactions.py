@@ -11,6 +11,7 @@ import os
 import queue
 import re
 import shlex
+import stat
 import string
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from .sinks import Rows, abandoned, begun
 
 QUEUE = 256  # events and blocks of audio that may wait for a sink
 COMMAND_S = 10.0  # that a command may take
-CLOSE_S = 1.0  # more than that, which sinks have to finish when the session ends
+CLOSE_S = 1.0  # more than that, which sinks have to finish when the session ends; alone, for one that is stuck
 OPEN_S = 1.0  # that a sink may take to open before the session begins without waiting
 TAIL_S = 0.5  # of a clip, after the noise
 
@@ -55,6 +56,7 @@ class Sink:
 
     name: str
     wants_audio = False
+    runs_commands = False  # each of which may take COMMAND_S
 
     def open(self, about: About) -> None:
         """The session begins: what cannot be written is said now. Raises OSError."""
@@ -82,6 +84,7 @@ class Outlet:
         self._ready = threading.Event()
         self._unopened: Exception | None = None
         self._queue: queue.Queue[Any] = queue.Queue(QUEUE)
+        self._moved = 0.0  # when it last took something, monotonic
         self._done = threading.Event()  # Thread.join forgets a thread when a signal interrupts it
         threading.Thread(target=self._work, daemon=True).start()
 
@@ -100,22 +103,31 @@ class Outlet:
             self._patience_s = 0.0
             self._failed(isinstance(item, Event), "it is too slow")
 
-    def finish(self, deadline: float) -> None:
-        """Nothing more comes; deadline: on the monotonic clock."""
-        with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=max(0.01, deadline - time.monotonic()))
+    def finish(self, began: float) -> None:
+        """Nothing more comes; began: when the session ended, on the monotonic clock."""
+        for left in self._left(began):
+            with contextlib.suppress(queue.Full):
+                return self._queue.put(None, timeout=left)
 
-    def join(self, deadline: float) -> None:
-        """Let it finish what it has until the deadline, then make it stop."""
-        if not self._done.wait(max(0.01, deadline - time.monotonic())):
+    def join(self, began: float) -> None:
+        """Let it finish what it has, as long as it gets on and there is time, then make it stop."""
+        if not (self._done.is_set() or any(map(self._done.wait, self._left(began)))):
             waiting = sum(isinstance(item, Event) for item in list(self._queue.queue))
             self.lost += waiting
             self._failed(True, "it does not end")
             self.sink.abort()
 
+    def _left(self, began: float) -> Iterator[float]:
+        """How long it may be waited for, again and again while it gets on."""
+        stuck_s = CLOSE_S + (COMMAND_S if self.sink.runs_commands else 0.0)
+        end = began + COMMAND_S + CLOSE_S
+        while (left := min(end, max(began, self._moved) + stuck_s) - time.monotonic()) > 0:
+            yield left
+
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
             self._try(item)
+            self._moved = time.monotonic()
         self._try(None)
         self._done.set()
 
@@ -166,6 +178,10 @@ class _Appended(Sink):
     def open(self, about: About) -> None:
         self._about = about
         self._reopen()
+        assert self._file is not None
+        self._file.write(b"")  # which /dev/full refuses
+        if _full(self._file.fileno()):  # a file takes the first bytes with its first event
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def heading(self, about: About, *, empty: bool, again: bool) -> str:
         """The lines to begin with; empty: the file is; again: it was begun anew in the midst of a session."""
@@ -197,7 +213,7 @@ class _Appended(Sink):
             with self._path.open("rb") as file:
                 file.seek(-1, os.SEEK_END)
                 last = file.read()
-        self._file = self._path.open("ab", buffering=0)
+        self._file = open(self._path, "ab", buffering=0, opener=_opened)  # noqa: SIM115
         self._torn = last not in (b"", b"\n")  # something was killed meanwhile
         if self._about is not None and (lines := self.heading(self._about, empty=not last, again=again)):
             self._put(lines)
@@ -209,6 +225,27 @@ class _Appended(Sink):
         self._torn = written != len(data)
         if self._torn:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _opened(path: str, flags: int) -> int:
+    """A file to write to; a named pipe that nobody reads is refused, and not waited for. Raises OSError."""
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "nobody reads this pipe") from error
+        raise
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _full(descriptor: int) -> bool:
+    """Whether the disk of an open file has no room for this user."""
+    if not hasattr(os, "fstatvfs") or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return False
+    disk = os.fstatvfs(descriptor)
+    return disk.f_blocks > 0 and not (disk.f_bavail if os.geteuid() else disk.f_bfree)
 
 
 class Log(_Appended):
@@ -282,6 +319,7 @@ def _next_session(track: str, about: About) -> float:
 class Command(Sink):
     """A program for every event, one at a time, without a shell; its arguments are filled from the event."""
 
+    runs_commands = True
     FIELDS = ("noise", "type", *(f.name for f in fields(Event)))
 
     def __init__(self, template: str) -> None:
@@ -398,7 +436,7 @@ class Clips(Sink):
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for part in abandoned(self._folder, self.PART):
             _finish_abandoned(part)
-        _Clip(self._path(0), self._rate or 16_000).drop()  # can it be written?
+        _Clip(self._path(0), self._rate or 16_000).probe()
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{datetime.now():%Y-%m-%d_%H%M%S}_noise{number}_{os.getpid()}.flac"
@@ -467,6 +505,14 @@ class _Clip:
         except Exception:
             self.drop()
             raise
+
+    def probe(self) -> None:
+        """Whether it can be written at all; leaves nothing, not even a clip when it is killed."""
+        try:
+            with self._disk.blamed():
+                self._disk.write(bytes(4096))
+        finally:
+            self.drop()
 
     def write(self, samples: Samples) -> None:
         if self._path.suffix == ".flac" and np.abs(samples).max(initial=0.0) > 1:
@@ -606,9 +652,9 @@ class Reactions:
 
     def close(self) -> list[str]:
         """End all of them; returns a sentence for each that lost events."""
-        deadline = time.monotonic() + COMMAND_S + CLOSE_S
+        began = time.monotonic()
         for outlet in self._outlets:
-            outlet.finish(deadline)
+            outlet.finish(began)
         for outlet in self._outlets:
-            outlet.join(deadline)
+            outlet.join(began)
         return [f"{o.sink.name}: {o.lost} event{'' if o.lost == 1 else 's'} lost" for o in self._outlets if o.lost]

@@ -83,14 +83,16 @@ def test_all_of_them(run, tmp_path: Path):
     assert len((tmp_path / "new" / "e.jsonl").read_text().splitlines()) == 4
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_sink_that_fails_is_said_once_and_the_rest_goes_on(run, tmp_path: Path):
-    done = run("listen", *FAST, "--json", "--log", "/dev/full", "--exec", "/nowhere/program {event}",
-               "--labels", tmp_path / "l.txt")  # fmt: skip
+    log = tmp_path / "e.jsonl"
+    log.write_text("\n" * 1000)
+    with largest_file(1000):
+        done = run("listen", *FAST, "--json", "--log", log, "--exec", "/nowhere/program {event}",
+                   "--labels", tmp_path / "l.txt")  # fmt: skip
     assert done.returncode == 0
     assert len(lines(done.stdout)) == 243
-    assert done.stderr.count("the log /dev/full failed (No space left on device)") == 1
-    assert "the log /dev/full: 2 events lost" in done.stderr
+    assert done.stderr.count(f"the log {log} failed (File too large)") == 1
+    assert f"the log {log}: 2 events lost" in done.stderr
     assert "'/nowhere/program {event}' failed (No such file or directory)" in done.stderr
     assert (tmp_path / "l.txt").exists()
     assert "Traceback" not in done.stderr
@@ -105,15 +107,67 @@ def test_what_cannot_be_written_is_said_at_the_start(run, option: str):
     assert "Traceback" not in done.stderr
 
 
-def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    for name in ("OPEN_S", "COMMAND_S", "CLOSE_S"):
-        monkeypatch.setattr(reactions, name, 0.2)
+@pytest.mark.parametrize("option", ["--log", "--csv", "--labels"])
+def test_a_pipe_without_a_reader_is_said_at_the_start(run, tmp_path: Path, option: str):
     os.mkfifo(tmp_path / "fifo")
-    said: list[str] = []
-    both = Reactions([reactions.Log(tmp_path / "fifo"), reactions.Log(tmp_path / "log")], said.append, ABOUT)
+    done = run("listen", *FAST, "--json", option, tmp_path / "fifo", timeout=20)
+    assert (done.returncode, done.stdout) == (7, "")
+    assert "fifo cannot be written: nobody reads this pipe. Name another place." in done.stderr
+
+
+def test_a_sink_that_is_stuck_is_left_soon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A pipe whose reader does not read, for one. One that runs a command has the time that commands have."""
+    monkeypatch.setattr(reactions, "COMMAND_S", 30.0)
+    monkeypatch.setattr(reactions, "CLOSE_S", 0.3)
+    fifo, told = tmp_path / "fifo", tmp_path / "told"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(reader, bytes(4096)):  # full
+            pass
+    command = reactions.Command(f"sh -c 'sleep 1; echo $NOISEWATCH_EVENT_ID > {told}'")
+    sinks = [reactions.Log(fifo), reactions.Log(tmp_path / "log"), command]
+    both = Reactions(sinks, [].append, ABOUT)
     both.event(Event("noise_start", 1.0, 0.5, 1, peak=0.9))
-    assert both.close() == [f"the log {tmp_path / 'fifo'}: 2 events lost"]
+    began = time.monotonic()
+    assert both.close() == [f"the log {fifo}: 1 event lost"]
+    assert time.monotonic() - began < 20
     assert len((tmp_path / "log").read_text().splitlines()) == 1
+    assert told.read_text() == "1\n"
+    os.close(reader)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_said_at_the_start(run, tmp_path: Path):
+    for option in ("--log", "--csv", "--labels"):
+        done = run("listen", *FAST, "--json", option, "/dev/full")
+        assert (done.returncode, done.stdout) == (7, "")
+        assert "/dev/full cannot be written: No space left on device" in done.stderr
+    with largest_file(10):
+        done = run("listen", *FAST, "--json", "--keep-clips", tmp_path / "clips")
+    assert (done.returncode, done.stdout) == (7, "")
+    assert "cannot be written: File too large" in done.stderr
+    assert [*(tmp_path / "clips").iterdir()] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root mounts a disk to fill")
+@pytest.mark.parametrize("option", ["--log", "--csv", "--labels", "--keep-clips"])
+def test_a_disk_without_room_is_said_at_the_start(run, tmp_path: Path, option: str):
+    place = tmp_path / "disk" / "x"
+    place.parent.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(place.parent)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        if option != "--keep-clips":
+            place.write_text("\n")  # so that no heading is needed
+        with contextlib.suppress(OSError):
+            (place.parent / "full").write_bytes(bytes(1 << 20))
+        done = run("listen", *FAST, "--json", option, place)
+        assert (done.returncode, done.stdout) == (7, "")
+        assert "cannot be written: No space left on device" in done.stderr
+    finally:
+        subprocess.run(["umount", str(place.parent)], check=True)
 
 
 def test_a_log_that_was_renamed_goes_on_under_its_name(tmp_path: Path):
@@ -396,8 +450,8 @@ def test_a_dead_sink_slows_nothing_and_counts_what_it_loses(monkeypatch: pytest.
     assert time.monotonic() - began < 5
     assert said == ["the dead one failed (it is too slow). Listening goes on; what is lost is counted."]
     assert outlet.lost in (49, 50)  # one is in its hands
-    outlet.finish(time.monotonic() + 0.2)
-    outlet.join(time.monotonic() + 0.2)
+    outlet.finish(time.monotonic())
+    outlet.join(time.monotonic())
     assert outlet.lost >= 300
 
 
