@@ -18,12 +18,14 @@ from queue import SimpleQueue
 from shutil import which
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import soxr
 
 from . import pcm
 from .errors import InputError, UsageError
 from .ffmpeg import Ffmpeg
-from .pcm import TOLERANCE_S, Samples, Uncompressed, ended_early
+from .magic import followed, search
+from .pcm import ANOTHER, TOLERANCE_S, Samples, Uncompressed, ended_early
 from .pieces import Layout, Span, Window, examine, rest_of
 from .pipe import Pipe, cannot_read
 from .quiet import quiet_stderr
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, W64"
 MOST_SPOOLED = 4 << 30  # bytes of a pipe that are kept to be read like a file
-JUNK_S = 2.0  # so much behind the end, at the rate of what was decoded, may be a piece that can't be read
+JUNK_S = 1.0  # so much behind the end, at the rate of what was decoded, may be a piece that can't be read
+SMALL = 1 << 12  # frames read at a time: a usual block of FLAC
+AHEAD = 1 << 13  # bytes that libFLAC reads ahead
 UNKNOWN = 1 << 60  # samples: libsndfile's word for a length that it does not know is above
 
 
@@ -62,7 +66,7 @@ def open_file(path: Path, name: str, *, command: str = "check", shown: str = "")
 
     shown = shown or str(path)
     try:
-        if not str(path) or path.is_dir():
+        if path.is_dir():
             raise InputError(f"{shown!r} is a folder; name one recording in it.")
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a named pipe would be waited for
@@ -84,7 +88,7 @@ def open_file(path: Path, name: str, *, command: str = "check", shown: str = "")
     except soundfile.SoundFileError as error:
         if not status.st_size:
             raise _unreadable(shown, "it has 0 bytes") from error
-        return _by_ffmpeg(path, name, shown, _reason(error), command)
+        return _by_ffmpeg(path, name, shown, _reason(error), command, chain=len(layout.pieces) > 1)
 
 
 def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: str = "listen") -> Decoder:
@@ -104,7 +108,7 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: st
     )
     if not head:
         raise InputError(f"{name} is no WAV: it ended before anything came. {advice}")
-    if head not in pcm.MAGIC:
+    if head not in pcm.MAGIC or pcm.foreign(pipe.peek(12)):
         return _spooled(pipe, name, command, advice)
     header = pcm.read_header(pipe.read)
     if header is None:
@@ -169,7 +173,7 @@ class SoundFiles:
     def read(self, frames: int) -> Generator[Samples, None, None]:
         import soundfile
 
-        pieces, heard, rest = self._layout.pieces, 0, 0
+        pieces, heard, lost = self._layout.pieces, 0, ""
         for number, span in enumerate(pieces, 1):
             before = heard
             try:
@@ -178,7 +182,8 @@ class SoundFiles:
                         heard += len(samples)
                         yield samples
                     if self._layout.watched:
-                        rest = self._audible(self._behind(span, piece.unread), span.end, heard)
+                        seconds = (heard - before) / self.sample_rate
+                        lost = self._lost(self._behind(span, piece.unread), span, seconds)
             except (soundfile.SoundFileError, OSError) as error:
                 at, why = heard / self.sample_rate, _reason(error)
                 if len(pieces) == 1:
@@ -192,17 +197,23 @@ class SoundFiles:
                     raise ended_early(self._name, promised, got)
                 why = f"piece {number} of {len(pieces)} promises {promised:.1f} s and has {got:.1f} s"
                 raise self._only(heard, why)
-            if rest:
+            if lost:
                 break
         if self._layout.cut:
             raise InputError(f"{self._name} ended early: it is cut off after {heard / self.sample_rate:.1f} s.")
-        if rest := rest or self._audible(self._layout.rest, pieces[-1].end, heard):
-            raise self._only(heard, f"the {rest} bytes behind them are no audio that can be read")
+        if lost := lost or self._lost(self._layout.rest, pieces[-1], got):
+            raise self._only(heard, lost)
 
-    def _audible(self, rest: int, end: int, heard: int) -> int:
-        """Bytes in front of an end that are no audio, where there are so many that they may have been some."""
-        seconds = heard / self.sample_rate
-        return rest if rest * seconds >= JUNK_S * (end - rest) else 0
+    def _lost(self, rest: int, span: Span, seconds: float) -> str:
+        """What may be lost in so many bytes at the end of a piece of so many seconds."""
+        if not rest:
+            return ""
+        with self._path.open("rb") as file:
+            if search(file, span.end - rest, span.end) >= 0:
+                return ANOTHER
+        if rest * seconds >= JUNK_S * (span.end - span.start - rest):
+            return f"the {rest} bytes behind them are no audio that can be read"
+        return ""
 
     def _only(self, heard: int, why: str) -> InputError:
         return InputError(
@@ -217,6 +228,10 @@ class SoundFiles:
     def _behind(self, span: Span, unread: int) -> int:
         """Bytes at the end of a piece that nobody asked for, where there are so many that they may be audio."""
         with self._path.open("rb") as file:
+            # Where the decoder read ahead, what it has in hand may begin another recording.
+            begin = max(span.start + 1, span.end - unread - AHEAD)
+            if (at := search(file, begin, span.end)) >= 0:
+                return span.end - at
             return rest_of(file, span.end - unread, span.end)
 
 
@@ -315,20 +330,40 @@ class Piece:
             self._aside.end()
 
     def read(self, frames: int, sample_rate: int) -> Generator[Samples, None, None]:
-        """Its samples (n, channels) at a rate."""
+        """Its samples (n, channels) at a rate.
+
+        Raises soundfile.SoundFileError or OSError after all that could be read was given.
+        """
+        import soundfile
+
         file, left = self.file, self._frames  # what stands behind the end of a FLAC would be taken for damage
         resampler = None
         if file.samplerate != sample_rate:
             resampler = soxr.ResampleStream(file.samplerate, sample_rate, file.channels, dtype="float32")
+        failed: Exception | None = None
         while True:
+            # Many small reads: one that fails in the middle gives nothing at all.
+            parts, wanted = [np.zeros((0, file.channels), np.float32)], min(frames, left)
             with self._quiet():
-                samples = self._apart(file.read, min(frames, left), dtype="float32", always_2d=True)
+                while wanted:
+                    try:
+                        part = self._apart(file.read, min(wanted, SMALL), dtype="float32", always_2d=True)
+                    except (soundfile.SoundFileError, OSError) as error:
+                        failed = error
+                        break
+                    if not len(part):
+                        break
+                    parts.append(part)
+                    wanted -= len(part)
+            samples = np.concatenate(parts)
             left -= len(samples)
-            last = not len(samples)
+            last = wanted > 0 or not len(samples)
             if resampler is not None:
                 samples = resampler.resample_chunk(samples, last=last)
             if len(samples):
                 yield samples
+            if failed is not None:
+                raise failed
             if last:
                 return
 
@@ -367,7 +402,7 @@ def _reason(error: Exception) -> str:
     return "its format is not known" if "does not exist" in said else said  # libsndfile's word for a damaged MP3
 
 
-def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, command: str) -> Decoder:
+def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, command: str, *, chain: bool) -> Decoder:
     """ffmpeg's reading of what libsndfile refused for a reason."""
     if which("ffmpeg") is None:
         advice = (
@@ -376,6 +411,7 @@ def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, command: str) -> 
         )
         raise _unreadable(shown, reason, advice)
     try:
-        return Ffmpeg(path, name)
+        return Ffmpeg(path, name, followed=followed(path), chain=chain)
     except (InputError, OSError) as error:
-        raise _unreadable(shown, f"{reason}; ffmpeg: {error}") from error
+        said = str(error).removeprefix("ffmpeg ").rstrip(".")
+        raise _unreadable(shown, f"{reason}; ffmpeg: {said}") from error

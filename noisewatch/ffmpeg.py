@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import InputError
-from .pcm import Samples, Uncompressed, read_header
+from .pcm import ANOTHER, Samples, Uncompressed, read_header
 from .pipe import Pipe
 
 # Containers that hold audio, and nothing that names other files or addresses (concat, hls, dash, sdp, image2 ...).
@@ -22,6 +22,7 @@ CONTAINERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,gsm,iff,latm,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
     "ogg,oma,rm,shn,sox,tak,tta,voc,w64,wav,wv,xwma"
 )
+PATIENCE_S = 20.0  # that it may send nothing while it is waited for
 ENDS_S = 5.0  # that it may take to end once it sends nothing more
 # Said of a file that ends too soon, by demuxers whose exit code is 0 even so.
 CUT = ("ended prematurely", "partial file", "runcat")
@@ -30,9 +31,12 @@ CUT = ("ended prematurely", "partial file", "runcat")
 class Ffmpeg:
     """A file decoded by ffmpeg, which ends with whoever reads from it."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        """Start it. Raises InputError with ffmpeg's reason where it can't open the file either."""
-        self._name = name
+    def __init__(self, path: Path, name: str, *, followed: bool = False, chain: bool = False) -> None:
+        """Start it. followed: another recording stands behind those that ffmpeg reads; chain: it is one of several.
+
+        Raises InputError with ffmpeg's reason where it can't open the file either.
+        """
+        self._name, self._followed, self._chain = name, followed, chain
         self._said: deque[str] = deque(maxlen=20)
         # "file:" keeps a name from being an address; formats and protocols keep a text from naming other files.
         source = b"file:" + os.fsencode(path)
@@ -54,7 +58,7 @@ class Ffmpeg:
         self._end = weakref.finalize(self, _ended, self._process, self._drain)
         try:
             assert self._process.stdout is not None
-            pipe = Pipe(self._process.stdout.fileno(), name)
+            pipe = Pipe(self._process.stdout.fileno(), "ffmpeg", patience_s=PATIENCE_S)
             header = read_header(pipe.read)
             if header is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -71,18 +75,31 @@ class Ffmpeg:
     def read(self, frames: int) -> Generator[Samples, None, None]:
         heard = 0
         try:
-            for samples in self._samples.read(frames):
-                heard += len(samples)
-                yield samples
+            try:
+                for samples in self._samples.read(frames):
+                    heard += len(samples)
+                    yield samples
+            except InputError as error:
+                raise self._only(heard, str(error).rstrip(".")) from error
             code = self._process.wait()
             reason = self._reason()
+            if self._followed:
+                raise self._only(heard, ANOTHER)
             if code or any(sign in line for line in self._said for sign in CUT):
+                if self._chain:
+                    raise self._only(heard, f"this chain of recordings cannot be read further ({reason})")
                 raise InputError(
                     f"{self._name} is damaged: it cannot be read beyond {heard / self.sample_rate:.1f} s "
                     f"({reason})."
                 )
         finally:
             self._end()
+
+    def _only(self, heard: int, why: str) -> InputError:
+        return InputError(
+            f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: {why}. "
+            "Check what made it, and judge several recordings one at a time."
+        )
 
     def _reason(self) -> str:
         self._drain.join(ENDS_S)

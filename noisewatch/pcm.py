@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .downmix import block_frames
 from .errors import InputError, UsageError
+from .magic import begins
 from .pipe import Pipe
 
 TOLERANCE_S = 0.1  # that a recording may be shorter than it promises
@@ -26,6 +27,7 @@ LONGEST_SKIP = 1 << 20  # bytes read at once while a chunk is skipped
 # 0x80000000 (arecord), 0xFFFFFFFF (ffmpeg), each less a header or rounded down to whole frames.
 PLACEHOLDERS = ((0x7F000000, 0x7F000000), (0x7FFFF000, 0x80000000), (0xFFFFF000, 0xFFFFFFFF))
 HEADER = 256  # bytes that a program may have taken off a placeholder for its header
+LEAST_MADE_UP, ROUND = 0x3FFF0000, 1 << 16  # any other size that nobody measured is so large and a multiple of this
 LONGEST = 1 << 48  # bytes of audio: a 64-bit size beyond it is a placeholder
 
 # Behind a `data` chunk of size 0 these are chunks of a file without audio; anything else is audio.
@@ -38,6 +40,10 @@ CODECS = {2: "MS ADPCM", 0x11: "IMA ADPCM", 0x31: "GSM", 0x50: "MPEG audio", 0x5
           0x1610: "AAC", 0x40: "G.721", 0x14: "G.723", 0x161: "WMA"}  # fmt: skip
 
 MAGIC = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff", b".snd", b"dns.", b"FORM", b"caff")
+
+FOREIGN = (b"fLaC", b"OggS", b"wvpk", b"TTA1", b"MAC ", b"#!AM")  # no chunks, though printable
+
+ANOTHER = "another recording begins behind them"
 
 Samples = NDArray[np.float32]
 Read = Callable[[int], bytes]  # that many bytes, fewer only at the end
@@ -77,12 +83,26 @@ class Header:
         """Bytes of a second."""
         return self.frame * self.sample_rate
 
+    def like(self, other: Header) -> bool:
+        """Whether the samples of both can stand in one stream."""
+        known = self.coding is not None and other.coding is not None
+        return known and (self.sample_rate, self.channels) == (other.sample_rate, other.channels)
+
+    def made_up(self, there: int) -> bool:
+        """Whether the size was written by a program that did not know it, as so many bytes of audio show.
+
+        Such a size is large and round in hexadecimal, or that less a header, and hours beyond what is there.
+        """
+        size = self.size or 0
+        slack = HEADER + self.channels * 8
+        return size >= LEAST_MADE_UP and (size + slack) % ROUND <= 2 * slack and size - there > 3600 * self.second
+
 
 def chunk_length(container: str, read: Read) -> int:
     """Bytes of the chunk that begins here, with its head and padding; 0 where none does. Reads its head."""
     head = read(24 if container == "W64" else 12 if container == "CAF" else 8)
     name = head[:4]
-    if name in MAGIC or not all(0x20 <= byte < 0x7F for byte in name) or container == "AU":
+    if name in MAGIC or name in FOREIGN or not all(0x20 <= byte < 0x7F for byte in name) or container == "AU":
         return 0
     try:
         if container == "W64":
@@ -107,6 +127,12 @@ def check_format(name: str, sample_rate: int, channels: int) -> None:
         )
     if not 1 <= channels <= MOST_CHANNELS:
         raise InputError(f"{name} has {channels} channels; allowed: 1 to {MOST_CHANNELS}. Check what made it.")
+
+
+def foreign(head: bytes) -> bool:
+    """Whether 12 bytes begin nothing that `read_header` knows, damaged or not: video in RIFF, or sound in IFF."""
+    kinds = {b"FORM": (b"AIFF", b"AIFC"), b"RIFF": (b"WAVE",)}.get(head[:4])
+    return head[:4] not in MAGIC or (kinds is not None and len(head) == 12 and head[8:] not in kinds)
 
 
 def read_header(read: Read) -> Header | None:
@@ -305,13 +331,16 @@ class Uncompressed:
         header = read_header(pipe.read)
         if header is None:
             raise OSError(0, "it changed while it was opened")
+        if header.made_up(path.stat().st_size):
+            header = replace(header, size=None)
         return cls(pipe, header, name)
 
     def read(self, frames: int) -> Generator[Samples, None, None]:
-        header, pipe, heard = self._header, self._pipe, 0
-        size = (block_frames(self.channels, self.sample_rate) if self._at_once else frames) * header.frame
-        left, began = header.size, False
+        pipe, heard, began = self._pipe, 0, False
+        most = block_frames(self.channels, self.sample_rate) if self._at_once else frames
         while True:
+            header = self._header
+            size, left = most * header.frame, header.size
             for data in pipe.chunks(size, left):
                 if not began:
                     began = True
@@ -320,11 +349,12 @@ class Uncompressed:
                 if samples := data[: len(data) // header.frame * header.frame]:
                     heard += len(samples) // header.frame
                     yield decode(samples, header)
+            if self._header.made_up(heard * header.frame):
+                return
             if heard / self.sample_rate < self.promised_s - TOLERANCE_S:
                 raise ended_early(self._name, self.promised_s, heard / self.sample_rate)
             if left is None or header.container == "raw" or not self._goes_on(heard):
                 return
-            left = self._header.size
 
     def _begins(self, head: bytes) -> bool:
         """Whether what begins like this is audio."""
@@ -345,16 +375,21 @@ class Uncompressed:
         if pipe.peek(header.padding).strip(b"\0") == b"":
             pipe.read(header.padding)
         while length := chunk_length(header.container, pipe.peek):
+            if header.container == "WAV" and pipe.peek(4) == b"data":  # a second one
+                (size,) = struct.unpack("<4xI", pipe.read(8))
+                form = header.sample_rate, header.channels, header.coding, header.codec
+                self._header = _made("WAV", *form, size)
+                self.promised_s += (self._header.size or 0) / header.second
+                return True
             skip(pipe.read, length)
         if (name := pipe.peek(4)) in MAGIC:
             following = read_header(pipe.read)
-            here = (header.sample_rate, header.channels, header.coding)
-            if following is None or (following.sample_rate, following.channels, following.coding) != here:
+            if following is None or not following.like(header):
                 raise self._only(heard)
             self._header = following
             self.promised_s += (following.size or 0) / following.second
             return True
-        if name.startswith((b"OggS", b"fLaC", b"ID3")):
+        if name and begins(lambda at, most: pipe.peek(at + most)[at:]):
             raise self._only(heard)
         unknown = pipe.read(header.junk)
         if len(unknown) < header.junk or not unknown.strip(b"\0"):
@@ -366,8 +401,8 @@ class Uncompressed:
 
     def _only(self, heard: int) -> InputError:
         return InputError(
-            f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: another recording "
-            "follows in another format, or its header is damaged. Judge them one at a time."
+            f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: "
+            f"{ANOTHER}, in another format or damaged. Judge them one at a time."
         )
 
 

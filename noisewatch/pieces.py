@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from . import pcm
+from .magic import FRAMES, TAGS, Frame, begins, past_tags, search
 
 MOST_PIECES = 10_000  # that are judged; opening each costs a millisecond
-JUNK = 1 << 13  # bytes that may stand behind the end of an MP3, Ogg or FLAC and mean nothing in any case
+JUNK = 512  # bytes that may stand behind the end of an MP3, Ogg or FLAC and mean nothing in any case
 ZEROS = 1 << 16  # and bytes of nothing but zeros: a disk's cluster
 CHUNK = 1 << 20  # bytes read at a time in a search
 NEAR = 1 << 12  # and at first: most ends are near, and a hostile file has many of them
@@ -70,6 +71,8 @@ def _examined(file: BinaryIO, suffix: str) -> Layout:
         return _ogg(file, size)
     if magic == b"fLaC":
         return Layout(_flac(file, size), watched=True)
+    if magic in (b"Crea", b"NIST") and (second := search(file, 4, size)) >= 0:
+        return Layout((Span(0, second), Span(second, size)))
     return replace(_mpeg(file, size, within=SOONEST if suffix in MPEG else 1), unknown=True)
 
 
@@ -106,15 +109,21 @@ class Window:
 def _uncompressed(file: BinaryIO, size: int) -> Layout:
     """WAV and its kin: what the sizes in the header say, and what stands behind."""
     spans: list[Span] = []
-    begin = 0
+    begin, again = 0, False
+    first: pcm.Header | None = None
     while True:
         file.seek(begin)
         header = pcm.read_header(file.read)
         start = file.tell()
+        first = first or header
+        if header is not None and header.made_up(size - start):
+            header = replace(header, size=None)
         if header is None or header.size is None or header.unfinished:
             break
         end = start + header.size + header.padding
         while end < size:  # the chunks behind the audio
+            file.seek(end)
+            again = again or (file.read(4) == b"data" and header.container == "WAV")
             file.seek(end)
             length = pcm.chunk_length(header.container, file.read)
             if not length or end + length > size + 1:
@@ -128,6 +137,10 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
     if header is None:
         return Layout((*spans, Span(begin, size)))
     rest = max(0, size - start)  # bytes from the beginning of the audio on
+    assert first is not None
+    alike = header.like(first)  # so that all can be read as one
+    if again:
+        return Layout(loose=True) if alike else Layout((*spans, Span(begin, size)), rest=rest)
     file.seek(start)
     if header.unfinished:
         some = rest > 0 and file.read(4) not in pcm.OTHER_CHUNKS
@@ -135,9 +148,11 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
             return Layout((*spans, Span(begin, size)), rest=rest if some else 0)
         return Layout(loose=some)
     if header.size is None:
-        # libsndfile reads all of it, but for CAF.
-        return Layout((*spans, Span(begin, size)), loose=header.container == "CAF" and header.coding is not None)
+        # libsndfile reads all of a WAV.
+        return Layout((*spans, Span(begin, size)), loose=alike and (header.container != "WAV" or not spans))
     alone = header.coding is not None and not spans
+    if end < size and begins(lambda at, most: _part(file, end + at, most)):
+        return Layout((*spans, Span(begin, size)), loose=alike, rest=0 if alike else size - end)
     if size - end >= header.junk:
         file.seek(end)
         if file.read(header.junk).strip(b"\0"):
@@ -178,11 +193,16 @@ def _ogg(file: BinaryIO, size: int) -> Layout:
 
 
 def rest_of(file: BinaryIO, start: int, size: int) -> int:
-    """Bytes behind the end, where there are so many that they may have been audio."""
+    """Bytes behind the end that are neither tag nor padding, where they may have been audio."""
+    start = past_tags(lambda at, most: _part(file, at, most), start)
     if size - start < JUNK:
         return 0
-    file.seek(start)
-    return size - start if size - start >= ZEROS or file.read(JUNK).strip(b"\0") else 0
+    return size - start if size - start >= ZEROS or _part(file, start, ZEROS).strip(b"\0") else 0
+
+
+def _part(file: BinaryIO, at: int, most: int) -> bytes:
+    file.seek(at)
+    return file.read(most)
 
 
 def _flac(file: BinaryIO, size: int) -> tuple[Span, ...]:
@@ -214,59 +234,8 @@ def _search(file: BinaryIO, start: int, mark: bytes) -> int:
     return -1
 
 
-# MPEG audio: kbit/s by version (1; 2 and 2.5) and layer, Hz by version.
-_KBITS = {
-    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
-    (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-    (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame of MPEG audio, by its header."""
-
-    length: int  # bytes
-    kbit: int  # per second
-    kind: tuple[int, int, int, bool]  # version, layer, rate, mono: the same throughout a piece
-
-    @property
-    def side(self) -> int:
-        """Bytes of header and side information, behind which an encoder's own table stands."""
-        version, _, _, mono = self.kind
-        return 4 + ((17 if mono else 32) if version == 3 else (9 if mono else 17))
-
-
-def _frames_by_header() -> dict[int, Frame]:
-    """Every valid header by its bits, without those that say nothing of length or kind."""
-    found: dict[int, Frame] = {}
-    for version, rates in _RATES.items():
-        for layer in (1, 2, 3):
-            kbits = _KBITS[1 if version == 3 else 2, layer]
-            for number, rate in enumerate(rates):
-                for index, kbit in enumerate(kbits, 1):
-                    for padding in (0, 1):
-                        if layer == 1:
-                            length = (12_000 * kbit // rate + padding) * 4
-                        else:
-                            factor = 72_000 if layer == 3 and version != 3 else 144_000
-                            length = factor * kbit // rate + padding
-                        for mono in (False, True):
-                            bits = version << 19 | (4 - layer) << 17 | index << 12 | number << 10 | padding << 9
-                            found[bits | mono << 6] = Frame(length, kbit, (version, layer, rate, mono))
-    return found
-
-
-_FRAMES = _frames_by_header()
-
-
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _TABLES = (b"Xing", b"Info")
-_TAGS = (b"ID3", b"APETAGEX", b"LYRICSBEGIN", b"TAG")
 LOOK = 160  # bytes from the start of a frame that hold the beginning of its table, if it has one
 MPEG = {".mp3", ".mp2", ".mp1", ".mpga"}
 SOONEST = 1 << 16  # bytes in which the first frame of these has to begin; a video may hold MP3 as well
@@ -301,7 +270,7 @@ class _Mpeg:
         bits = int.from_bytes(self.look(at, 4), "big")
         if bits >> 21 != 0x7FF:
             return None
-        return _FRAMES.get((bits & 0x1EFE00) | (bits >> 6 & 3 == 3) << 6)
+        return FRAMES.get((bits & 0x1EFE00) | (bits >> 6 & 3 == 3) << 6)
 
     def run(self, at: int, frame: Frame, piece: _Piece) -> tuple[int, Frame]:
         """The last of those frames behind one that are ordinary and in the same part of the file; they are counted.
@@ -316,7 +285,7 @@ class _Mpeg:
             if not 0 <= following < limit:
                 break
             bits = int.from_bytes(data[following : following + 4], "big")
-            found = _FRAMES.get((bits & 0x1EFE00) | (bits >> 6 & 3 == 3) << 6) if bits >> 21 == 0x7FF else None
+            found = FRAMES.get((bits & 0x1EFE00) | (bits >> 6 & 3 == 3) << 6) if bits >> 21 == 0x7FF else None
             if found is None or found.kind != kind:
                 break
             if data[following + side : following + side + 4] in _TABLES:
@@ -348,7 +317,7 @@ class _Mpeg:
         """Whether two more of the kind follow, or the end."""
         for _ in range(2):
             at += frame.length
-            if at == self.size or self.look(at, 12).startswith(_TAGS):
+            if at == self.size or self.look(at, 12).startswith(TAGS):
                 return True
             following = self.frame(at)
             if following is None or following.kind != frame.kind:
@@ -377,7 +346,8 @@ def _mpeg(file: BinaryIO, size: int, *, within: int) -> Layout:
     """MP3 and its kin: a new piece begins with a table of the encoder, in another format, or where the frames that
     a table promises are used up. Tags may stand anywhere. What is no MPEG audio is one piece."""
     mpeg = _Mpeg(file, size)
-    at = mpeg.sync(_past_tags(mpeg), min(size, _past_tags(mpeg) + within))
+    start = past_tags(mpeg.look)
+    at = mpeg.sync(start, min(size, start + within))
     frame = mpeg.frame(at) if at >= 0 else None
     if frame is None:
         return Layout()
@@ -386,7 +356,7 @@ def _mpeg(file: BinaryIO, size: int, *, within: int) -> Layout:
     table = piece.table
     if piece.exact and table and table.size and mpeg.sync(at + table.size, size) < 0:
         # The usual one: nothing has to be walked.
-        return Layout((Span(0, size),), rest=_behind(mpeg, at + table.size))
+        return Layout((Span(0, size),), rest=rest_of(file, at + table.size, size))
     surplus, edge = 0, (0, 0)
     while True:
         if not piece.full:
@@ -398,7 +368,7 @@ def _mpeg(file: BinaryIO, size: int, *, within: int) -> Layout:
             at = mpeg.sync(at + 4, size)
             following = mpeg.frame(at) if at >= 0 else None
             if following is None:
-                return Layout((*spans, piece.span(size)), rest=_behind(mpeg, end))
+                return Layout((*spans, piece.span(size)), rest=rest_of(file, end, size))
             end = min(end, at)
         else:
             at = end
@@ -449,23 +419,7 @@ class _Piece:
 
 def _made_table(first: Frame, frames: int) -> bytes:
     """A frame that promises at least so many frames to follow."""
-    bits, frame = next((b, f) for b, f in _FRAMES.items() if f.kind == first.kind and f.length >= first.side + 16)
+    bits, frame = next((b, f) for b, f in FRAMES.items() if f.kind == first.kind and f.length >= first.side + 16)
     header = (0xFFE10000 | bits & 0x1EFE00 | (3 << 6 if bits & 1 << 6 else 0)).to_bytes(4, "big")
     table = b"Xing" + struct.pack(">II", 1, frames + 1000)
     return (header.ljust(first.side, b"\0") + table).ljust(frame.length, b"\0")
-
-
-def _past_tags(mpeg: _Mpeg) -> int:
-    """Where the tags in front end."""
-    at = 0
-    while len(head := mpeg.look(at, 10)) == 10 and head[:3] == b"ID3":
-        size = 0
-        for byte in head[6:]:
-            size = size << 7 | byte & 0x7F
-        at += 10 + size + (10 if head[5] & 0x10 else 0)
-    return at
-
-
-def _behind(mpeg: _Mpeg, start: int) -> int:
-    """Bytes at the end that are no tag, where there are so many that they may have been audio."""
-    return 0 if mpeg.look(start, 12).startswith(_TAGS) else rest_of(mpeg.file, start, mpeg.size)

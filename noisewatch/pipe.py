@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
+import select
 import weakref
 from collections.abc import Iterator
 
 from .errors import InputError
 
+LOOK_S = 0.5
+
 
 class Pipe:
     """Reads a file descriptor from its present position to its end."""
 
-    def __init__(self, descriptor: int, name: str, *, owned: bool = False) -> None:
-        """name: for sentences. owned: the descriptor is closed with the last reference to this."""
+    def __init__(self, descriptor: int, name: str, *, owned: bool = False, patience_s: float | None = None) -> None:
+        """name: for sentences. owned: the descriptor is closed with the last reference to this.
+
+        patience_s: how long to wait for the next bytes; for ever where None (and on Windows).
+        """
         self._descriptor, self._name = descriptor, name
+        self._patience_s = patience_s if os.name == "posix" else None
         if owned:
             weakref.finalize(self, os.close, descriptor)
         self._unread = b""
@@ -57,6 +65,13 @@ class Pipe:
         if self._unread:
             part, self._unread = self._unread[:most], self._unread[most:]
             return part
+        if self._patience_s is not None:
+            # Looks are counted, as the clock goes on while a process is stopped.
+            for _ in range(math.ceil(self._patience_s / LOOK_S)):
+                if select.select([self._descriptor], [], [], LOOK_S)[0]:
+                    break
+            else:
+                raise InputError(f"{self._name} does not answer: it sent nothing for {self._patience_s:g} s.")
         try:
             part = os.read(self._descriptor, min(most, 1 << 20))
         except OSError as error:

@@ -68,6 +68,8 @@ def open_source(
         return Piped("stdin", sys.stdin.fileno(), channel=channel, raw_rate=raw_rate, command=command)
     if piped:
         return Piped(Path(word).name, word, channel=channel, raw_rate=raw_rate, command=command)
+    if word == "":
+        raise InputError("the name of the recording is empty (''). Name a file.")
     demo = Path(str(resources.files("noisewatch") / "demo.flac"))
     path = demo if word == "demo" else Path(word)
     name = "demo" if word == "demo" else path.name

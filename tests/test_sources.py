@@ -240,6 +240,16 @@ def test_a_length_that_nobody_knew_is_no_promise(tmp_path: Path, from_pipe, clai
     assert piped.notes == source.notes
 
 
+def test_a_round_promise_of_hours_is_none(tmp_path: Path, from_pipe):
+    samples = np.random.default_rng(0).uniform(-9000, 9000, (RATE, 2))
+    path = tmp_path / "a.wav"
+    for claimed in (0xFFFF0000, 0x7FFF0000, 0xF0000000, 0x40000000, 0x40000000 - 44):
+        path.write_bytes(wav(claimed, samples, RATE))
+        for source in (from_file(path), from_pipe(path)):
+            got, said = heard(source)
+            assert (len(got), said) == (RATE, ""), hex(claimed)
+
+
 @pytest.mark.parametrize("length", [0.5, 0.99])
 def test_a_genuine_early_end_is_an_error(tmp_path: Path, from_pipe, length: float):
     samples = np.ones((RATE * 20, 1)) * 100
@@ -477,6 +487,38 @@ def test_ffmpeg_ends_with_who_reads_from_it(ffmpeg, tmp_path: Path):
         wait_for(lambda: not running(), 20)
 
 
+def test_an_ffmpeg_that_hangs_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    (tmp_path / "pcm").write_bytes(wav(0xFFFFFFFF, np.ones((100, 1)), RATE))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("noisewatch.ffmpeg.PATIENCE_S", 0.3)
+    stub = tmp_path / "ffmpeg"
+    stub.write_text("#!/bin/sh\nexec sleep 60\n")
+    stub.chmod(0o755)
+    with pytest.raises(InputError, match="ffmpeg: does not answer: it sent nothing for"):
+        from_file(tmp_path / "film.mp4")
+    stub.write_text(f"#!/bin/sh\ncat {tmp_path}/pcm\nexec sleep 60\n")
+    assert "could be judged: ffmpeg does not answer" in heard(from_file(tmp_path / "film.mp4"))[1]
+
+
+def test_a_damaged_flac_is_judged_as_far_as_it_can_be_read(tmp_path: Path, from_pipe):
+    voice, _ = sf.read(DEMO, dtype="float32", frames=6 * RATE)
+    data = encoded(voice, *CODECS["flac"])
+    path = tmp_path / "a.flac"
+    path.write_bytes(data[: len(data) // 2])
+    for source in (from_file(path), from_pipe(path)):
+        samples, said = heard(source)
+        assert 2 < len(samples) / RATE < 4
+        assert f"cannot be read beyond {len(samples) / RATE:.1f} s" in said
+        assert np.array_equal(samples, voice[: len(samples)])
+
+
+def test_an_empty_name_is_not_a_folder(run):
+    done = run("check", "")
+    assert done.returncode == 6
+    assert "is empty ('')" in done.stderr
+
+
 def test_without_ffmpeg_it_says_what_would_help(run, tmp_path: Path):
     (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
     (tmp_path / "take.raw").write_bytes(bytes(9000))
@@ -661,3 +703,47 @@ def test_the_field_gets_its_answers(field: Path, tmp_path: Path, name, options, 
         writer.wait()
         assert done.exit_code == (code if piped == said else 6)
         assert re.search(piped, done.output), done.output
+
+
+def test_another_recording_behind_the_first_is_judged_or_said(ffmpeg, tmp_path: Path, from_pipe):
+    """Joined with cat, in one format or two: to the end, or a sentence; never half of it without a word."""
+    made: dict[str, bytes] = {}
+    options = {"m4a": ["-c:a", "aac"], "mov": ["-c:a", "aac"], "3gp": ["-c:a", "aac"], "wma": ["-c:a", "wmav2"],
+               "flv": ["-c:a", "libmp3lame", "-ar", "22050"], "tta": [], "aac": ["-c:a", "aac"],
+               "webm": ["-c:a", "libopus"], "avi": ["-c:a", "libmp3lame"], "voc": [], "mp3": [], "ogg": [],
+               "opus": [], "flac": [], "wav": [], "aiff": [], "au": [], "oga": ["-c:a", "flac"]}  # fmt: skip
+    outputs = [part for name, chosen in options.items() for part in ("-t", "3", *chosen, tmp_path / f"a.{name}")]
+    ffmpeg("-i", DEMO, *outputs)
+    for name in options:
+        made[name] = (tmp_path / f"a.{name}").read_bytes()
+    for name in ("m4a", "mov", "3gp", "wma", "flv", "tta", "flac mp3", "mp3 ogg", "ogg mp3", "opus mp3", "flac ogg",
+                 "wav mp3", "wav flac", "wav aac", "wav opus", "wav webm", "wav m4a", "wav wma", "au mp3",
+                 "m4a wav",
+                 "wma wav", "webm mp3", "aac m4a", "oga mp3"):  # fmt: skip
+        first, second = name.split() if " " in name else (name, name)
+        path = tmp_path / f"{name}.{first}"
+        path.write_bytes(made[first] + made[second])
+        for source in (from_file(path), from_pipe(path)):
+            samples, said = heard(source)
+            seconds = len(samples) / source.sample_rate
+            assert seconds == pytest.approx(3, abs=0.15), name
+            assert f"only the first {seconds:.1f} s" in said, name
+            assert "another recording begins behind them" in said, name
+    for name in ("aac", "webm", "avi", "voc", "oga", "wav aiff", "wav au", "au wav"):
+        first, second = name.split() if " " in name else (name, name)
+        path = tmp_path / f"{name}.{first}"
+        path.write_bytes(made[first] + made[second])
+        for source in (from_file(path), from_pipe(path)):
+            samples, said = heard(source)
+            assert (len(samples) / source.sample_rate, said) == (pytest.approx(6, abs=0.2), ""), name
+
+
+def test_a_wav_with_two_data_chunks_is_judged_to_its_end(tmp_path: Path, from_pipe):
+    samples = np.random.default_rng(0).uniform(-9000, 9000, (4 * RATE, 1))
+    one, two = wav(2 * RATE * 2, samples[: 2 * RATE], RATE), samples[2 * RATE :].astype("<i2").tobytes()
+    path = tmp_path / "a.wav"
+    path.write_bytes(one + b"LIST\4\0\0\0abcd" + b"data" + struct.pack("<I", len(two)) + two)
+    for source in (from_file(path), from_pipe(path)):
+        got, said = heard(source)
+        assert said == ""
+        assert np.array_equal(got, samples[:, 0].astype("<i2").astype(np.float32) / 32768)
