@@ -40,6 +40,9 @@ def launched(config: TrainConfig, devices: int | None) -> Fabric:
             f"a batch of {config.batch} cannot be shared by {fabric.world_size} processes; "
             f"allowed: multiples of {fabric.world_size}, from {2 * fabric.world_size}."
         )
+    # oneDNN's GEMM convolution, which dense takes, corrupts the heap in torch 2.11 on AVX-512: in one run of five
+    # training aborted with "corrupted size vs. prev_size" in sgemm_nocopy_driver.
+    torch.backends.mkldnn.set_flags(config.net != "dense")  # type: ignore[no-untyped-call]
     # The workers need cores too; with more threads than cores, the threads wait for each other.
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // (devices or local) - config.workers))
     return fabric
