@@ -102,6 +102,11 @@ def _mean(samples: Samples) -> Samples:
 
 
 def _power(samples: Samples, size: int) -> Samples:
-    """Power of each block, summed in the same order whatever stands beside it."""
+    """Power of each block without its mean, summed in the same order whatever stands beside it.
+
+    A constant offset is no sound: channels of the same sound may have opposite ones, and the other way round.
+    """
     blocks = np.ascontiguousarray(samples).reshape(-1, size)
+    blocks = blocks - blocks[:, :1]  # a constant becomes exactly 0
+    blocks -= (np.einsum("kb->k", blocks) / np.float32(size))[:, None]
     return np.asarray(np.einsum("kb,kb->k", blocks, blocks))

@@ -90,7 +90,8 @@ FRAMES = _frames_by_header()
 
 def past_tags(look: Look, at: int = 0) -> int:
     """Where the tags that stand there end."""
-    while at < MOST_TAGS * 16:
+    most = at + MOST_TAGS
+    while at < most:
         head = look(at, 32)
         if head.startswith(b"ID3") and len(head) >= 10:
             size = 0
@@ -99,7 +100,7 @@ def past_tags(look: Look, at: int = 0) -> int:
             at += 10 + size + (10 if head[5] & 0x10 else 0)
         elif head.startswith(b"APETAGEX") and len(head) == 32:
             size, flags = struct.unpack_from("<I4xI", head, 12)
-            at += min(size, MOST_TAGS) + (32 if flags >> 31 else 0)
+            at += max(32, min(size, MOST_TAGS) + (32 if flags >> 31 else 0))
         elif head.startswith(b"LYRICSBEGIN"):
             body = look(at, 1 << 16)
             end = max(body.find(b"LYRICS200"), body.find(b"LYRICSEND"))
@@ -114,6 +115,8 @@ def past_tags(look: Look, at: int = 0) -> int:
 def begins(look: Look) -> bool:
     """Whether a recording begins there, tags in front of it or not."""
     at = past_tags(look) if look(0, 3) in (b"ID3", b"APE", b"TAG") else 0
+    if at > MOST_TAGS:
+        return False
     head = look(at, LONGEST)
     return bool(_BEGINNING.match(head)) or (head[:1] == b"\xff" and _frames(look(at, 3 * _ADTS_MOST), 0))
 

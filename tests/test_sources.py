@@ -365,6 +365,22 @@ def test_channels_that_cancel(tmp_path: Path, from_pipe, left: float, right: flo
     assert np.array_equal(samples, heard(from_pipe(path))[0])
 
 
+@pytest.mark.parametrize(
+    ("gains", "offsets", "judged"),
+    [((1, -1), (0.07, 0.07), 0), ((0.2, -0.2), (0.3, 0.3), 0), ((0.2, 0.2), (0.3, -0.3), None)],
+)
+def test_an_offset_hides_no_inverted_channel_and_is_none(gains, offsets, judged: int | None):
+    voice, _ = sf.read(DEMO, dtype="float32", frames=6 * RATE)
+    both = (voice[:, None] * np.float32(gains) + np.float32(offsets)).astype(np.float32)
+    mix = Downmix(2, RATE)
+    mono = np.concatenate([mix.feed(both), mix.finish()])[RATE:]
+    assert mix.cancelled == (judged is not None)
+    assert np.array_equal(mono, (both.mean(axis=1) if judged is None else both[:, judged])[RATE:])
+    flat = Downmix(2, RATE)
+    flat.feed(np.full((RATE, 2), (0.3, -0.3), np.float32))
+    assert not flat.cancelled
+
+
 def test_a_channel_that_is_inverted_for_a_while_is_the_same_in_any_chunking():
     voice, _ = sf.read(DEMO, dtype="float32", frames=12 * RATE)
     sign = np.where((np.arange(len(voice)) // (3 * RATE)) % 2, -1, 1)
