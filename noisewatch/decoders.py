@@ -24,9 +24,9 @@ import soxr
 from . import pcm
 from .errors import InputError, UsageError
 from .ffmpeg import Ffmpeg
-from .magic import followed, search
-from .pcm import ANOTHER, TOLERANCE_S, Samples, Uncompressed, ended_early
-from .pieces import Layout, Span, Window, examine, rest_of
+from .magic import behind, rest_of, search
+from .pcm import ANOTHER, LOST, LOST_S, TOLERANCE_S, Samples, Uncompressed, cut_off, ended_early
+from .pieces import Layout, Span, Window, examine
 from .pipe import Pipe, cannot_read
 from .quiet import quiet_stderr
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, W64"
 MOST_SPOOLED = 4 << 30  # bytes of a pipe that are kept to be read like a file
-JUNK_S = 1.0  # so much behind the end, at the rate of what was decoded, may be a piece that can't be read
 SMALL = 1 << 12  # frames read at a time: a usual block of FLAC
 AHEAD = 1 << 13  # bytes that libFLAC reads ahead
 UNKNOWN = 1 << 60  # samples: libsndfile's word for a length that it does not know is above
@@ -200,7 +199,7 @@ class SoundFiles:
             if lost:
                 break
         if self._layout.cut:
-            raise InputError(f"{self._name} ended early: it is cut off after {heard / self.sample_rate:.1f} s.")
+            raise cut_off(self._name, heard / self.sample_rate)
         if lost := lost or self._lost(self._layout.rest, pieces[-1], got):
             raise self._only(heard, lost)
 
@@ -211,8 +210,8 @@ class SoundFiles:
         with self._path.open("rb") as file:
             if search(file, span.end - rest, span.end) >= 0:
                 return ANOTHER
-        if rest * seconds >= JUNK_S * (span.end - span.start - rest):
-            return f"the {rest} bytes behind them are no audio that can be read"
+        if rest * seconds >= LOST_S * (span.end - span.start - rest):
+            return LOST.format(rest)
         return ""
 
     def _only(self, heard: int, why: str) -> InputError:
@@ -411,7 +410,7 @@ def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, command: str, *, 
         )
         raise _unreadable(shown, reason, advice)
     try:
-        return Ffmpeg(path, name, followed=followed(path), chain=chain)
+        return Ffmpeg(path, name, rest=behind(path), chain=chain)
     except (InputError, OSError) as error:
         said = str(error).removeprefix("ffmpeg ").rstrip(".")
         raise _unreadable(shown, f"{reason}; ffmpeg: {said}") from error

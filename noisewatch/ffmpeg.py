@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from .errors import InputError
-from .pcm import ANOTHER, Samples, Uncompressed, read_header
+from .magic import Rest
+from .pcm import ANOTHER, LOST, LOST_S, Samples, Uncompressed, cut_off, read_header
 from .pipe import Pipe
 
 # Containers that hold audio, and nothing that names other files or addresses (concat, hls, dash, sdp, image2 ...).
@@ -31,12 +32,12 @@ CUT = ("ended prematurely", "partial file", "runcat")
 class Ffmpeg:
     """A file decoded by ffmpeg, which ends with whoever reads from it."""
 
-    def __init__(self, path: Path, name: str, *, followed: bool = False, chain: bool = False) -> None:
-        """Start it. followed: another recording stands behind those that ffmpeg reads; chain: it is one of several.
+    def __init__(self, path: Path, name: str, *, rest: Rest, chain: bool) -> None:
+        """Start it. rest: what stands behind the recordings that ffmpeg reads; chain: it is one of several.
 
         Raises InputError with ffmpeg's reason where it can't open the file either.
         """
-        self._name, self._followed, self._chain = name, followed, chain
+        self._name, self._rest, self._chain = name, rest, chain
         self._said: deque[str] = deque(maxlen=20)
         # "file:" keeps a name from being an address; formats and protocols keep a text from naming other files.
         source = b"file:" + os.fsencode(path)
@@ -83,7 +84,7 @@ class Ffmpeg:
                 raise self._only(heard, str(error).rstrip(".")) from error
             code = self._process.wait()
             reason = self._reason()
-            if self._followed:
+            if self._rest.another:
                 raise self._only(heard, ANOTHER)
             if code or any(sign in line for line in self._said for sign in CUT):
                 if self._chain:
@@ -92,6 +93,10 @@ class Ffmpeg:
                     f"{self._name} is damaged: it cannot be read beyond {heard / self.sample_rate:.1f} s "
                     f"({reason})."
                 )
+            if self._rest.cut:
+                raise cut_off(self._name, heard / self.sample_rate)
+            if heard / self.sample_rate * self._rest.share >= LOST_S:
+                raise self._only(heard, LOST.format(self._rest.size))
         finally:
             self._end()
 

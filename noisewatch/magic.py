@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 Look = Callable[[int, int], bytes]  # so many bytes from an offset on, fewer at the end
 
@@ -32,6 +32,9 @@ _BEGINNING = re.compile(
 LONGEST = 32  # bytes of any of these
 PAGE = 27 + 255  # bytes of the longest head of a part: a page of Ogg
 TAGS = (b"ID3", b"APETAGEX", b"LYRICSBEGIN", b"TAG")
+JUNK = 512  # bytes that may stand behind the end and mean nothing in any case
+ZEROS = 1 << 16  # and bytes of nothing but zeros: a disk's cluster
+UNKNOWN = 1 << 48  # bytes: a length beyond it is none, or was not known
 MOST_TAGS = 1 << 26  # bytes
 NEAR = 1 << 20  # bytes behind an end in which frames without a header of their own are looked for
 CHUNK = 1 << 20
@@ -162,24 +165,50 @@ def search(file: BinaryIO, start: int, size: int, *, frames: bool = True) -> int
     return -1
 
 
-def followed(path: Path) -> bool:
-    """Whether a recording stands behind one that ffmpeg reads without the other. Raises OSError."""
+def rest_of(file: BinaryIO, start: int, size: int) -> int:
+    """Bytes behind the end that are neither tag nor padding, where they may have been audio."""
+    start = past_tags(lambda at, most: part(file, at, most), start)
+    if size - start < JUNK:
+        return 0
+    return size - start if size - start >= ZEROS or part(file, start, ZEROS).strip(b"\0") else 0
+
+
+def part(file: BinaryIO, at: int, most: int) -> bytes:
+    """Some bytes of a file."""
+    file.seek(at)
+    return file.read(most)
+
+
+class Rest(NamedTuple):
+    """What stands behind the recordings that ffmpeg reads."""
+
+    size: int = 0  # bytes that may have been audio
+    another: bool = False  # whether another recording begins there
+    share: float = 0.0  # of the size in front of it
+    cut: bool = False  # nothing does, and the last part of the file is not whole
+
+
+def behind(path: Path) -> Rest:
+    """What ffmpeg leaves out at the end of a file, by the structure of its container. Raises OSError."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        head = file.read(LONGEST)
+        head = part(file, 0, LONGEST)
         end, goes_on = _end(file, head, size)
-        known = end > 0  # else these are frames, packets or blocks without a length of the whole
-        end = end or 4
-        while 0 <= end < size:
-            end = search(file, end, size, frames=known)
-            if end < 0:
-                return False
-            file.seek(end)
-            if not goes_on or file.read(4) != head[:4]:
-                return True
-            end += 4
-        return False
+        known = 0 < end < UNKNOWN  # else these are frames, packets or blocks without a length of the whole
+        at = end if known else 4
+        while at < size:
+            at = search(file, at, size, frames=known)
+            if at < 0:
+                break
+            if not goes_on or part(file, at, 4) != head[:4]:
+                return Rest(size - at, another=True)
+            at += 4
+        if known and end > size + 1:
+            return Rest(cut=True)
+        if not known or goes_on:
+            return Rest()
+        rest = rest_of(file, end, size)
+        return Rest(rest, share=rest / max(1, size - rest))
 
 
 def _end(file: BinaryIO, head: bytes, size: int) -> tuple[int, bool]:
@@ -227,7 +256,7 @@ def _box(head: bytes, seen: set[bytes]) -> int:
     seen.add(name)
     if length == 1 and len(head) >= 16:
         return int(struct.unpack_from(">Q", head, 8)[0])
-    return 1 << 62 if length == 0 else length if length >= 8 else 0
+    return UNKNOWN if length == 0 else length if length >= 8 else 0
 
 
 _ASF = tuple(map(bytes.fromhex, ("3026b2758e66cf11", "3626b2758e66cf11", "90080033b1e5cf11", "d329e2d6da35d111",
@@ -240,6 +269,8 @@ def _asf(head: bytes, seen: set[bytes]) -> int:
         return 0
     seen.add(head[:16])
     length = int.from_bytes(head[16:24], "little")
+    if head.startswith(_ASF[1]) and length <= 50:  # its own head and no more: written into a pipe
+        return UNKNOWN
     return length if length >= 24 else 0
 
 
@@ -259,6 +290,8 @@ def _riff(head: bytes, seen: set[bytes]) -> int:
         return 0
     seen.add(head[8:12])
     length = int.from_bytes(head[4:8], "little")
+    if length in (0, 0xFFFFFFFF):  # written into a pipe
+        return UNKNOWN
     return 8 + length + length % 2
 
 
@@ -270,7 +303,7 @@ def _ebml(head: bytes, seen: set[bytes]) -> int:
     seen.add(name)
     width = 9 - head[4].bit_length()
     value = int.from_bytes(head[4 : 4 + width], "big") & ((1 << 7 * width) - 1)
-    return 1 << 62 if value == (1 << 7 * width) - 1 else 4 + width + value
+    return UNKNOWN if value == (1 << 7 * width) - 1 else 4 + width + value
 
 
 def _tta(file: BinaryIO, head: bytes) -> int:

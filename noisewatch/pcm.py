@@ -44,6 +44,8 @@ MAGIC = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff", b".snd", b"dns.", b"FORM",
 FOREIGN = (b"fLaC", b"OggS", b"wvpk", b"TTA1", b"MAC ", b"#!AM")  # no chunks, though printable
 
 ANOTHER = "another recording begins behind them"
+LOST = "the {} bytes behind them are no audio that can be read"
+LOST_S = 1.0  # so much behind the end, at the rate of what was decoded, may be a piece that cannot be read
 
 Samples = NDArray[np.float32]
 Read = Callable[[int], bytes]  # that many bytes, fewer only at the end
@@ -311,6 +313,11 @@ def ended_early(name: str, promised_s: float, heard_s: float) -> InputError:
     return InputError(
         f"{name} ended early: its header promises {promised_s:.1f} s, and {heard_s:.1f} s were there."
     )
+
+
+def cut_off(name: str, heard_s: float) -> InputError:
+    """What to say of a recording that ends in the middle of a part of its own."""
+    return InputError(f"{name} ended early: it is cut off after {heard_s:.1f} s.")
 
 
 class Uncompressed:

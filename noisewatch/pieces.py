@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from . import pcm
-from .magic import FRAMES, TAGS, Frame, begins, past_tags, search
+from .magic import FRAMES, TAGS, Frame, begins, part, past_tags, rest_of, search
 
 MOST_PIECES = 10_000  # that are judged; opening each costs a millisecond
-JUNK = 512  # bytes that may stand behind the end of an MP3, Ogg or FLAC and mean nothing in any case
-ZEROS = 1 << 16  # and bytes of nothing but zeros: a disk's cluster
 CHUNK = 1 << 20  # bytes read at a time in a search
 NEAR = 1 << 12  # and at first: most ends are near, and a hostile file has many of them
 
@@ -151,7 +149,7 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
         # libsndfile reads all of a WAV.
         return Layout((*spans, Span(begin, size)), loose=alike and (header.container != "WAV" or not spans))
     alone = header.coding is not None and not spans
-    if end < size and begins(lambda at, most: _part(file, end + at, most)):
+    if end < size and begins(lambda at, most: part(file, end + at, most)):
         return Layout((*spans, Span(begin, size)), loose=alike, rest=0 if alike else size - end)
     if size - end >= header.junk:
         file.seek(end)
@@ -190,19 +188,6 @@ def _ogg(file: BinaryIO, size: int) -> Layout:
         in_head = first
         at = behind = at + PAGE.size + segments + sum(file.read(segments))
     return Layout((*spans, Span(begin, size)), rest=rest_of(file, behind, size), cut=behind > size)
-
-
-def rest_of(file: BinaryIO, start: int, size: int) -> int:
-    """Bytes behind the end that are neither tag nor padding, where they may have been audio."""
-    start = past_tags(lambda at, most: _part(file, at, most), start)
-    if size - start < JUNK:
-        return 0
-    return size - start if size - start >= ZEROS or _part(file, start, ZEROS).strip(b"\0") else 0
-
-
-def _part(file: BinaryIO, at: int, most: int) -> bytes:
-    file.seek(at)
-    return file.read(most)
 
 
 def _flac(file: BinaryIO, size: int) -> tuple[Span, ...]:

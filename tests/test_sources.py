@@ -754,6 +754,54 @@ def test_another_recording_behind_the_first_is_judged_or_said(ffmpeg, tmp_path: 
             assert (len(samples) / source.sample_rate, said) == (pytest.approx(6, abs=0.2), ""), name
 
 
+def test_what_stands_behind_a_container_is_weighed(ffmpeg, tmp_path: Path):
+    """Bytes worth more than a second are said, tags and padding are not; an end in the middle is."""
+    noise = np.random.default_rng(0).bytes(1 << 16)
+    path = tmp_path / "a"
+    ways = {"mp4": ["-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"], "asf": ["-c:a", "wmav2"],
+            "flv": ["-c:a", "libmp3lame", "-ar", "22050"], "matroska": ["-c:a", "libopus"], "avi": []}  # fmt: skip
+    for form, options in ways.items():
+        data = ffmpeg("-i", DEMO, "-t", 4, *options, "-f", form, "-")
+        cases = {"": data}
+        if form in ("mp4", "flv"):
+            cases |= {"tag": data + b"TAG" + bytes(125), "zeros": data + bytes(9000)}
+            cases |= {"only the first 4.": data + noise, "cut off after": data[: len(data) * 2 // 3]}
+            cases |= {"only the first 4": data + noise[: len(data) // 2]}
+        for want, content in cases.items():
+            path.write_bytes(content)
+            said = heard(from_file(path))[1]
+            if want == "cut off after" and form == "mp4":
+                want = "cannot be read beyond"
+            assert (want in said) if " " in want else said == "", (form, want)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "ogg", "opus", "flac"])
+def test_lost_bytes_are_weighed_by_the_bitrate(tmp_path: Path, kind: str):
+    voice, _ = sf.read(DEMO, dtype="float32", frames=6 * RATE)
+    data = encoded(voice, *CODECS[kind])
+    path = tmp_path / f"a.{kind}"
+    for seconds, want in ((0.7, ""), (2.0, "only the first 6.0 s")):
+        noise = np.random.default_rng(0).bytes(int(seconds * len(data) / 6))
+        for tag in (b"", b"TAG" + bytes(125)):
+            path.write_bytes(data + tag + noise)
+            said = heard(from_file(path))[1]
+            assert said.startswith(want) if want else said == "", (seconds, tag)
+
+
+@pytest.mark.parametrize("form", ["AIFF", "AU", "CAF", "W64"])
+def test_a_promise_of_a_third_is_judged_to_the_end(tmp_path: Path, from_pipe, form: str):
+    voice, _ = sf.read(DEMO, dtype="float32", frames=6 * RATE)
+    data = encoded(voice, form, "PCM_16")
+    order, head = {"AIFF": (">I", 8), "AU": (">I", 0), "CAF": (">Q", 4), "W64": ("<Q", 24)}[form]
+    sizes = [struct.pack(order, 2 * length + head) for length in (len(voice), len(voice) // 3)]
+    path = tmp_path / "a"
+    assert data.count(sizes[0]) == 1
+    path.write_bytes(data.replace(*sizes))
+    for source in (from_file(path), from_pipe(path)):
+        samples, said = heard(source)
+        assert (len(samples), said, source.notes) == (len(voice), "", ["unfinished"])
+
+
 def test_a_wav_with_two_data_chunks_is_judged_to_its_end(tmp_path: Path, from_pipe):
     samples = np.random.default_rng(0).uniform(-9000, 9000, (4 * RATE, 1))
     one, two = wav(2 * RATE * 2, samples[: 2 * RATE], RATE), samples[2 * RATE :].astype("<i2").tobytes()
