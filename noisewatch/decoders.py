@@ -229,7 +229,7 @@ class SoundFiles:
         with self._path.open("rb") as file:
             # Where the decoder read ahead, what it has in hand may begin another recording.
             begin = max(span.start + 1, span.end - unread - AHEAD)
-            if (at := search(file, begin, span.end)) >= 0:
+            if (at := search(file, begin, span.end, frames=False)) >= 0:
                 return span.end - at
             return rest_of(file, span.end - unread, span.end)
 

@@ -379,7 +379,7 @@ class Uncompressed:
     def _goes_on(self, heard: int) -> bool:
         """Whether there is more behind what the header promised: another WAV, or audio that it does not know of."""
         pipe, header = self._pipe, self._header
-        if pipe.peek(header.padding).strip(b"\0") == b"":
+        if pipe.peek(header.padding).strip(b"\0") == b"" and not begins(self._look):
             pipe.read(header.padding)
         while length := chunk_length(header.container, pipe.peek):
             if header.container == "WAV" and pipe.peek(4) == b"data":  # a second one
@@ -396,7 +396,7 @@ class Uncompressed:
             self._header = following
             self.promised_s += (following.size or 0) / following.second
             return True
-        if name and begins(lambda at, most: pipe.peek(at + most)[at:]):
+        if name and begins(self._look):
             raise self._only(heard)
         unknown = pipe.read(header.junk)
         if len(unknown) < header.junk or not unknown.strip(b"\0"):
@@ -405,6 +405,9 @@ class Uncompressed:
         self.notes.append("unfinished")
         self._header = replace(header, size=None)
         return True
+
+    def _look(self, at: int, most: int) -> bytes:
+        return self._pipe.peek(at + most)[at:]
 
     def _only(self, heard: int) -> InputError:
         return InputError(

@@ -118,7 +118,9 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
             header = replace(header, size=None)
         if header is None or header.size is None or header.unfinished:
             break
-        end = start + header.size + header.padding
+        end = start + header.size
+        if not begins(lambda at, most, end=end: part(file, end + at, most)):  # type: ignore[misc]
+            end += header.padding
         while end < size:  # the chunks behind the audio
             file.seek(end)
             again = again or (file.read(4) == b"data" and header.container == "WAV")

@@ -35,6 +35,7 @@ from noisewatch.downmix import Downmix
 from noisewatch.engine import NoiseDetector, Session
 from noisewatch.errors import InputError, UsageError
 from noisewatch.events import Event, Reading
+from noisewatch.magic import search
 from noisewatch.pipe import Pipe
 from noisewatch.sources import Piped, Recording, open_recording
 
@@ -527,6 +528,21 @@ def test_a_damaged_flac_is_judged_as_far_as_it_can_be_read(tmp_path: Path, from_
         assert 2 < len(samples) / RATE < 4
         assert f"cannot be read beyond {len(samples) / RATE:.1f} s" in said
         assert np.array_equal(samples, voice[: len(samples)])
+
+
+def test_what_follows_is_found_wherever_it_begins_and_nowhere_else(ffmpeg, tmp_path: Path):
+    noise, path = np.random.default_rng(0).bytes(1 << 21), tmp_path / "a"
+    assert search(io.BytesIO(noise), 0, len(noise)) == -1
+    for form, options in {"mp4": [], "asf": [], "flv": ["-ar", "22050"], "w64": [], "tta": [], "voc": []}.items():
+        ffmpeg("-i", DEMO, "-t", 1, *options, "-vn", "-f", form, path)
+        for place in (1001, 1002, (1 << 20) - 3, (1 << 20) - 20):
+            data = noise[:place] + path.read_bytes()
+            assert search(io.BytesIO(data), 0, len(data), frames=False) == place, form
+    for size in (1, 2, 3):
+        assert search(io.BytesIO(b"f" * size), 0, size) == -1
+    path.write_bytes(encoded(np.zeros(RATE * 60), *CODECS["flac"]))  # frames of a few bytes, like those of AAC
+    samples, said = heard(from_file(path))
+    assert (len(samples), said) == (60 * RATE, "")
 
 
 def test_an_empty_name_is_not_a_folder(run):
