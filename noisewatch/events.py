@@ -30,6 +30,9 @@ _OF_RECORDINGS = {
 }
 
 
+_ENDED = {"stalled": "The input sends nothing any more. Plug it in again, or restart the sound server."}
+
+
 # What is odd about a recording, and is judged all the same.
 NOTES: dict[str, str] = {
     "unfinished": "the header of {name} was never finalised; the recorder may have crashed. All of it is judged.",
@@ -44,8 +47,8 @@ def remarks(name: str, notes: Iterable[str]) -> Iterator[str]:
 
 
 def because(reason: str | None, *, live: bool) -> str:
-    """Why an input could not be judged, as a sentence; empty when nobody knows."""
-    return (not live and _OF_RECORDINGS.get(reason or "")) or REASONS.get(reason or "", "")
+    """Why an input that ended could not be judged, as a sentence; empty when nobody knows."""
+    return {**REASONS, **(_ENDED if live else _OF_RECORDINGS)}.get(reason or "", "")
 
 
 @dataclass(frozen=True)

@@ -44,16 +44,16 @@ class History:
         """The verdict on a reading as it is shown."""
         return word(reading, self.detector.off)
 
-    def summary(self, heard_s: float, drops: int, skipped: int) -> str:
-        """Plain lines: minutes heard, share noisy, events, drops."""
+    def summary(self, time: float, heard_s: float, drops: int, skipped: int) -> str:
+        """Plain lines: minutes heard, shares of stream time (s), events, drops."""
         totals = self.totals
         if not totals.readings:
             return f"heard {duration(heard_s)}: too little for a reading (the first comes after 3 s)"
-        noisy = totals.noisy(heard_s)
+        noisy, unjudged = totals.noisy(time), totals.unjudged(time)
         parts = [f"heard {duration(heard_s)}"]
         parts.append("none of it could be judged" if noisy is None else f"{noisy:.0%} of it noisy")
-        if noisy is not None and totals.unjudged:
-            parts.append(f"{totals.unjudged:.0%} could not be judged")
+        if noisy is not None and unjudged:
+            parts.append(f"{unjudged:.0%} could not be judged")
         parts.append(f"{totals.noises} noise{'' if totals.noises == 1 else 's'}")
         parts.append(f"{drops} drop{'' if drops == 1 else 's'}")
         if skipped:

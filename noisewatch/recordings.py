@@ -44,7 +44,7 @@ class FileReport:
     path: str
     seconds: float = 0.0
     noisy: float | None = None  # share of the time that could be judged
-    unknown: float | None = None  # share of all windows, of which nothing could be said
+    unknown: float | None = None  # share of the time of which nothing could be said
     reason: str | None = None  # why not, most of the time
     snr_mean_db: float | None = None  # over windows in which someone speaks
     snr_median_db: float | None = None
@@ -271,7 +271,7 @@ class _Sums:
         snr = self.snr
         return {
             "noisy": self.totals.noisy(seconds),
-            "unknown": self.totals.unjudged,
+            "unknown": self.totals.unjudged(seconds),
             "reason": self.totals.reason,
             "snr_mean_db": statistics.fmean(snr) if snr else None,
             "snr_median_db": statistics.median(snr) if snr else None,

@@ -96,7 +96,7 @@ def ray_cluster(
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise UsageError("--engine ray needs Ray. Install it: pip install 'noisewatch[ray]'") from error
+        raise UsageError("--engine ray needs Ray. Install it in a clone: pip install '.[ray]'") from error
     try:
         host, _, port = address.rpartition(":")
         if port.isdigit() and "/" not in host:  # Ray itself would try for minutes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -89,6 +90,11 @@ def test_several_recordings_have_a_line_each_and_the_worst_exit_code(run, takes:
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [f["source"] for f in found] == names[:2]
     assert found[1]["snr_noisy_db"] < 20 < found[0]["snr_db"]
+    (takes / "b").mkdir()
+    shutil.copy(takes / "clean.wav", takes / "b")
+    done = run("check", "clean.wav", "b/clean.wav", cwd=takes)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["clean.wav:", "b/clean.wav:"]
+    assert json.loads(run("check", "b/clean.wav", "--json", cwd=takes).stdout)["source"] == "b/clean.wav"
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")
@@ -149,7 +155,7 @@ class Idle:
 
 
 def test_a_pause_of_a_pipe_is_no_part_of_it(voice: np.ndarray):
-    found = _checked(Idle(voice), NoiseDetector(), None, None, 0.2, None)
+    found = _checked("-", Idle(voice), NoiseDetector(), None, None, 0.2, None)
     assert (found.answer, found.seconds) == ("ok", 6.0)
 
 
@@ -204,6 +210,30 @@ def test_a_microphone_that_is_silent_is_never_ok(run, microphone):
     done = run("check", "--device", "pulse", "--seconds", "4", env=microphone.env)
     assert done.returncode == 4
     assert done.stdout.startswith("UNKNOWN: 100% of the input could not be judged.")
+
+
+def test_an_input_that_sends_nothing_ends_with_what_to_do(run, microphone):
+    """`check` and `calibrate` after 5 s, whatever was asked for: nobody talks to a dead microphone for a minute."""
+    microphone.pactl("suspend-sink", "two", "1")
+    env = {**microphone.env, "PULSE_SOURCE": "two.monitor"}
+    try:
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-m", "noisewatch", *words, "--device", "pulse"],
+                env=each, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+            for words, each in (
+                (["check", "--seconds", "4"], env), (["calibrate"], env), (["calibrate"], microphone.env)
+            )
+        ]  # fmt: skip
+        (answered, _), (_, stalled), (_, silent) = (process.communicate(timeout=30) for process in started)
+    finally:
+        microphone.pactl("suspend-sink", "two", "0")
+    assert [process.returncode for process in started] == [4, 4, 4]
+    gone = "The input sends nothing any more. Plug it in again, or restart the sound server."
+    assert answered == f"UNKNOWN: nothing came after 0.0 s. {gone}\n"
+    assert f"pulse could not be judged. {gone}" in stalled
+    assert "pulse could not be judged. The input sends digital silence: it is muted" in silent
 
 
 def test_a_microphone(run, microphone, takes: Path):

@@ -593,7 +593,7 @@ def test_without_the_training_extra_it_says_which_line_brings_it(run, tmp_path: 
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     done = run("train", env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 2
-    assert "pip install 'noisewatch[train]'" in done.stderr
+    assert "pip install '.[train]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -127,6 +127,10 @@ def test_variables_that_are_wrong(run, tmp_path: Path):
         done = run("listen", "demo", env={"NOISEWATCH_HOP": "0.5", f"NOISEWATCH_{name}": value})
         assert done.returncode == 2
         assert f"NOISEWATCH_{name} is '{value}'" in done.stderr
+        assert "Input should" not in done.stderr
+    done = run("listen", "demo", "--channel", "left")
+    assert done.returncode == 2
+    assert "Input should" not in done.stderr
     strange = {"NOISEWATCH_DEVISE": "2", "NOISEWATCH_\x1b[2J": "1"}
     done = run("config", env={**strange, "NOISEWATCH_DATA": "/data", "NOISEWATCH_EVENT_ID": "1"})
     assert done.stderr.count("is set, and no option") == len(strange)

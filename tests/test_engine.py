@@ -16,6 +16,7 @@ from noisewatch import DetectorConfig, Event, InputError, NoiseDetector, Reading
 from noisewatch.engine import Session
 from noisewatch.history import History
 from noisewatch.sources import open_source
+from noisewatch.summary import Summary
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +218,26 @@ def test_stream_time_jumps_over_what_was_lost(detector: NoiseDetector, noisy_voi
     first, back = stream.process(noisy_voice[:48_000])[:2]
     assert (first.time, back.event, back.lost_s) == (9.0, "input_back", 2.0)
     assert (stream.time, stream.heard_s) == (9.0, 7.0)
+
+
+def test_time_without_audio_is_not_judged(detector: NoiseDetector, noisy_voice: np.ndarray):
+    """Shares are of time, not of readings: none are made while an input is lost."""
+    stream, totals = detector.stream(), Summary()
+    parts = [
+        stream.process(noisy_voice[:80_000]),  # 5 s of noise
+        stream.lose("stalled"),
+        stream.lose("stalled"),
+        stream.lose("gap", 4.0),
+        stream.process(noisy_voice[:64_000]),  # 4 s, of which the first reading hears 3
+        stream.process(np.zeros(48_000, np.float32)),  # 3 s of silence: half a second until it is not judged
+        stream.lose("gap", 4.0),
+    ]
+    for item in [item for part in parts for item in part] + stream.finish():
+        totals.add(item)
+    assert stream.time == 20.0
+    assert totals.unjudged(20.0) == pytest.approx((4 + 2.5 + 4) / 20, abs=0.01)
+    assert totals.judged_s(20.0) == pytest.approx(9.5, abs=0.2)
+    assert totals.noisy(20.0) == pytest.approx(1.0, abs=0.06)
 
 
 class Dead:

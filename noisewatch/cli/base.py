@@ -6,6 +6,7 @@ import codecs
 import importlib
 import io
 import os
+import re
 import select
 import signal
 import sys
@@ -45,6 +46,9 @@ def _exit_codes() -> Iterator[None]:
         sys.stdout.flush()
     except NoisewatchError as error:
         _fail(str(error), error.exit_code)
+    except typer.BadParameter as error:
+        error.message = plain(error.message)
+        raise
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except BrokenPipeError:
@@ -57,6 +61,12 @@ def _exit_codes() -> Iterator[None]:
     except OSError as error:
         _abandon_stdout()
         _fail(f"cannot write {error.filename or 'the output'}: {error.strerror or error}.", 7)
+
+
+def plain(message: str) -> str:
+    """Why a value cannot be a number; pydantic, which typer asks where it is installed, is wordy about it."""
+    match = re.match("Input should be a valid (number|integer)", message)
+    return {"number": "must be a number", "integer": "must be an integer"}[match[1]] if match else message
 
 
 class _Group(TyperGroup):
@@ -181,8 +191,8 @@ def training(module: str) -> ModuleType:
         if (error.name or "").startswith("noisewatch"):
             raise
         raise UsageError(
-            f"this needs the training extra ({error.name} is missing). Install it: pip install 'noisewatch[train]' "
-            "or, in a clone, pip install -e '.[train]'"
+            f"this needs the training extra ({error.name} is missing). Install it in a clone of noisewatch: "
+            "pip install '.[train]'"
         ) from error
 
 
@@ -197,7 +207,9 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _root(
     ctx: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     if ctx.invoked_subcommand is None:
         from .. import __version__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 TURN_S = 15.0  # of voice, then of quiet
 GAP_S = 0.1  # by which stream time may run ahead of what was kept: the resampler holds some back
+DEAD_S = 5.0  # without anything to judge, before a microphone is given up
 KEPT_S = 300.0  # of a recording: enough windows to measure on what a threshold misses
 
 
@@ -38,7 +40,7 @@ def calibrate(
         list[Path] | None,
         typer.Option("--from", help="Recordings of the room instead, as it usually is; repeat for more."),
     ] = None,
-    max_false_alarms: Annotated[str, typer.Option(help="The budget: 1/h, 12/d, 0.5/h.")] = "1/h",
+    max_false_alarms: Annotated[str, typer.Option(help="The budget: 1/h or 12/d; 0.5 is 0.5/h.")] = "1/h",
     channel: Annotated[
         int | None, typer.Option(envvar="NOISEWATCH_CHANNEL", help="Channel, counted from 1.")
     ] = None,
@@ -130,7 +132,7 @@ def _per_hour(budget: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/(h|d))?", budget.strip())
     value = float(match[1]) / (24 if match[2] == "d" else 1) if match else 0.0
     if not match or not 0.01 <= value <= 60:
-        raise UsageError(f"--max-false-alarms is {budget!r}; allowed: 0.01/h to 60/h, written 1/h, 12/d or 0.5/h.")
+        raise UsageError(f"--max-false-alarms is {budget!r}; allowed: 0.01/h to 60/h, written 1/h, 12/d or 0.5.")
     return value
 
 
@@ -203,7 +205,7 @@ def _room_of(path: Path, stream: Stream, channel: int | None) -> Room:
 def _recorded(ctx: typer.Context, device: str | None, channel: int | None, stream: Stream, seconds: float) -> Room:
     """Readings from the microphone, voice and quiet in turn, as somebody is told on stderr."""
     from ..engine import Session
-    from ..events import REASONS, Reading
+    from ..events import Reading, because
     from ..meter import Countdown, counting
     from ..sources import open_source
 
@@ -215,6 +217,7 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
     kept = _Kept(source, stream)
     turn = -1
     countdown = Countdown(stream, source, seconds, "")
+    began, judged = time.monotonic(), 0
 
     def prompt(block: NDArray[np.float32]) -> None:
         nonlocal turn
@@ -231,8 +234,12 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
         for item in Session(source, stream, seconds=seconds, heard=prompt):
             if isinstance(item, Reading):
                 readings.append(item)
+                judged += item.noise is not None
+                if not judged and time.monotonic() - began >= DEAD_S:
+                    break
     lost = [r for r in readings if r.noise is None]
     if 2 * len(lost) > len(readings) or not readings:
-        why = REASONS.get(lost[-1].reason or "", "") if lost else ""
-        raise DeviceError(f"{printable(source.name)} could not be judged for most of the time. {why}")
+        why = because(lost[-1].reason, live=True) if lost else ""
+        much = " for most of the time" if judged else ""
+        raise DeviceError(f"{printable(source.name)} could not be judged{much}. {why}")
     return kept.room(readings)

@@ -62,7 +62,9 @@ def check(
     ] = DEFAULT,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Noise from here on.", show_default=f"the calibration's, or {OWN_THRESHOLD}"),
+        typer.Option(
+            help="Call it noise from this probability on.", show_default=f"the calibration's, or {OWN_THRESHOLD}"
+        ),
     ] = None,
     max_noisy: Annotated[float, typer.Option(help="Share of the time that may be noisy.")] = 0.2,
     min_snr: Annotated[float | None, typer.Option(help="Least SNR in dB where someone speaks.")] = None,
@@ -93,7 +95,8 @@ def check(
                 word, device=device, channel=channel, raw_rate=raw_rate, paced=False, command="check"
             )
             ctx.call_on_close(source.close)  # last: a sound server may hang
-            found = _checked(source, detector, threshold, seconds, max_noisy, min_snr)
+            name = source.name if word is None else word
+            found = _checked(name, source, detector, threshold, seconds, max_noisy, min_snr)
         except (InputError, ChannelError) as error:  # a slow pipe tells its channels late
             if len(words) == 1:
                 raise
@@ -109,6 +112,7 @@ def check(
 
 
 def _checked(
+    name: str,
     source: Source,
     detector: NoiseDetector,
     threshold: float | None,
@@ -141,10 +145,10 @@ def _checked(
                     readings.append(item)
     except InputError as error:
         damage = str(error)
-    found = answer(source.name, readings, totals, stream, max_noisy, min_snr, live=source.live)
+    found = answer(name, readings, totals, stream, max_noisy, min_snr, live=source.live)
     if damage is not None:
         found = replace(found, answer="unknown", why=damage.rstrip("."), advice="Give a whole recording.")
-    for sentence in remarks(source.name, source.notes):
+    for sentence in remarks(name, source.notes):
         say(sentence)
     return replace(found, warnings=tuple(source.notes))
 
@@ -167,7 +171,7 @@ def answer(
     from ..events import because, word
     from ..meter import CLIPPING, behind_voice, only_voice
 
-    seconds, noisy = stream.heard_s, totals.noisy(stream.heard_s)
+    seconds, noisy = stream.heard_s, totals.noisy(stream.time)
     judged = [r for r in readings if r.noise is not None]
     all_snr = _median(judged)
     noisy_snr = _median([r for r in judged if r.state == "noisy"])
@@ -189,8 +193,12 @@ def answer(
 
     if not readings:
         return made("unknown", f"{seconds:.1f} s of sound are too little", "Three seconds make a window.")
-    if noisy is None or (live and readings[-1].noise is None) or 2 * totals.unknown > totals.readings:
-        why = f"{totals.unjudged:.0%} of the input could not be judged"
+    unjudged = totals.unjudged(stream.time) or 0.0
+    if live and readings[-1].reason == "stalled":
+        return made("unknown", f"nothing came after {seconds:.1f} s", because("stalled", live=True))
+    most = max(unjudged, totals.unknown / totals.readings) > 0.5
+    if noisy is None or most or (live and readings[-1].noise is None):
+        why = f"{unjudged:.0%} of the input could not be judged"
         return made("unknown", why, because(totals.reason, live=live) or "Try again.")
     loudest = max((r.level_dbfs for r in judged if r.level_dbfs is not None), default=-200.0)
     if all_snr is None and loudest < NOTHING_DBFS:

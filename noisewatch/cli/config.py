@@ -13,7 +13,7 @@ from .. import settings
 from ..errors import DeviceError, NoisewatchError, UsageError, printable
 from ..events import VARIABLES
 from ..places import seen
-from .base import app, say
+from .base import app, plain, say
 
 PREFIX = "NOISEWATCH_"
 SHARED = ("device", "channel", "model")  # `check` and `calibrate` begin with these, too
@@ -66,7 +66,7 @@ def _possible(command: Any, option: str, value: object, said: str) -> None:
     try:
         command.make_context("listen", [f"--{option}={value}"])
     except typer.BadParameter as error:
-        raise UsageError(f"{said}: {error.message}.") from error
+        raise UsageError(f"{said}: {plain(error.message)}.") from error
     finally:
         os.environ.update(ours)
 

@@ -259,7 +259,7 @@ class _Heard:
                 lost.append(f"{count} not written: {why}" if why else f"{count} lost, as nobody read them")
         stream, source = self.session.stream, self.session.source
         if self.history.totals.readings or not self._model_failed:  # or it would blame the sound
-            yield self.history.summary(stream.heard_s, source.drops, stream.skipped)
+            yield self.history.summary(stream.time, stream.heard_s, source.drops, stream.skipped)
         yield from remarks(source.name, source.notes)
         yield from lost
         if self.calibration is not None:
@@ -272,7 +272,7 @@ class _Heard:
         from .. import calibration
 
         totals = self.history.totals
-        judged = totals.judged_s(self.session.stream.heard_s)
+        judged = totals.judged_s(self.session.stream.time)
         try:
             with calibration.changed(self.say) as known:
                 now = known.get(used.device)

@@ -19,7 +19,7 @@ def prepare(
     rir: Annotated[list[Path] | None, typer.Option(help="Folder of room impulse responses.")] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for manifest.csv.")] = Path("data"),
     demo: Annotated[bool, typer.Option("--demo", help="Generate a small set, to try the rest at once.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split and of the generated set.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for the split and the generated set.")] = 0,
 ) -> None:
     """Make a manifest of recordings to train on: csv, split by speaker and by noise recording."""
     from ..corpus import prepare as corpus

@@ -50,7 +50,8 @@ def scan(
         Format, typer.Option("--format", help="Result; the last three: labels for each recording.")
     ] = Format.table,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder for results; labels: else beside the recordings.")
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for results. Without it, labels go beside the recordings."),
     ] = None,
     max_noisy: Annotated[
         float | None,
@@ -66,7 +67,7 @@ def scan(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     engine: Annotated[Engine, typer.Option(help="This machine, or a running Ray cluster.")] = Engine.local,
-    address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
+    address: Annotated[str, typer.Option(help="Address of the Ray cluster.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Remember what is done, and skip it.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 6 when not all can be judged.")] = False,
 ) -> None:
@@ -124,8 +125,8 @@ def scan(
         if journal is not None:
             journal.close()
         made = len(reports) - (len(found) - len(files))
-        how = "go on with --resume" if journal else "with --resume it would go on from there"
-        say(f"stopped after {made} of {len(files)} recordings; {how}.")
+        how = "; go on with --resume" if journal else ""
+        say(f"stopped after {made} of {len(files)} recordings{how}.")
         sink.finish(list(reports.values()))
         raise
     except NoisewatchError:  # a model that fails on this recording: the others were judged
