@@ -33,7 +33,7 @@ from .sinks import Rows, abandoned, begun
 
 QUEUE = 256  # events and blocks of audio that may wait for a sink
 COMMAND_S = 10.0  # that a command may take
-CLOSE_S = 1.0  # more than that, which sinks have to finish when the session ends; alone, for one that is stuck
+CLOSE_S = 0.7  # more than that, which sinks have to finish when the session ends; alone, for one that is stuck
 OPEN_S = 1.0  # that a sink may take to open before the session begins without waiting
 TAIL_S = 0.5  # of a clip, after the noise
 

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from noisewatch import NoiseDetector, calibration
 from noisewatch.calibration import Calibration, Room, alarms, choose
 from noisewatch.cli.base import app
+from noisewatch.cli.calibrate import _per_hour
 from noisewatch.errors import InputError
 from noisewatch.events import Reading
 from noisewatch.model import DEFAULT, Model
@@ -171,6 +172,10 @@ def test_from_recordings_without_a_device(run, home, tmp_path: Path):
     assert not (tmp_path / "noisewatch").exists()
 
 
+def test_a_budget_without_a_unit_is_an_hours():
+    assert [_per_hour(text) for text in ("5", "5/h", "12/d")] == [5, 5, 0.5]
+
+
 def test_a_noisy_room_is_told(run, home):
     done = run("calibrate", "--from", DEMO, env=home)
     assert done.returncode == 3
@@ -181,7 +186,7 @@ def test_a_noisy_room_is_told(run, home):
     ("wrong", "said"),
     [
         (("--max-false-alarms", "often"), "allowed"),
-        (("--max-false-alarms", "0"), "allowed"),
+        (("--max-false-alarms", "0"), "written 1/h, 12/d or 0.5"),
         (("--seconds", "5"), "allowed"),
         (("--from", DEMO, "--seconds", "40"), "--seconds would be ignored beside --from"),
         (("--reset", "--model", "tcn", "--from", DEMO), "--from and --model would be ignored beside --reset"),

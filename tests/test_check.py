@@ -229,6 +229,9 @@ def test_an_input_that_sends_nothing_ends_with_what_to_do(run, microphone):
         (answered, _), (_, stalled), (_, silent) = (process.communicate(timeout=30) for process in started)
     finally:
         microphone.pactl("suspend-sink", "two", "0")
+        for process in started:
+            process.kill()
+            process.communicate()
     assert [process.returncode for process in started] == [4, 4, 4]
     gone = "The input sends nothing any more. Plug it in again, or restart the sound server."
     assert answered == f"UNKNOWN: nothing came after 0.0 s. {gone}\n"

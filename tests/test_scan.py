@@ -316,6 +316,13 @@ def test_ctrl_c_keeps_what_is_done(folder: Path, tmp_path: Path, jobs: int):
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "stopped after 1 of 3 recordings; go on with --resume" in err
+    if jobs == 1:  # and where nothing is remembered, there is nothing to go on from
+        bare = [*command[:5], "--hop", "0.1", "--format", "jsonl"]
+        with subprocess.Popen(bare, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            _, lost = process.communicate(timeout=30)
+        assert "stopped after 1 of 3 recordings.\n" in lost
     assert "Traceback" not in err
     (part,) = (tmp_path / "out").iterdir()
     assert list(reports(part.read_text())) == ["0.wav"]
