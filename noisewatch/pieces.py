@@ -159,6 +159,8 @@ def _uncompressed(file: BinaryIO, size: int) -> Layout:
             return Layout((*spans, Span(begin, size)), loose=alone, rest=0 if alone else size - end)
     if header.container == "W64" and alone and size > end:
         return Layout(loose=True)  # libsndfile takes what stands behind the audio for audio
+    if header.container in ("W64", "CAF") and alike and header.size > rest:
+        return Layout(loose=True)  # libsndfile refuses one that is cut off
     return Layout((*spans, Span(begin, min(size, end), short=max(1.0, header.size / max(1, rest)))))
 
 

@@ -805,7 +805,7 @@ def test_lost_bytes_are_weighed_by_the_bitrate(tmp_path: Path, kind: str):
 
 
 @pytest.mark.parametrize("form", ["AIFF", "AU", "CAF", "W64"])
-def test_a_promise_of_a_third_is_judged_to_the_end(tmp_path: Path, from_pipe, form: str):
+def test_a_promise_of_a_third_or_of_too_much_is_judged_to_the_end(tmp_path: Path, from_pipe, form: str):
     voice, _ = sf.read(DEMO, dtype="float32", frames=6 * RATE)
     data = encoded(voice, form, "PCM_16")
     order, head = {"AIFF": (">I", 8), "AU": (">I", 0), "CAF": (">Q", 4), "W64": ("<Q", 24)}[form]
@@ -816,6 +816,11 @@ def test_a_promise_of_a_third_is_judged_to_the_end(tmp_path: Path, from_pipe, fo
     for source in (from_file(path), from_pipe(path)):
         samples, said = heard(source)
         assert (len(samples), said, source.notes) == (len(voice), "", ["unfinished"])
+    path.write_bytes(data[: len(data) // 2])
+    for source in (from_file(path), from_pipe(path)):
+        samples, said = heard(source)
+        assert len(samples) == pytest.approx(len(voice) / 2, abs=2100)
+        assert "ended early: its header promises 6.0 s" in said
 
 
 def test_a_wav_with_two_data_chunks_is_judged_to_its_end(tmp_path: Path, from_pipe):
