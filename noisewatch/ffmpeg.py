@@ -103,7 +103,7 @@ class Ffmpeg:
     def _only(self, heard: int, why: str) -> InputError:
         return InputError(
             f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: {why}. "
-            "Check what made it, and judge several recordings one at a time."
+            "Check what made it."
         )
 
     def _reason(self) -> str:

@@ -591,7 +591,7 @@ def test_answers_through_all_commands(run, tmp_path: Path):
         assert done.returncode == piped.returncode == 3
         answer, again = json.loads(done.stdout), json.loads(piped.stdout)
         assert answer["warnings"] == again["warnings"] == ([note] if note else [])
-        assert answer | {"source": "stdin"} == again
+        assert answer | {"source": "-"} == again
         assert answer["snr_db"] is not None, "the voice is heard"
         assert (len(done.stderr.splitlines()) == 1) == bool(note)
     done = run("listen", inverted, "--fast", "--json")
@@ -708,7 +708,7 @@ HALF = "NOISY: (4|5).% of 18 s is noisy"
         ("ffmpeg_51.wav", (), 3, WHOLE, WHOLE),
         ("sox.wav", (), 3, WHOLE, None),
         ("arecord.wav", (), 3, WHOLE, None),
-        ("crashed.wav", (), 3, f"header of crashed.wav was never finali.*\n{WHOLE}", None),
+        ("crashed.wav", (), 3, f"header of .*crashed.wav was never finali.*\n{WHOLE}", None),
         ("stream.flac", (), 3, WHOLE, WHOLE),
         ("two.mp3", (), 3, HALF, HALF),
         ("two.opus", (), 3, HALF, None),
