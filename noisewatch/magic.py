@@ -326,7 +326,7 @@ def _ebml(head: bytes, seen: set[bytes]) -> int:
 
 def _tta(file: BinaryIO, head: bytes) -> int:
     """By the table of its frames."""
-    rate, samples = struct.unpack_from("<II", head, 10)
+    rate, samples = struct.unpack_from("<II", head.ljust(LONGEST, b"\0"), 10)
     count = -(-samples // max(1, 256 * rate // 245))
     file.seek(22)
     table = file.read(4 * min(count, CHUNK))

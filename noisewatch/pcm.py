@@ -132,9 +132,9 @@ def check_format(name: str, sample_rate: int, channels: int) -> None:
 
 
 def foreign(head: bytes) -> bool:
-    """Whether 12 bytes begin nothing that `read_header` knows, damaged or not: video in RIFF, or sound in IFF."""
+    """Whether 12 bytes begin something else in RIFF or IFF than WAV or AIFF: AVI, 8SVX."""
     kinds = {b"FORM": (b"AIFF", b"AIFC"), b"RIFF": (b"WAVE",)}.get(head[:4])
-    return head[:4] not in MAGIC or (kinds is not None and len(head) == 12 and head[8:] not in kinds)
+    return kinds is not None and len(head) == 12 and head[8:] not in kinds
 
 
 def read_header(read: Read) -> Header | None:

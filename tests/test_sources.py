@@ -35,7 +35,7 @@ from noisewatch.downmix import Downmix
 from noisewatch.engine import NoiseDetector, Session
 from noisewatch.errors import InputError, UsageError
 from noisewatch.events import Event, Reading
-from noisewatch.magic import search
+from noisewatch.magic import Rest, behind, search
 from noisewatch.pipe import Pipe
 from noisewatch.sources import Piped, Recording, open_recording
 
@@ -540,6 +540,17 @@ def test_what_follows_is_found_wherever_it_begins_and_nowhere_else(ffmpeg, tmp_p
             assert search(io.BytesIO(data), 0, len(data), frames=False) == place, form
     for size in (1, 2, 3):
         assert search(io.BytesIO(b"f" * size), 0, size) == -1
+    for head in (
+        b"TTA1",
+        b"FLV\x01",
+        b"\x1aE\xdf\xa3",
+        b"OggS",
+        b"RIFF",
+        b"\0\0\0\x08ftyp",
+        b"0&\xb2u\x8ef\xcf\x11",
+    ):
+        path.write_bytes(head)
+        assert behind(path) in (Rest(), Rest(cut=True)), head
     path.write_bytes(encoded(np.zeros(RATE * 60), *CODECS["flac"]))  # frames of a few bytes, like those of AAC
     samples, said = heard(from_file(path))
     assert (len(samples), said) == (60 * RATE, "")
