@@ -95,7 +95,7 @@ def check(
                 word, device=device, channel=channel, raw_rate=raw_rate, paced=False, command="check"
             )
             ctx.call_on_close(source.close)  # last: a sound server may hang
-            name = source.name if word is None else word
+            name = source.name if word in (None, "-") else word
             found = _checked(name, source, detector, threshold, seconds, max_noisy, min_snr)
         except (InputError, ChannelError) as error:  # a slow pipe tells its channels late
             if len(words) == 1:
