@@ -602,7 +602,7 @@ def test_answers_through_all_commands(run, tmp_path: Path):
         assert done.returncode == piped.returncode == 3
         answer, again = json.loads(done.stdout), json.loads(piped.stdout)
         assert answer["warnings"] == again["warnings"] == ([note] if note else [])
-        assert answer | {"source": "-"} == again
+        assert answer | {"source": "stdin"} == again
         assert answer["snr_db"] is not None, "the voice is heard"
         assert (len(done.stderr.splitlines()) == 1) == bool(note)
     done = run("listen", inverted, "--fast", "--json")

@@ -6,7 +6,6 @@ import codecs
 import importlib
 import io
 import os
-import re
 import select
 import signal
 import sys
@@ -22,6 +21,7 @@ from typer.core import TyperGroup
 from ..errors import NoisewatchError, UsageError, printable
 from ..model import reported_threshold
 from ..patience import leave
+from .defaults import plain
 
 OWN_THRESHOLD = f"the model's, {reported_threshold()}"
 
@@ -61,12 +61,6 @@ def _exit_codes() -> Iterator[None]:
     except OSError as error:
         _abandon_stdout()
         _fail(f"cannot write {error.filename or 'the output'}: {error.strerror or error}.", 7)
-
-
-def plain(message: str) -> str:
-    """Why a value cannot be a number; pydantic, which typer asks where it is installed, is wordy about it."""
-    match = re.match("Input should be a valid (number|integer)", message)
-    return {"number": "must be a number", "integer": "must be an integer"}[match[1]] if match else message
 
 
 class _Group(TyperGroup):
@@ -216,6 +210,6 @@ def _root(
 
         print(WELCOME.format(version=__version__))
     elif ctx.invoked_subcommand in ("listen", "check", "calibrate", "config"):
-        from .config import defaults
+        from .defaults import defaults
 
         ctx.default_map = defaults(ctx)

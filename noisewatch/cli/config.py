@@ -1,4 +1,4 @@
-"""`config`, and where options of `listen` come from: command line, environment, file, default."""
+"""`config`: what `listen` starts with."""
 
 from __future__ import annotations
 
@@ -10,69 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from .. import settings
-from ..errors import DeviceError, NoisewatchError, UsageError, printable
+from ..errors import DeviceError, NoisewatchError, printable
 from ..events import VARIABLES
 from ..places import seen
-from .base import app, plain, say
+from .base import app, say
+from .defaults import PREFIX, listen_command, options, variable
 
-PREFIX = "NOISEWATCH_"
-SHARED = ("device", "channel", "model")  # `check` and `calibrate` begin with these, too
 OTHERS = ("NOISEWATCH_DATA",)  # the recordings that the project's own tests read
-FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _FROM = {"ENVIRONMENT": "environment", "DEFAULT_MAP": "file", "DEFAULT": "default"}
-
-
-def options(command: Any) -> dict[str, Any]:
-    """The options of a command by their long names without the dashes."""
-    named = {max(p.opts, key=len).lstrip("-"): p for p in command.params if p.opts[0].startswith("-")}
-    return {name: p for name, p in named.items() if name != "help"}
-
-
-def defaults(ctx: typer.Context) -> dict[str, Any]:
-    """What the file sets, by command and parameter; raises UsageError for values that cannot be, there or in
-    the environment."""
-    command = _listen(ctx)
-    known = options(command)
-    # A command that shares a few options is not stopped by the values of the others.
-    read = [key for key in known if ctx.invoked_subcommand in ("listen", "config") or key in SHARED]
-    found = {}
-    for key, value in settings.read(known).items():
-        if key not in read:
-            continue
-        _possible(command, key, value, f"{settings.place()} sets {key} to {value!r}")
-        found[known[key].name] = value if known[key].is_flag else str(value)
-    for key in read:
-        if text := os.environ.get(variable(key)):
-            value = FLAGS.get(text.lower(), text) if known[key].is_flag else text
-            _possible(command, key, value, f"{variable(key)} is {text!r}")
-    shared = {name: value for name, value in found.items() if name in SHARED}
-    return {"listen": found, "check": shared, "calibrate": shared}
-
-
-def variable(option: str) -> str:
-    """The environment variable of an option."""
-    return PREFIX + option.upper().replace("-", "_")
-
-
-def _possible(command: Any, option: str, value: object, said: str) -> None:
-    """Whether the command line would take the value; raises UsageError that begins as `said`."""
-    if options(command)[option].is_flag:
-        if not isinstance(value, bool):
-            raise UsageError(f"{said}; allowed: true or false.")
-        return
-    if isinstance(value, bool | list | dict):
-        raise UsageError(f"{said}; allowed: a number or a text, as on the command line.")
-    ours = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(PREFIX)}
-    try:
-        command.make_context("listen", [f"--{option}={value}"])
-    except typer.BadParameter as error:
-        raise UsageError(f"{said}: {plain(error.message)}.") from error
-    finally:
-        os.environ.update(ours)
-
-
-def _listen(ctx: typer.Context) -> Any:
-    return ctx.find_root().command.commands["listen"]  # type: ignore[attr-defined]
 
 
 @app.command()
@@ -81,7 +26,7 @@ def config(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show what `listen` begins with, and where each value comes from."""
-    command = _listen(ctx)
+    command = listen_command(ctx)
     known = options(command)
     with command.make_context("listen", [], parent=ctx.find_root()) as session:
         rows = [
