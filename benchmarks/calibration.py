@@ -9,11 +9,11 @@ import argparse
 from pathlib import Path
 
 from noisewatch import NoiseDetector, Reading
-from noisewatch.calibration import alarms, choose, poisson_interval
+from noisewatch.core.model import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import read_manifest
 from noisewatch.evaluation.testset import streams
-from noisewatch.model import DEFAULT
+from noisewatch.tasks.calibration import alarms, choose, poisson_interval
 
 BUDGETS = (10.0, 30.0, 60.0, 120.0)  # false alarms an hour
 

@@ -33,11 +33,13 @@ import numpy as np
 import soundfile as sf
 
 import noisewatch
-from noisewatch.decoders import open_pipe
-from noisewatch.engine import NoiseDetector, Session, Source
+from noisewatch.core.session import Session
+from noisewatch.core.stream import NoiseDetector
+from noisewatch.decoding.decoders import open_pipe
+from noisewatch.decoding.pipe import Pipe
 from noisewatch.errors import InputError
-from noisewatch.pipe import Pipe
-from noisewatch.sources import Recording, open_recording
+from noisewatch.inputs.recording import Recording, open_recording
+from noisewatch.inputs.source import Source
 
 DEMO = Path(noisewatch.__file__).with_name("demo.flac")
 RATE = 16_000

@@ -19,10 +19,10 @@ import numpy as np
 import soundfile as sf
 
 import noisewatch
-from noisewatch.frontend import LogMel
-from noisewatch.model import DEFAULT, Model
-from noisewatch.recordings import Judge, Settings
-from noisewatch.sources import open_recording
+from noisewatch.audio.logmel import LogMel
+from noisewatch.core.model import DEFAULT, Model
+from noisewatch.inputs.recording import open_recording
+from noisewatch.recordings.report import Judge, Settings
 
 DEMO = Path(noisewatch.__file__).with_name("demo.flac")
 HOPS = (0.1, 0.5, 3.0)

@@ -15,9 +15,9 @@ from pathlib import Path
 import soundfile as sf
 
 import noisewatch
-from noisewatch.frontend import HighPass, LogMel
-from noisewatch.health import Health
-from noisewatch.model import DEFAULT, Model
+from noisewatch.audio.logmel import HighPass, LogMel
+from noisewatch.core.health import Health
+from noisewatch.core.model import DEFAULT, Model
 
 ROUNDS, CALLS = 15, 50
 

@@ -12,19 +12,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .detector import DetectorConfig
-    from .engine import NoiseDetector, Stream
-    from .errors import (
-        DeviceError,
-        InputError,
-        ModelError,
-        NoisewatchError,
-        OutputError,
-        ParityError,
-        UsageError,
-    )
-    from .events import Event, Reading
-    from .recordings import FileReport, Segment, scan
+    from .core.detector import DetectorConfig
+    from .core.events import Event, Reading
+    from .core.stream import NoiseDetector, Stream
+    from .errors import DeviceError, InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
+    from .recordings.report import FileReport, Segment, scan
 
 __version__ = "0.1.0"
 
@@ -47,15 +39,15 @@ __all__ = [
     "scan",
 ]
 
-_ROOMS = ("errors", "events", "detector", "engine", "recordings")
+_MODULES = ("errors", "core.events", "core.detector", "core.stream", "recordings.report")
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         # Late, so that the command can answer Ctrl-C before NumPy and the rest are there.
         if name in __all__:
-            for room in _ROOMS:
-                module = importlib.import_module(f".{room}", __name__)
+            for path in _MODULES:
+                module = importlib.import_module(f".{path}", __name__)
                 if hasattr(module, name):
                     return getattr(module, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .model import DEFAULT, Model, shipped_models
+from .core.model import DEFAULT, Model, shipped_models
 
 RUNS = 30
 

@@ -18,13 +18,14 @@ import soundfile as sf
 from conftest import DEMO, lines
 from typer.testing import CliRunner
 
-from noisewatch import NoiseDetector, calibration
-from noisewatch.calibration import Calibration, Room, alarms, choose
+from noisewatch import NoiseDetector
 from noisewatch.cli.base import app
 from noisewatch.cli.calibrate import _per_hour
+from noisewatch.core.events import Reading
+from noisewatch.core.model import DEFAULT, Model
 from noisewatch.errors import InputError
-from noisewatch.events import Reading
-from noisewatch.model import DEFAULT, Model
+from noisewatch.tasks import calibration
+from noisewatch.tasks.calibration import Calibration, Room, alarms, choose
 
 HOP = 0.1
 
@@ -309,8 +310,8 @@ def test_two_processes_count_all_that_they_heard(tmp_path: Path):
 
 
 def test_a_lock_whose_owner_is_gone_or_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from noisewatch import locks
     from noisewatch.errors import OutputError
+    from noisewatch.system import locks
 
     monkeypatch.setattr(locks, "PATIENCE_S", 0.3)
     (tmp_path / ".x.lock").touch()  # of a process that was killed

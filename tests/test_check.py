@@ -19,8 +19,8 @@ from conftest import DEMO
 import noisewatch
 from noisewatch import NoiseDetector, Reading
 from noisewatch.cli.check import _checked, answer
-from noisewatch.engine import TICK_S
-from noisewatch.summary import Summary
+from noisewatch.core.summary import Summary
+from noisewatch.inputs.source import TICK_S
 
 RATE = 16_000
 

@@ -23,7 +23,7 @@ import soundfile as sf
 from conftest import DEMO, largest_file, lines, wait_for
 
 import noisewatch
-from noisewatch.model import find_model
+from noisewatch.core.model import find_model
 
 FAST = ("--fast", "--json")
 FIELDS = [
@@ -105,7 +105,7 @@ def test_colour_is_no_terminal(run, tmp_path: Path):
 def test_quiet_sections_overlap_in_threads_and_need_no_stderr(tmp_path: Path):
     script = (
         "import os, sys\n"
-        "from noisewatch.quiet import quiet_stderr\n"
+        "from noisewatch.system.native_stderr import quiet_stderr\n"
         "first, second = quiet_stderr(), quiet_stderr()\n"
         "for step in (first.__enter__, second.__enter__, lambda: first.__exit__(None, None, None)):\n"
         "    step(); os.write(2, b'hidden')\n"
@@ -441,7 +441,7 @@ def test_a_slow_reader_of_a_recording_gets_every_line(tmp_path: Path):
 
 
 def test_a_live_input_loses_lines_that_nobody_reads_and_says_how_many(monkeypatch: pytest.MonkeyPatch):
-    import noisewatch.lines
+    import noisewatch.outputs.stdout
 
     outof, into = os.pipe()
     with os.fdopen(into, "w", encoding="utf-8") as stdout:
@@ -509,7 +509,7 @@ def test_a_full_disk_behind_stdout(tmp_path: Path):
 
 
 def test_lines_that_were_not_written_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import noisewatch.lines
+    import noisewatch.outputs.stdout
 
     with (tmp_path / "out").open("w") as stdout, largest_file(50_050):
         monkeypatch.setattr(sys, "stdout", stdout)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import DEMO, ROOT, lines
 
-from noisewatch.model import DEFAULT, Model
+from noisewatch.core.model import DEFAULT, Model
 
 
 def shown(text: str) -> dict[str, tuple[object, str]]:

@@ -6,7 +6,7 @@ States: `C` clean, `N` noisy, `?` unknown.
 
 import pytest
 
-from noisewatch.detector import Detector, DetectorConfig
+from noisewatch.core.detector import Detector, DetectorConfig
 from noisewatch.errors import UsageError
 
 NOISE = {"n": 0.9, "m": 0.4, ".": 0.1, "u": None}

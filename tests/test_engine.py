@@ -13,10 +13,10 @@ from make_golden import GOLDEN, demo_readings
 
 import noisewatch
 from noisewatch import DetectorConfig, Event, InputError, NoiseDetector, Reading, UsageError
-from noisewatch.engine import Session
-from noisewatch.history import History
-from noisewatch.sources import open_source
-from noisewatch.summary import Summary
+from noisewatch.core.session import Session
+from noisewatch.core.summary import Summary
+from noisewatch.inputs.opening import open_source
+from noisewatch.ui.history import History
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from noisewatch.calibration import poisson_interval
 from noisewatch.cli.base import app
+from noisewatch.core.model import DEFAULT, find_model
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.errors import InputError
 from noisewatch.evaluation import markdown, report, testset
@@ -25,7 +25,7 @@ from noisewatch.evaluation.statistics import (
 )
 from noisewatch.evaluation.testset import CONDITIONS
 from noisewatch.evaluation.windows import score_windows
-from noisewatch.model import DEFAULT, find_model
+from noisewatch.tasks.calibration import poisson_interval
 
 
 def test_auc_counts_ties_half():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from noisewatch.frontend import FrontendConfig, HighPass, LogMel, high_passed
+from noisewatch.audio.logmel import FrontendConfig, HighPass, LogMel, high_passed
 
 
 def test_three_seconds_are_298_frames():

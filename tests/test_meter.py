@@ -22,9 +22,9 @@ import pytest
 import soundfile as sf
 from conftest import DEMO
 
-from noisewatch.events import Reading, word
-from noisewatch.meter import advice
-from noisewatch.model import DEFAULT
+from noisewatch.core.events import Reading, word
+from noisewatch.core.model import DEFAULT
+from noisewatch.ui.meter import advice
 
 
 class Terminal:

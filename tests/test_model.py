@@ -10,9 +10,10 @@ import pytest
 import soundfile as sf
 from conftest import DEMO, ROOT, TOYS
 
-from noisewatch import ModelError, NoiseDetector, watchdog
-from noisewatch.frontend import FrontendConfig
-from noisewatch.model import DEFAULT, METADATA_KEY, Card, Model, find_model, shipped_models
+from noisewatch import ModelError, NoiseDetector
+from noisewatch.audio.logmel import FrontendConfig
+from noisewatch.core.model import DEFAULT, METADATA_KEY, Card, Model, find_model, shipped_models
+from noisewatch.system import watchdog
 
 CARD = Card(name="toy", version="0", window_s=3.0, hop_s=0.1, threshold=0.5)
 
@@ -227,7 +228,7 @@ def test_a_hostile_network_ends_as_a_sentence(
 
 
 def test_a_network_that_takes_long_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("noisewatch.model.LOAD_S", 0.001)
+    monkeypatch.setattr("noisewatch.core.model.LOAD_S", 0.001)
     with pytest.raises(ModelError, match="takes more than 0 s to load"):
         Model()
 

@@ -24,10 +24,10 @@ import pytest
 import soundfile as sf
 from conftest import DEMO, largest_file, lines, wait_for
 
-from noisewatch import reactions
-from noisewatch.detector import DetectorConfig
-from noisewatch.events import Event
-from noisewatch.reactions import About, Outlet, Reactions, Sink
+from noisewatch.core.detector import DetectorConfig
+from noisewatch.core.events import Event
+from noisewatch.outputs import dispatch as reactions
+from noisewatch.outputs.dispatch import About, Outlet, Reactions, Sink
 
 FAST = ("demo", "--fast")
 ABOUT = About("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))

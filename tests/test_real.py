@@ -12,7 +12,7 @@ import numpy as np
 import soundfile as sf
 
 from noisewatch import NoiseDetector
-from noisewatch.levels import active_rms
+from noisewatch.audio.levels import active_rms
 
 
 def recordings(data: Path, kind: str, count: int, floor_db: float = 0.0) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from noisewatch.ring import Ring
+from noisewatch.audio.ring import Ring
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 12])

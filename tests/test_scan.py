@@ -18,7 +18,7 @@ import soundfile as sf
 from conftest import DEMO, lines, wait_for
 
 import noisewatch
-from noisewatch.meter import clock
+from noisewatch.ui.meter import clock
 
 
 @pytest.fixture(scope="module")
@@ -338,7 +338,7 @@ def test_ctrl_c_keeps_what_is_done(folder: Path, tmp_path: Path, jobs: int):
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path):
-    from noisewatch.recordings import Judge, Settings
+    from noisewatch.recordings.report import Judge, Settings
 
     path = tmp_path / "growing.wav"
     samples, rate = sf.read(DEMO, dtype="float32")
@@ -350,8 +350,8 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path):
 
 def test_a_process_that_dies_takes_only_its_own_file_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The kernel kills whoever takes too much memory; here a file does it on purpose."""
-    from noisewatch import workers
-    from noisewatch.recordings import Settings
+    from noisewatch.recordings import workers
+    from noisewatch.recordings.report import Settings
 
     samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
     paths = [tmp_path / f"{n}.wav" for n in range(4)]
@@ -404,8 +404,8 @@ def test_a_full_disk_behind_a_scan(run, tmp_path: Path):
 
 def test_two_scans_remember_what_both_found(tmp_path: Path):
     """Into one cache at once; the first ends while the second is still at it."""
-    from noisewatch.labels import Journal
-    from noisewatch.recordings import FileReport
+    from noisewatch.recordings.labels import Journal
+    from noisewatch.recordings.report import FileReport
 
     for name in "abc":
         (tmp_path / name).touch()
@@ -445,14 +445,14 @@ def test_writers_of_one_folder_take_none_of_the_others_for_abandoned(tmp_path: P
 
 
 def test_what_was_left_half_written_is_removed_unless_it_is_being_written(tmp_path: Path):
-    from noisewatch import sinks
+    from noisewatch.system import files as sinks
 
     (tmp_path / ".noisewatch.abcd1234.part").touch()  # of a process that was killed
     (tmp_path / ".else.abcd1234.part").touch()  # of another program
     (tmp_path / ".noisewatch.link1234.part").symlink_to(tmp_path / "aim")
     script = f"""if True:
         import pathlib, sys
-        from noisewatch.sinks import atomic_write
+        from noisewatch.system.files import atomic_write
         with atomic_write(pathlib.Path({str(tmp_path)!r}, 'x')) as file:
             print('begun', flush=True); sys.stdin.read()"""
     with subprocess.Popen(

@@ -27,17 +27,19 @@ import soxr
 from conftest import DEMO, lines, wait_for
 from typer.testing import CliRunner
 
-from noisewatch import engine
+import noisewatch.core.session
+from noisewatch.audio.downmix import Downmix
 from noisewatch.cli.base import app
+from noisewatch.core.events import Event, Reading
+from noisewatch.core.session import Session
+from noisewatch.core.stream import NoiseDetector
 from noisewatch.corpus.manifest import load_audio
-from noisewatch.decoders import open_pipe
-from noisewatch.downmix import Downmix
-from noisewatch.engine import NoiseDetector, Session
+from noisewatch.decoding.decoders import open_pipe
+from noisewatch.decoding.magic import Rest, behind, search
+from noisewatch.decoding.pipe import Pipe
 from noisewatch.errors import InputError, UsageError
-from noisewatch.events import Event, Reading
-from noisewatch.magic import Rest, behind, search
-from noisewatch.pipe import Pipe
-from noisewatch.sources import Piped, Recording, open_recording
+from noisewatch.inputs.piped import Piped
+from noisewatch.inputs.recording import Recording, open_recording
 
 RATE = 16_000
 
@@ -508,7 +510,7 @@ def test_an_ffmpeg_that_hangs_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
     (tmp_path / "pcm").write_bytes(wav(0xFFFFFFFF, np.ones((100, 1)), RATE))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr("noisewatch.ffmpeg.PATIENCE_S", 0.3)
+    monkeypatch.setattr("noisewatch.decoding.ffmpeg.PATIENCE_S", 0.3)
     stub = tmp_path / "ffmpeg"
     stub.write_text("#!/bin/sh\nexec sleep 60\n")
     stub.chmod(0o755)
@@ -628,7 +630,7 @@ def test_ctrl_c_is_not_lost_while_pieces_are_read(tmp_path: Path):
 
 def test_behind_a_whole_wav_a_pipe_may_stall_and_go_on(monkeypatch: pytest.MonkeyPatch):
     """Another WAV may follow; until then the last verdict must not stay."""
-    monkeypatch.setattr(engine, "STALL_S", 1.0)
+    monkeypatch.setattr(noisewatch.core.session, "STALL_S", 1.0)
     voice, _ = sf.read(DEMO, dtype="float32", frames=4 * RATE)
     data = encoded(voice, *CODECS["wav"])
     reader, writer = os.pipe()

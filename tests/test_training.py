@@ -20,6 +20,9 @@ import soundfile as sf
 from conftest import wait_for
 
 from noisewatch import InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
+from noisewatch.audio.levels import active_seconds, snr_db
+from noisewatch.audio.logmel import FrontendConfig, LogMel
+from noisewatch.core.model import Model
 from noisewatch.corpus import channel, synthetic
 from noisewatch.corpus import render as rendering
 from noisewatch.corpus import scene as scenes
@@ -27,9 +30,6 @@ from noisewatch.corpus.catalogue import Catalogue, Recording
 from noisewatch.corpus.config import SceneConfig, changed
 from noisewatch.corpus.manifest import COLUMNS, Row, check_splits, read_manifest, write_manifest
 from noisewatch.corpus.scene import Noise, Take
-from noisewatch.frontend import FrontendConfig, LogMel
-from noisewatch.levels import active_seconds, snr_db
-from noisewatch.model import Model
 from noisewatch.training import export, fit
 from noisewatch.training.batch_augment import augmented
 from noisewatch.training.checkpoint import load_checkpoint, save_checkpoint
@@ -496,7 +496,7 @@ def test_no_network_hears_gain_beyond_its_reference(voice: np.ndarray, name: str
 
 
 def test_atomic_writing_leaves_nothing_behind(tmp_path: Path):
-    from noisewatch.sinks import atomic_write
+    from noisewatch.system.files import atomic_write
 
     path = tmp_path / "a" / "x.txt"
     with pytest.raises(ZeroDivisionError), atomic_write(path) as file:

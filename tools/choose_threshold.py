@@ -13,13 +13,13 @@ from typing import Annotated
 
 import typer
 
+from noisewatch.core.model import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import read_manifest
 from noisewatch.evaluation.scorers import model_scorer
 from noisewatch.evaluation.stream_metrics import on_streams
 from noisewatch.evaluation.testset import draw, rendered
-from noisewatch.model import DEFAULT
-from noisewatch.terminal import console
+from noisewatch.ui.terminal import console
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 SNRS = (10.0, 20.0)

@@ -18,12 +18,12 @@ import numpy
 import onnxruntime
 import typer
 
+from noisewatch.core.model import Model
 from noisewatch.corpus.config import changed, scene_config
 from noisewatch.evaluation.markdown import of_windows
 from noisewatch.evaluation.scorers import by_hand, model_scorers
 from noisewatch.evaluation.windows import score_windows
-from noisewatch.model import Model
-from noisewatch.sinks import atomic_write
+from noisewatch.system.files import atomic_write
 from noisewatch.training.config import configured
 
 LIMITS = """\

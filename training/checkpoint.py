@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
+from noisewatch.audio.logmel import FrontendConfig
 from noisewatch.errors import InputError, UsageError
-from noisewatch.frontend import FrontendConfig
-from noisewatch.sinks import atomic_write
+from noisewatch.system.files import atomic_write
 
 from .config import TrainConfig
 from .nets import NETS

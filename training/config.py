@@ -10,12 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from noisewatch.core.model import DEFAULT
 from noisewatch.corpus.config import SceneConfig, scene_config
 from noisewatch.errors import InputError, UsageError
-from noisewatch.model import DEFAULT
-from noisewatch.places import contents
-from noisewatch.plain import toml
-from noisewatch.settings import MOST_BYTES
+from noisewatch.system.parsing import toml
+from noisewatch.system.places import MOST_BYTES, contents
 
 from .nets import NETS
 

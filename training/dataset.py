@@ -15,15 +15,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from noisewatch import frontend, levels
+from noisewatch.audio import levels
+from noisewatch.audio import logmel as frontend
+from noisewatch.audio.logmel import LogMel, high_passed
+from noisewatch.audio.signal import Samples
 from noisewatch.corpus import catalogue as catalogues
 from noisewatch.corpus import channel, draw, render, scene, synthetic
 from noisewatch.corpus.catalogue import Catalogue
-from noisewatch.corpus.channel import Samples
 from noisewatch.corpus.config import SceneConfig
 from noisewatch.corpus.render import Window
 from noisewatch.corpus.scene import Scene
-from noisewatch.frontend import LogMel, high_passed
 
 from . import window_cache
 from .distill import Teachers

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from noisewatch.core.model import Model
 from noisewatch.errors import ModelError
-from noisewatch.model import Model
 
 from .nets.head import FRAMES
 

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import noisewatch
-from noisewatch import terminal
+from noisewatch.audio.logmel import FrontendConfig, LogMel
+from noisewatch.core.detector import DetectorConfig
+from noisewatch.core.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
 from noisewatch.corpus.manifest import load_audio
-from noisewatch.detector import DetectorConfig
 from noisewatch.errors import InputError, ParityError, UsageError
-from noisewatch.frontend import FrontendConfig, LogMel
-from noisewatch.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
-from noisewatch.sinks import atomic_write
+from noisewatch.system.files import atomic_write
+from noisewatch.ui import terminal
 
 from .checkpoint import best_of, load_checkpoint, newest_run
 from .nets import NETS

@@ -14,11 +14,11 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from torch import nn
 
-from noisewatch import terminal
+from noisewatch.audio.logmel import FrontendConfig
 from noisewatch.corpus.manifest import Row, read_manifest
 from noisewatch.errors import InputError, OutputError, UsageError
-from noisewatch.frontend import FrontendConfig
-from noisewatch.sinks import atomic_write
+from noisewatch.system.files import atomic_write
+from noisewatch.ui import terminal
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import TrainConfig, configured, resumed

@@ -18,9 +18,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from ..core.model import reported_threshold
 from ..errors import NoisewatchError, UsageError, printable
-from ..model import reported_threshold
-from ..patience import leave
+from ..system.patience import leave
 from .defaults import plain
 
 OWN_THRESHOLD = f"the model's, {reported_threshold()}"

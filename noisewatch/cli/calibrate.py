@@ -13,14 +13,15 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from ..core.model import DEFAULT
 from ..errors import DeviceError, UsageError, printable
-from ..model import DEFAULT
 from .base import answer_no, app, refuse_beside, say, tell, typed
 
 if TYPE_CHECKING:
-    from ..calibration import Room
-    from ..engine import NoiseDetector, Source, Stream
-    from ..events import Reading
+    from ..core.events import Reading
+    from ..core.stream import NoiseDetector, Stream
+    from ..inputs.source import Source
+    from ..tasks.calibration import Room
 
 TURN_S = 15.0  # of voice, then of quiet
 GAP_S = 0.1  # by which stream time may run ahead of what was kept: the resampler holds some back
@@ -50,9 +51,9 @@ def calibrate(
     reset: Annotated[bool, typer.Option("--reset", help="Forget the calibration of the device.")] = False,
 ) -> None:
     """Choose the threshold that suits your room, for a budget of false alarms."""
-    from .. import calibration
-    from ..engine import NoiseDetector
-    from ..history import duration
+    from ..core.stream import NoiseDetector
+    from ..tasks import calibration
+    from ..ui.history import duration
 
     if reset:
         refuse_beside(ctx, "reset", "seconds", "files", "max_false_alarms", "channel", "model")
@@ -104,7 +105,7 @@ def calibrate(
 
 def _compared(rooms: Sequence[Room], detector: NoiseDetector, threshold: float) -> str:
     """Why it is this threshold and not the model's own."""
-    from .. import calibration
+    from ..tasks import calibration
 
     card = detector.model.card
     if threshold == card.threshold:
@@ -115,7 +116,7 @@ def _compared(rooms: Sequence[Room], detector: NoiseDetector, threshold: float) 
 
 def _cost(rooms: Sequence[Room], detector: NoiseDetector, threshold: float) -> str:
     """How much faint noise it calls, beside the model's own."""
-    from .. import calibration
+    from ..tasks import calibration
 
     own = detector.model.card.threshold
     found = calibration.hit_rates(detector, rooms, (threshold, own))
@@ -137,7 +138,7 @@ def _per_hour(budget: str) -> float:
 
 
 def _device_name(device: str | None, *, needed: bool) -> str | None:
-    from ..microphone import find_device
+    from ..inputs.microphone import find_device
 
     try:
         return find_device(device).name
@@ -148,7 +149,7 @@ def _device_name(device: str | None, *, needed: bool) -> str | None:
 
 
 def _forget(device: str | None) -> None:
-    from .. import calibration
+    from ..tasks import calibration
 
     known = calibration.stored(say)
     if device is None or device in known:
@@ -185,17 +186,17 @@ class _Kept:
         """With what was read of them."""
         import soxr
 
-        from ..calibration import Room
-        from ..engine import SAMPLE_RATE
+        from ..audio.signal import SAMPLE_RATE
+        from ..tasks.calibration import Room
 
         samples = np.concatenate([np.zeros(0, np.float32), *self._blocks])
         return Room(readings, np.asarray(soxr.resample(samples, self._source.sample_rate, SAMPLE_RATE), np.float32))
 
 
 def _room_of(path: Path, stream: Stream, channel: int | None) -> Room:
-    from ..engine import Session
-    from ..events import Reading
-    from ..sources import open_source
+    from ..core.events import Reading
+    from ..core.session import Session
+    from ..inputs.opening import open_source
 
     source = open_source(str(path), channel=channel, paced=False)
     kept = _Kept(source, stream)
@@ -204,10 +205,10 @@ def _room_of(path: Path, stream: Stream, channel: int | None) -> Room:
 
 def _recorded(ctx: typer.Context, device: str | None, channel: int | None, stream: Stream, seconds: float) -> Room:
     """Readings from the microphone, voice and quiet in turn, as somebody is told on stderr."""
-    from ..engine import Session
-    from ..events import Reading, because
-    from ..meter import Countdown, counting
-    from ..sources import open_source
+    from ..core.events import Reading, because
+    from ..core.session import Session
+    from ..inputs.opening import open_source
+    from ..ui.meter import Countdown, counting
 
     source = open_source(None, device=device, channel=channel)
     ctx.call_on_close(source.close)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..core.model import DEFAULT
 from ..errors import ChannelError, InputError, UsageError, printable
-from ..model import DEFAULT
 from .base import OWN_THRESHOLD, app, say, typed
 
 NOTHING_DBFS = -70.0  # a room through a microphone that is on is louder, if only by the microphone's own noise
@@ -20,9 +20,10 @@ NOTHING_DBFS = -70.0  # a room through a microphone that is on is louder, if onl
 UNSURE = 0.2  # share of readings between the thresholds that is worth a word
 
 if TYPE_CHECKING:
-    from ..engine import NoiseDetector, Source, Stream
-    from ..events import Reading
-    from ..summary import Summary
+    from ..core.events import Reading
+    from ..core.stream import NoiseDetector, Stream
+    from ..core.summary import Summary
+    from ..inputs.source import Source
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ def check(
     if sources:  # what is configured is about the microphone
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None
-    from ..engine import NoiseDetector
-    from ..sources import open_source
+    from ..core.stream import NoiseDetector
+    from ..inputs.opening import open_source
 
     detector = NoiseDetector(model)
     words: list[str | None] = [*sources] if sources else [None]
@@ -121,9 +122,9 @@ def _checked(
     min_snr: float | None,
 ) -> Answer:
     """Listen to a source, to its end or for a while."""
-    from ..engine import Session
-    from ..events import Reading, remarks
-    from ..summary import Summary
+    from ..core.events import Reading, remarks
+    from ..core.session import Session
+    from ..core.summary import Summary
     from .listen import calibrated
 
     kept = None if threshold is not None else calibrated(source, detector, None, say)
@@ -134,7 +135,7 @@ def _checked(
     totals, damage = Summary(), None
     waiting: AbstractContextManager[object] = nullcontext()
     if source.live or source.pauses:
-        from ..meter import Countdown, counting
+        from ..ui.meter import Countdown, counting
 
         waiting = counting(Countdown(stream, source, seconds, "Speak as you will in the recording."))
     try:
@@ -168,8 +169,8 @@ def answer(
     Unknown when more than half of it could not be judged, or the end of a live input. No sentence says more than
     the numbers beside it: the SNR that is compared with `min_snr` is the lowest of those shown.
     """
-    from ..events import because, word
-    from ..meter import CLIPPING, behind_voice, only_voice
+    from ..core.events import because, word
+    from ..ui.meter import CLIPPING, behind_voice, only_voice
 
     seconds, noisy = stream.heard_s, totals.noisy(stream.time)
     judged = [r for r in readings if r.noise is not None]

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import settings
+from ..core.events import VARIABLES
 from ..errors import DeviceError, NoisewatchError, printable
-from ..events import VARIABLES
-from ..places import seen
+from ..system.parsing import nearest
+from ..system.places import seen
+from . import settings
 from .base import app, say
 from .defaults import PREFIX, listen_command, options, variable
 
@@ -46,7 +47,7 @@ def config(
     else:
         from rich.table import Table
 
-        from .. import terminal
+        from ..ui import terminal
 
         table = Table("option", "value", "from", "variable", box=None, header_style="bold")
         for row in rows:
@@ -67,9 +68,9 @@ def config(
 
 def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str]:
     """Fill in the threshold that `listen` would use where none is set. Sentences: why it is not known."""
-    from ..calibration import fitting
-    from ..microphone import find_device
-    from ..model import Model
+    from ..core.model import Model
+    from ..inputs.microphone import find_device
+    from ..tasks.calibration import fitting
 
     if row["value"] is not None:
         return []
@@ -90,7 +91,7 @@ def _strange(known: set[str]) -> list[str]:
     """Variables that look like ours and are not."""
     ours = sorted(name for name in os.environ if name.startswith(PREFIX))
     return [
-        f"{name} is set, and no option is called so. {settings.nearest(name, known)}"
+        f"{name} is set, and no option is called so. {nearest(name, known)}"
         for name in ours
         if name not in known | {settings.VARIABLE, *OTHERS} and not name.startswith(VARIABLES)
     ]

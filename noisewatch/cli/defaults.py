@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from .. import settings
 from ..errors import UsageError
+from . import settings
 
 PREFIX = "NOISEWATCH_"
 SHARED = ("device", "channel", "model")  # `check` and `calibrate` begin with these, too

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ..model import DEFAULT
+from ..core.model import DEFAULT
 from .base import app, refuse_beside, refuse_without, say, training
 
 

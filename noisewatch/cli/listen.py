@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..core.model import DEFAULT
 from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, printable
-from ..model import DEFAULT
-from ..places import expanded
+from ..system.places import expanded
 from .base import OWN_THRESHOLD, app, refuse_beside, refuse_without, say, tell, typed
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..calibration import Calibration
-    from ..engine import NoiseDetector, Session, Source
-    from ..events import Event, Reading
-    from ..history import History
-    from ..lines import Lines
-    from ..reactions import Reactions, Sink
+    from ..core.events import Event, Reading
+    from ..core.session import Session
+    from ..core.stream import NoiseDetector
+    from ..inputs.source import Source
+    from ..outputs.dispatch import Reactions, Sink
+    from ..outputs.stdout import Lines
+    from ..tasks.calibration import Calibration
+    from ..ui.history import History
 
     Form = Callable[[Reading | Event, History], str | None]  # the line for an item, if there is one
     Show = Callable[[Reading | Event, History], None]  # is given every item, after the history took it
@@ -37,8 +39,8 @@ def devices(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List the inputs: index, name, channels, native rate, the default, and what they are calibrated to."""
-    from .. import calibration
-    from ..microphone import list_devices
+    from ..inputs.microphone import list_devices
+    from ..tasks import calibration
 
     found, known = list_devices(), calibration.stored(say)
     if as_json:
@@ -48,7 +50,7 @@ def devices(
         return
     from rich.table import Table
 
-    from .. import terminal
+    from ..ui import terminal
 
     table = Table("index", "name", "system", "channels", "rate (Hz)", "default", box=None, header_style="bold")
     if known:
@@ -118,7 +120,7 @@ def listen(
     ] = True,
 ) -> None:
     """Watch for noise behind the voice, live."""
-    from ..reactions import About, Clips, Command, Labels, Log, Reactions, Table
+    from ..outputs.dispatch import About, Clips, Command, Labels, Log, Reactions, Table
 
     if seconds is not None and not 1 <= seconds < float("inf"):
         raise UsageError(f"--seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
@@ -143,8 +145,9 @@ def listen(
     sinks += [Clips(expanded(keep_clips), pre_roll)] if keep_clips else []
 
     def opened(say: Callable[[str], None]) -> _Heard:
-        from ..engine import NoiseDetector, Session
-        from ..sources import open_source
+        from ..core.session import Session
+        from ..core.stream import NoiseDetector
+        from ..inputs.opening import open_source
 
         detector = NoiseDetector(model)
         input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
@@ -165,7 +168,7 @@ def listen(
     if as_json:
         _listen_lines(opened, lambda item, _: item.json())
         return
-    from .. import terminal
+    from ..ui import terminal
 
     console = terminal.console(highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
@@ -180,7 +183,7 @@ def calibrated(
     """What `calibrate` found for a microphone with this model and hop; say: is told of damage."""
     if not source.live:
         return None
-    from ..calibration import fitting
+    from ..tasks.calibration import fitting
 
     return fitting(source.name, detector.model.card, hop, say)
 
@@ -195,7 +198,7 @@ class _Heard:
         calibration: Calibration | None,
         say: Callable[[str], None],
     ) -> None:
-        from ..history import History
+        from ..ui.history import History
 
         self.session, self.reactions, self.calibration, self.say = session, reactions, calibration, say
         self.history = History(session.stream.hop_s, session.stream.detector.config)
@@ -205,7 +208,7 @@ class _Heard:
     def run(self, show: Show) -> None:
         """To the end, or until Ctrl-C."""
 
-        from ..events import Event
+        from ..core.events import Event
 
         def keep(item: Reading | Event) -> None:
             self.history.add(item)
@@ -235,7 +238,7 @@ class _Heard:
 
     def end(self) -> Iterator[str]:
         """Closes what is open. Plain sentences: the summary, events that were lost, the rate of alarms."""
-        from ..events import remarks
+        from ..core.events import remarks
 
         try:
             lost = self.reactions.close()
@@ -269,7 +272,7 @@ class _Heard:
 
     def _counted(self, used: Calibration) -> str:
         """Adds the session to the calibration that it used, unless that was forgotten or made anew meanwhile."""
-        from .. import calibration
+        from ..tasks import calibration
 
         totals = self.history.totals
         judged = totals.judged_s(self.session.stream.time)
@@ -286,8 +289,8 @@ class _Heard:
 
 def _plain() -> Form:
     """A line for a reading a second, every change of the verdict and every event."""
-    from ..events import Event
-    from ..meter import clock, plain_line
+    from ..core.events import Event
+    from ..ui.meter import clock, plain_line
 
     due, before = 0.0, None
 
@@ -308,7 +311,7 @@ def _plain() -> Form:
 
 
 def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], form: Form) -> None:
-    from ..lines import Lines
+    from ..outputs.stdout import Lines
 
     heard = opened(say)
     lines = heard.lines = Lines(live=heard.session.source.live)
@@ -328,10 +331,10 @@ def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], form: Form)
 
 
 def _listen_meter(opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:
-    from .. import terminal
-    from ..history import History
-    from ..lines import Screen
-    from ..meter import Meter, live
+    from ..outputs.stdout import Screen
+    from ..ui import terminal
+    from ..ui.history import History
+    from ..ui.meter import Meter, live
 
     screen = Screen()
     console = terminal.console(highlight=False, file=screen)
@@ -357,7 +360,7 @@ def _judge_session(heard: _Heard) -> None:
     history, source = heard.history, heard.session.source
     if history.totals.unknown < history.totals.readings:
         return
-    from ..events import because
+    from ..core.events import because
 
     if history.last is None or not heard.session.stream.heard_s:
         problem, advice = f"{source.name} sent nothing.", "Check what should write to it."

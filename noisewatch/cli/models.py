@@ -30,7 +30,7 @@ def models(
         return
     from rich.table import Table
 
-    from .. import terminal
+    from ..ui import terminal
 
     table = Table("name", box=None, header_style="bold")
     for column in ("parameters", "MACs", "KiB", "ms", "AUC 0-20 dB (report)", "AUC live (report)"):

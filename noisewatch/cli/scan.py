@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..core.events import because, remarks
+from ..core.model import DEFAULT
 from ..errors import InputError, NoisewatchError, OutputError, UsageError, printable
-from ..events import because, remarks
-from ..model import DEFAULT
-from ..places import expanded, user_folder
+from ..system.places import expanded, user_folder
 from .base import OWN_THRESHOLD, answer_no, app, refuse_beside, refuse_without, say
 
 if TYPE_CHECKING:
-    from ..recordings import FileReport, Judge
+    from ..recordings.report import FileReport, Judge
 
 RESULTS = "noisewatch"  # name of the result files in a folder
 
@@ -72,8 +72,8 @@ def scan(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 6 when not all can be judged.")] = False,
 ) -> None:
     """Judge recordings from beginning to end, the noisiest first."""
-    from ..labels import Journal
-    from ..recordings import Judge, Settings, find
+    from ..recordings.labels import Journal
+    from ..recordings.report import Judge, Settings, find
 
     if max_noisy is not None and not 0 <= max_noisy <= 1:
         raise UsageError(f"--max-noisy is {max_noisy}; allowed: 0 to 1, a share of the time.")
@@ -169,7 +169,8 @@ def _scanned(
     """Reports as they are made, under a progress bar on stderr."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from .. import terminal, workers
+    from ..recordings import workers
+    from ..ui import terminal
 
     console = terminal.console(stderr=True, emoji=False)
     size = sum(workers.bytes_of(f) for f in files)
@@ -219,7 +220,7 @@ class _Results:
         if self._form is Format.jsonl and self._out is None:
             print(report.json(), flush=True)
         elif self._form in (Format.audacity, Format.rttm, Format.textgrid) and report.judged:
-            from ..labels import SUFFIXES, write_labels
+            from ..recordings.labels import SUFFIXES, write_labels
 
             path = Path(os.path.abspath(report.path))  # noqa: PTH100
             if self._out is not None:
@@ -232,8 +233,8 @@ class _Results:
     def finish(self, reports: Sequence[FileReport]) -> None:
         """All reports are there, or as many as there will be."""
         if self._form is Format.csv:
-            from ..labels import write_csv
-            from ..sinks import atomic_write
+            from ..recordings.labels import write_csv
+            from ..system.files import atomic_write
 
             if self._out is None:
                 write_csv(reports, sys.stdout)
@@ -269,9 +270,9 @@ def _unjudged(failed: Sequence[FileReport], reports: Sequence[FileReport]) -> st
 def _print_table(reports: Sequence[FileReport]) -> None:
     from rich.table import Table
 
-    from .. import terminal
-    from ..history import duration
-    from ..meter import clock
+    from ..ui import terminal
+    from ..ui.history import duration
+    from ..ui.meter import clock
 
     table = Table("recording", box=None, header_style="bold")
     for column in ("length", "noisy", "median SNR", "noises", "worst at", "not judged"):

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ..core.model import DEFAULT
 from ..errors import printable
-from ..model import DEFAULT
 from .base import app, tell, training
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import levels
+from ..audio import levels
+from ..audio.logmel import high_passed
+from ..audio.signal import SAMPLE_RATE, Samples
 from ..errors import InputError
-from ..frontend import high_passed
-from .channel import SAMPLE_RATE, Samples
 from .draw import Rng
 from .manifest import Row, load_audio
 

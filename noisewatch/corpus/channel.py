@@ -10,13 +10,10 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from ..levels import active_rms
+from ..audio.levels import active_rms
+from ..audio.signal import SAMPLE_RATE, WINDOW, Samples
 from .config import MicrophoneConfig, RoomConfig
 from .draw import Rng, attenuation, pick
-
-SAMPLE_RATE = 16_000
-WINDOW = 48_000  # samples
-Samples = NDArray[np.float32]
 
 CODECS = {"mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
 RATES = {"8k": 8_000, "11k": 11_025}

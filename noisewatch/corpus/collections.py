@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..decoding.suffixes import SUFFIXES
 from ..errors import InputError
-from ..sources import SUFFIXES
 from .manifest import Row, read_manifest
 
 # Folders that say nothing of who speaks.

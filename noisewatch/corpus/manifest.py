@@ -13,11 +13,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from ..audio.signal import SAMPLE_RATE
 from ..errors import InputError
-from ..sinks import Rows, atomic_write
-from ..sources import open_recording
+from ..inputs.recording import open_recording
+from ..system.files import Rows, atomic_write
 
-SAMPLE_RATE = 16_000
 KINDS = ("speech", "noise", "rir")
 SPLITS = ("train", "val", "test")
 SHARES = (0.6, 0.2, 0.2)

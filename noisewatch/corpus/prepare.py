@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from .. import levels, terminal
+from ..audio import levels
+from ..audio.logmel import high_passed
+from ..audio.signal import SAMPLE_RATE
+from ..decoding.suffixes import SUFFIXES
 from ..errors import InputError
-from ..frontend import high_passed
-from ..sinks import atomic_write
-from ..sources import SUFFIXES
+from ..system.files import atomic_write
+from ..ui import terminal
 from .channel import coloured_noise
 from .collections import Found, find, nameless
-from .manifest import SAMPLE_RATE, Row, assign_splits, check_splits, read_audio, write_manifest
+from .manifest import Row, assign_splits, check_splits, read_audio, write_manifest
 
 
 def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) -> Path:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import soxr
 
-from .. import levels
+from ..audio import levels
+from ..audio.signal import SAMPLE_RATE, WINDOW, Samples
 from . import channel
 from .catalogue import CLEAN_DB, Catalogue, Recording
-from .channel import SAMPLE_RATE, WINDOW, Room, Samples
+from .channel import Room
 from .config import SceneConfig, ShapeConfig, VoiceConfig
 from .draw import Rng, pick
 from .scene import Noise, Scene, Take

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .channel import SAMPLE_RATE, WINDOW, Samples, coloured_noise
+from ..audio.signal import SAMPLE_RATE, WINDOW, Samples
+from .channel import coloured_noise
 from .config import CallsConfig, SceneConfig
 from .draw import Rng, attenuation, log_uniform
 

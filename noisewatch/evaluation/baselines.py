@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import soxr
 
-from .. import levels
-from ..corpus.channel import SAMPLE_RATE, Samples
+from ..audio import levels
+from ..audio.signal import SAMPLE_RATE, Samples
 from ..errors import InputError
 from .scorers import Judgement, Scorer
 

@@ -19,12 +19,12 @@ from rich.progress import track
 
 import noisewatch
 
-from .. import terminal
 from ..corpus.catalogue import Catalogue
 from ..corpus.manifest import SPLITS, load_audio, read_manifest
 from ..corpus.render import NOISY_DB
 from ..errors import OutputError, UsageError
-from ..sinks import atomic_write
+from ..system.files import atomic_write
+from ..ui import terminal
 from .scorers import Judgement, Scorer
 from .statistics import balanced_accuracy, clustered, reliability, roc_auc, spearman
 from .stream_metrics import on_streams

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import levels
-from ..corpus.channel import Samples
-from ..engine import NoiseDetector
+from ..audio import levels
+from ..audio.signal import Samples
+from ..core.stream import NoiseDetector
 
 BY_HAND = "95th - 10th percentile of 20 ms levels"
 

@@ -10,11 +10,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ..calibration import called, poisson_interval
+from ..audio.signal import SAMPLE_RATE, Samples
+from ..core.events import Event, Reading
+from ..core.stream import NoiseDetector
 from ..corpus.catalogue import Catalogue
-from ..corpus.channel import SAMPLE_RATE, Samples
-from ..engine import NoiseDetector
-from ..events import Event, Reading
+from ..tasks.calibration import called, poisson_interval
 from .statistics import wilson_interval
 from .testset import Stream, streams
 

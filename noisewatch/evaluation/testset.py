@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import levels
+from ..audio import levels
+from ..audio.signal import SAMPLE_RATE, WINDOW, Samples
 from ..corpus import channel, render
 from ..corpus.catalogue import Catalogue
-from ..corpus.channel import SAMPLE_RATE, WINDOW, Samples
 from ..corpus.config import SceneConfig
 from ..corpus.draw import Rng
 from ..corpus.scene import Noise, Take

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from noisewatch.levels import ACTIVE_RANGE_DB
+from noisewatch.audio.levels import ACTIVE_RANGE_DB
 
 FRAMES, MELS = 298, 40
 DB = 10 / 2.302585  # natural-log power -> dB

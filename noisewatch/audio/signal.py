@@ -1,0 +1,52 @@
+"""The signal that everything works on: mono float32 at 16 kHz, in windows of 3 s."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+
+SAMPLE_RATE = 16_000  # Hz
+WINDOW_S = 3.0  # that a decision looks back over
+WINDOW = round(WINDOW_S * SAMPLE_RATE)  # samples
+BLOCK = 160  # samples (10 ms): the grid of front end, health and decisions
+FULL_SCALE = 1.001  # float samples beyond it were not cut at 1; lossy codecs overshoot as well, cut or not
+LOUDEST = 100.0  # float samples beyond it are no audio in -1..1, whatever headroom was meant
+
+Samples = NDArray[np.float32]
+
+# Integers of other widths may hold 16 bits as well as their full scale, and bytes may be pieces of other samples.
+_ADVICE = {
+    "int32": " If they reach 2**31, push x / 2**31; if they are 16 bits wide, x.astype(np.int16).",
+    "int64": " If they are 16 bits wide, push x.astype(np.int16).",
+    "uint8": " If they are 8-bit PCM, push (x - 128.0) / 128; if they are bytes of int16, np.frombuffer(x, '<i2').",
+    "int8": " If they are 8-bit PCM, push x / 128.",
+}
+
+
+def as_float(samples: ArrayLike, time: float, rate: int) -> Samples:
+    """Samples (n,) as float32 in -1..1; time (s) and rate (Hz) say where a bad one lies.
+
+    Raises InputError for samples that are not mono, not finite, or of a type whose full scale is not certain.
+    """
+    try:
+        x = np.asarray(samples)
+    except ValueError as error:  # a list of blocks of several lengths
+        raise InputError(f"the samples are no array ({error}). Push one block at a time, of shape (n,).") from error
+    if x.ndim != 1:
+        raise InputError(f"the samples have shape {x.shape}; push one channel at a time, of shape (n,).")
+    if x.dtype.kind == "i" and x.dtype.itemsize == 2:
+        return np.asarray(x / np.float32(32768), np.float32)
+    if x.dtype.kind != "f":
+        advice = _ADVICE.get(x.dtype.name, "")
+        raise InputError(f"the samples are {x.dtype}; allowed: float in -1..1, or int16.{advice}")
+    peak = float(np.abs(x).max(initial=0.0))
+    if peak <= LOUDEST:  # and so no NaN: with one, the peak is NaN
+        return x.astype(np.float32, copy=False)
+    if not np.isfinite(peak):
+        at = time + float(np.flatnonzero(~np.isfinite(x))[0]) / rate
+        raise InputError(
+            f"a sample near {at:.2f} s is not finite (NaN or infinite). Repair or re-record the input."
+        )
+    raise InputError(f"the samples reach {peak:.3g} near {time:.2f} s; allowed: float in -1..1, or int16.")

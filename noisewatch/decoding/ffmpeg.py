@@ -1,0 +1,127 @@
+"""ffmpeg, where it is installed: it decodes what libsndfile does not know."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import threading
+import weakref
+from collections import deque
+from collections.abc import Generator
+from pathlib import Path
+from typing import IO
+
+from ..audio.signal import Samples
+from ..errors import InputError
+from .magic import Rest
+from .pcm import ANOTHER, LOST, LOST_S, Uncompressed, cut_off, read_header
+from .pipe import Pipe
+
+# Containers that hold audio, and nothing that names other files or addresses (concat, hls, dash, sdp, image2 ...).
+CONTAINERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,gsm,iff,latm,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
+    "ogg,oma,rm,shn,sox,tak,tta,voc,w64,wav,wv,xwma"
+)
+PATIENCE_S = 20.0  # that it may send nothing while it is waited for
+ENDS_S = 5.0  # that it may take to end once it sends nothing more
+# Said of a file that ends too soon, by demuxers whose exit code is 0 even so.
+CUT = ("ended prematurely", "partial file", "runcat")
+
+
+class Ffmpeg:
+    """A file decoded by ffmpeg, which ends with whoever reads from it."""
+
+    def __init__(self, path: Path, name: str, *, rest: Rest, chain: bool) -> None:
+        """Start it. rest: what stands behind the recordings that ffmpeg reads; chain: it is one of several.
+
+        Raises InputError with ffmpeg's reason where it can't open the file either.
+        """
+        self._name, self._rest, self._chain = name, rest, chain
+        self._said: deque[str] = deque(maxlen=20)
+        # "file:" keeps a name from being an address; formats and protocols keep a text from naming other files.
+        source = b"file:" + os.fsencode(path)
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
+                   "-format_whitelist", CONTAINERS, "-i", source if os.name == "posix" else source.decode(),
+                   "-map", "0:a:0", "-af", "asetpts=N/SR/TB", "-map_metadata", "-1",
+                   "-f", "wav", "-c:a", "pcm_f32le", "pipe:1"]  # fmt: skip
+        descriptor = path.name if path.parent == Path("/dev/fd") else ""
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=[int(descriptor)] if descriptor else [],
+        )
+        self._drain = threading.Thread(target=_listen, args=(self._process.stderr, self._said), daemon=True)
+        self._drain.start()
+        self._end = weakref.finalize(self, _ended, self._process, self._drain)
+        try:
+            assert self._process.stdout is not None
+            pipe = Pipe(self._process.stdout.fileno(), "ffmpeg", patience_s=PATIENCE_S)
+            header = read_header(pipe.read)
+            if header is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(ENDS_S)
+                raise InputError(self._reason())
+            self._samples = Uncompressed(pipe, header, name)
+        except BaseException:
+            self._end()
+            raise
+        self.sample_rate, self.channels = self._samples.sample_rate, self._samples.channels
+        self.promised_s = 0.0
+        self.notes = self._samples.notes
+
+    def read(self, frames: int) -> Generator[Samples, None, None]:
+        heard = 0
+        try:
+            try:
+                for samples in self._samples.read(frames):
+                    heard += len(samples)
+                    yield samples
+            except InputError as error:
+                raise self._only(heard, str(error).rstrip(".")) from error
+            code = self._process.wait()
+            reason = self._reason()
+            if self._rest.another:
+                raise self._only(heard, ANOTHER)
+            if code or any(sign in line for line in self._said for sign in CUT):
+                if self._chain:
+                    raise self._only(heard, f"this chain of recordings cannot be read further ({reason})")
+                raise InputError(
+                    f"{self._name} is damaged: it cannot be read beyond {heard / self.sample_rate:.1f} s "
+                    f"({reason})."
+                )
+            if self._rest.cut:
+                raise cut_off(self._name, heard / self.sample_rate)
+            if heard / self.sample_rate * self._rest.share >= LOST_S:
+                raise self._only(heard, LOST.format(self._rest.size))
+        finally:
+            self._end()
+
+    def _only(self, heard: int, why: str) -> InputError:
+        return InputError(
+            f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: {why}. "
+            "Check what made it."
+        )
+
+    def _reason(self) -> str:
+        self._drain.join(ENDS_S)
+        last = self._said[-1] if self._said else "it says nothing"
+        return re.sub(r"^\[[^]]*\] ", "", last).rpartition(": ")[2][:200].rstrip(".")
+
+
+def _listen(stream: IO[bytes], said: deque[str]) -> None:
+    with stream:
+        for line in stream:
+            said.append(line.decode(errors="replace").strip())
+
+
+def _ended(process: subprocess.Popen[bytes], drain: threading.Thread) -> None:
+    process.kill()
+    process.wait()
+    drain.join()
+    if process.stdout is not None:
+        process.stdout.close()
