@@ -9,21 +9,23 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from typer.core import TyperGroup
 
 from ..core.model import reported_threshold
 from ..errors import NoisewatchError, UsageError, printable
 from ..system.patience import leave
 from .defaults import plain
+from .help import Command, Group, examples
 
 OWN_THRESHOLD = f"the model's, {reported_threshold()}"
+
+T = TypeVar("T", bound=Callable[..., Any])
 
 DEAF_S = 0.3  # that stderr may take to accept a sentence
 _deaf = False
@@ -63,8 +65,8 @@ def _exit_codes() -> Iterator[None]:
         _fail(f"cannot write {error.filename or 'the output'}: {error.strerror or error}.", 7)
 
 
-class _Group(TyperGroup):
-    """Both halves of a command: reading its arguments (where --help is answered), and running it."""
+class _Group(Group):
+    """Both halves of a command end in an exit code: reading its arguments (which answers --help) and running it."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         with _exit_codes():
@@ -81,8 +83,14 @@ app = typer.Typer(
     help="Is there noise behind the voice?",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def command(*lines: str, name: str | None = None, **more: Any) -> Callable[[T], T]:
+    """Decorator: make a function a subcommand. lines: examples for its help."""
+    return app.command(name, cls=Command, epilog=examples(*lines) if lines else None, **more)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.model import DEFAULT
 from ..errors import DeviceError, UsageError, printable
-from .base import answer_no, app, refuse_beside, say, tell, typed
+from .base import answer_no, command, refuse_beside, say, tell, typed
 
 if TYPE_CHECKING:
     from ..core.events import Reading
@@ -29,7 +29,7 @@ DEAD_S = 5.0  # without anything to judge, before a microphone is given up
 KEPT_S = 300.0  # of a recording: enough windows to measure on what a threshold misses
 
 
-@app.command()
+@command()
 def calibrate(
     ctx: typer.Context,
     device: Annotated[

@@ -13,7 +13,7 @@ import typer
 
 from ..core.model import DEFAULT
 from ..errors import ChannelError, InputError, UsageError, printable
-from .base import OWN_THRESHOLD, app, say, typed
+from .base import OWN_THRESHOLD, command, say, typed
 
 NOTHING_DBFS = -70.0  # a room through a microphone that is on is louder, if only by the microphone's own noise
 
@@ -43,7 +43,7 @@ class Answer:
     warnings: tuple[str, ...] = ()  # `unfinished`, `cancelled`: what is odd about the recording itself
 
 
-@app.command()
+@command()
 def check(
     ctx: typer.Context,
     sources: Annotated[

@@ -14,14 +14,14 @@ from ..errors import DeviceError, NoisewatchError, printable
 from ..system.parsing import nearest
 from ..system.places import seen
 from . import settings
-from .base import app, say
+from .base import command, say
 from .defaults import PREFIX, listen_command, options, variable
 
 OTHERS = ("NOISEWATCH_DATA",)  # the recordings that the project's own tests read
 _FROM = {"ENVIRONMENT": "environment", "DEFAULT_MAP": "file", "DEFAULT": "default"}
 
 
-@app.command()
+@command()
 def config(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,

@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from ..core.model import DEFAULT
-from .base import app, refuse_beside, refuse_without, say, training
+from .base import command, refuse_beside, refuse_without, say, training
 
 
-@app.command()
+@command()
 def evaluate(
     ctx: typer.Context,
     data: Annotated[

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .base import app, training
+from .base import command, training
 
 
-@app.command("export-onnx")
+@command(name="export-onnx")
 def export_onnx(
     run: Annotated[
         Path | None, typer.Argument(help="A run's folder or a checkpoint.", show_default="the newest")

@@ -15,7 +15,7 @@ import typer
 from ..core.model import DEFAULT
 from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, printable
 from ..system.places import expanded
-from .base import OWN_THRESHOLD, app, refuse_beside, refuse_without, say, tell, typed
+from .base import OWN_THRESHOLD, command, refuse_beside, refuse_without, say, tell, typed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Show = Callable[[Reading | Event, History], None]  # is given every item, after the history took it
 
 
-@app.command()
+@command()
 def devices(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
@@ -64,7 +64,7 @@ def devices(
     terminal.console().print(table, markup=False)
 
 
-@app.command(context_settings={"auto_envvar_prefix": "NOISEWATCH"})
+@command(context_settings={"auto_envvar_prefix": "NOISEWATCH"})
 def listen(
     ctx: typer.Context,
     source: Annotated[

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .base import app, training
+from .base import command, training
 
 
-@app.command()
+@command()
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:

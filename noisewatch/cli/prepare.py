@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .base import app, refuse_beside
+from .base import command, refuse_beside
 
 
-@app.command()
+@command()
 def prepare(
     ctx: typer.Context,
     speech: Annotated[list[Path] | None, typer.Option(help="Folder of voices; repeat for more.")] = None,

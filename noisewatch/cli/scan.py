@@ -16,7 +16,7 @@ from ..core.events import because, remarks
 from ..core.model import DEFAULT
 from ..errors import InputError, NoisewatchError, OutputError, UsageError, printable
 from ..system.places import expanded, user_folder
-from .base import OWN_THRESHOLD, answer_no, app, refuse_beside, refuse_without, say
+from .base import OWN_THRESHOLD, answer_no, command, refuse_beside, refuse_without, say
 
 if TYPE_CHECKING:
     from ..recordings.report import FileReport, Judge
@@ -42,7 +42,7 @@ class Engine(StrEnum):
     ray = "ray"
 
 
-@app.command()
+@command()
 def scan(
     ctx: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Recordings, folders, or quoted patterns.")],

@@ -9,10 +9,10 @@ import typer
 
 from ..core.model import DEFAULT
 from ..errors import printable
-from .base import app, tell, training
+from .base import command, tell, training
 
 
-@app.command()
+@command()
 def train(
     data: Annotated[Path, typer.Argument(help="Folder with manifest.csv, or a csv.")] = Path("data"),
     out: Annotated[
