@@ -446,7 +446,7 @@ def test_a_live_input_loses_lines_that_nobody_reads_and_says_how_many(monkeypatc
     outof, into = os.pipe()
     with os.fdopen(into, "w", encoding="utf-8") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        out = noisewatch.lines.Lines(live=True)
+        out = noisewatch.outputs.stdout.Lines(live=True)
         for number in range(40_000):
             out.put(f"{number:099}")  # 4 MB
         assert out.lost > 25_000
@@ -513,7 +513,7 @@ def test_lines_that_were_not_written_are_counted(tmp_path: Path, monkeypatch: py
 
     with (tmp_path / "out").open("w") as stdout, largest_file(50_050):
         monkeypatch.setattr(sys, "stdout", stdout)
-        out = noisewatch.lines.Lines(live=False)
+        out = noisewatch.outputs.stdout.Lines(live=False)
         for number in range(600):
             with contextlib.suppress(OSError):
                 out.put(f"{number:099}")
