@@ -53,7 +53,7 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("noisy", 3, "NOISY: 100% of 6 s is noisy, SNR "),
         *((f"hiss {s} s", 3, f"NOISY: 100% of {s:.0f} s is noisy, nobody spoke") for s in (1.0, 3.1)),
         *((f"hissing voice {s} s", 3, "NOISY: 100% of ") for s in (2.0, 3.0)),
-        ("silent", 6, "UNKNOWN: 100% of the input could not be judged. It holds digital silence."),
+        ("silent", 6, "UNKNOWN: 100% of the input could not be judged. The recording is digital silence."),
         ("muted later", 6, "UNKNOWN"),
         ("short", 6, "UNKNOWN"),
         ("hiss", 6, "UNKNOWN: nobody spoke, and the level stayed below -70 dBFS"),
@@ -182,8 +182,8 @@ def test_clipping_is_told_of_a_clean_take_too(run, takes: Path, tmp_path: Path):
     sf.write(tmp_path / "cut.wav", np.clip(clean * 8, -1, 1), RATE)
     sf.write(tmp_path / "hot.wav", clean * 4, RATE, "FLOAT")
     cut, hot = run("check", tmp_path / "cut.wav", tmp_path / "hot.wav", "--max-noisy", 1).stdout.splitlines()
-    assert "The input clips" in cut
-    assert "The input clips" not in hot
+    assert "The input is clipping" in cut
+    assert "The input is clipping" not in hot
 
 
 def test_limits(run, takes: Path):
@@ -233,7 +233,7 @@ def test_an_input_that_sends_nothing_ends_with_what_to_do(run, microphone):
             process.kill()
             process.communicate()
     assert [process.returncode for process in started] == [4, 4, 4]
-    gone = "The input sends nothing any more. Plug it in again, or restart the sound server."
+    gone = "The input stopped sending audio. Reconnect it, or restart the sound server."
     assert answered == f"UNKNOWN: nothing came after 0.0 s. {gone}\n"
     assert f"pulse could not be judged. {gone}" in stalled
     assert "pulse could not be judged. The input sends digital silence: it is muted" in silent

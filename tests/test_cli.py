@@ -262,7 +262,7 @@ def test_an_input_that_sends_nothing_can_be_left(tmp_path: Path, voice: np.ndarr
     )
     try:
         assert listening.stdout is not None
-        assert "The input is stalled" in listening.stdout.readline()
+        assert "The input has stalled" in listening.stdout.readline()
         listening.send_signal(signal.SIGTERM)
         _, err = listening.communicate(timeout=20)
         assert (listening.returncode, "Traceback" in err) == (143, False)

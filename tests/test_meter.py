@@ -15,16 +15,16 @@ import sys
 import termios
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyte
 import pytest
 import soundfile as sf
 from conftest import DEMO
 
-from noisewatch.core.events import Reading, word
+from noisewatch.core.events import Reading, Reason
 from noisewatch.core.model import DEFAULT
-from noisewatch.ui.meter import advice
+from noisewatch.ui.wording import REASONS, advice, verdict
 
 
 class Terminal:
@@ -217,7 +217,7 @@ def test_a_pipe_that_pauses_is_unknown_and_check_says_what_to_do(terminal, tmp_p
         meter, check = shown
         check.wait_for(r"level .* -\d+ dBFS +2 s left +Speak as you will in the recording\. +checked")
         meter.wait_for("UNKNOWN  for 3 s")
-        assert "The input is stalled" in meter.text
+        assert "The input has stalled" in meter.text
         check.wait_for("OK: 0% of 4 s is noisy")
         assert "left" not in check.text
         assert check.process.wait(10) == 0
@@ -239,13 +239,11 @@ def test_every_situation_gets_its_own_sentence():
         reading(state="noisy", noise=0.1),
         reading(state="noisy", noise=0.9),
         *(reading(state="noisy", noise=0.9, voice=0.9, snr_db=snr) for snr in (18, 10, 0)),
-        *(
-            reading(state="unknown", noise=None, voice=None, reason=reason)
-            for reason in ("digital_silence", "dead_channel", "stalled", "too_short")
-        ),
+        *(reading(state="unknown", noise=None, voice=None, reason=reason) for reason in get_args(Reason)),
     ]
-    sentences = [advice(r, word(r, off=0.7)) for r in situations]
+    sentences = [advice(r, verdict(r, off=0.7)) for r in situations]
     assert len(set(sentences)) == len(sentences)
+    assert set(REASONS) == set(get_args(Reason))
     for said, sentence in zip(situations, sentences, strict=True):
         if not said.voice or said.voice < 0.5:
             assert "your voice" not in sentence  # nobody speaks
@@ -254,10 +252,10 @@ def test_every_situation_gets_its_own_sentence():
 
 
 def test_maybe_lies_between_the_thresholds():
-    words = [word(reading(noise=p), off=0.7) for p in (0.1, 0.69, 0.7, 0.89, 0.95)]
+    words = [verdict(reading(noise=p), off=0.7) for p in (0.1, 0.69, 0.7, 0.89, 0.95)]
     assert words == ["clean", "clean", "maybe", "maybe", "maybe"]  # the last is not called yet
-    assert word(reading(state="noisy", noise=0.8), off=0.7) == "noisy"  # called: held until it is over
-    assert word(reading(state="unknown", noise=None), off=0.7) == "unknown"
+    assert verdict(reading(state="noisy", noise=0.8), off=0.7) == "noisy"  # called: held until it is over
+    assert verdict(reading(state="unknown", noise=None), off=0.7) == "unknown"
 
 
 def test_the_meter_says_maybe(terminal):

@@ -18,7 +18,7 @@ import soundfile as sf
 from conftest import DEMO, lines, wait_for
 
 import noisewatch
-from noisewatch.ui.meter import clock
+from noisewatch.ui.wording import clock
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_folder_with_everything_in_it(run, folder: Path):
     assert found["silent.wav"]["noisy"] is None
     assert found["silent.wav"]["unknown"] == 1
     assert found["silent.wav"]["reason"] == "digital_silence"
-    assert "silent.wav could not be judged. It holds digital silence" in done.stderr
+    assert "silent.wav could not be judged. The recording is digital silence" in done.stderr
     for name, why in {"empty.wav": "0 bytes", "text.mp3": "no audio", "film.mp4": "ffmpeg", "cut.wav": "early",
                       "gone.wav": "No such file", "pipe.wav": "no file"}.items():  # fmt: skip
         assert why in found[name]["error"], name

@@ -53,7 +53,7 @@ def calibrate(
     """Choose the threshold that suits your room, for a budget of false alarms."""
     from ..core.stream import NoiseDetector
     from ..tasks import calibration
-    from ..ui.history import duration
+    from ..ui.wording import duration
 
     if reset:
         refuse_beside(ctx, "reset", "seconds", "files", "max_false_alarms", "channel", "model")
@@ -205,10 +205,11 @@ def _room_of(path: Path, stream: Stream, channel: int | None) -> Room:
 
 def _recorded(ctx: typer.Context, device: str | None, channel: int | None, stream: Stream, seconds: float) -> Room:
     """Readings from the microphone, voice and quiet in turn, as somebody is told on stderr."""
-    from ..core.events import Reading, because
+    from ..core.events import Reading
     from ..core.session import Session
     from ..inputs.opening import open_source
     from ..ui.meter import Countdown, counting
+    from ..ui.wording import explain
 
     source = open_source(None, device=device, channel=channel)
     ctx.call_on_close(source.close)
@@ -240,7 +241,7 @@ def _recorded(ctx: typer.Context, device: str | None, channel: int | None, strea
                     break
     lost = [r for r in readings if r.noise is None]
     if 2 * len(lost) > len(readings) or not readings:
-        why = because(lost[-1].reason, live=True) if lost else ""
+        why = explain(lost[-1].reason, live=True) if lost else ""
         much = " for most of the time" if judged else ""
         raise DeviceError(f"{printable(source.name)} could not be judged{much}. {why}")
     return kept.room(readings)

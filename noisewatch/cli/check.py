@@ -122,9 +122,10 @@ def _checked(
     min_snr: float | None,
 ) -> Answer:
     """Listen to a source, to its end or for a while."""
-    from ..core.events import Reading, remarks
+    from ..core.events import Reading
     from ..core.session import Session
     from ..core.summary import Summary
+    from ..ui.wording import remarks
     from .listen import calibrated
 
     kept = None if threshold is not None else calibrated(source, detector, None, say)
@@ -169,8 +170,7 @@ def answer(
     Unknown when more than half of it could not be judged, or the end of a live input. No sentence says more than
     the numbers beside it: the SNR that is compared with `min_snr` is the lowest of those shown.
     """
-    from ..core.events import because, word
-    from ..ui.meter import CLIPPING, behind_voice, only_voice
+    from ..ui.wording import CLIPPING, NOISE_ALONE, behind_voice, explain, only_voice, verdict
 
     seconds, noisy = stream.heard_s, totals.noisy(stream.time)
     judged = [r for r in readings if r.noise is not None]
@@ -196,11 +196,11 @@ def answer(
         return made("unknown", f"{seconds:.1f} s of sound are too little", "Three seconds make a window.")
     unjudged = totals.unjudged(stream.time) or 0.0
     if live and readings[-1].reason == "stalled":
-        return made("unknown", f"nothing came after {seconds:.1f} s", because("stalled", live=True))
+        return made("unknown", f"nothing came after {seconds:.1f} s", explain("stalled", live=True))
     most = max(unjudged, totals.unknown / totals.readings) > 0.5
     if noisy is None or most or (live and readings[-1].noise is None):
         why = f"{unjudged:.0%} of the input could not be judged"
-        return made("unknown", why, because(totals.reason, live=live) or "Try again.")
+        return made("unknown", why, explain(totals.reason, live=live) or "Try again.")
     loudest = max((r.level_dbfs for r in judged if r.level_dbfs is not None), default=-200.0)
     if all_snr is None and loudest < NOTHING_DBFS:
         why = f"nobody spoke, and the level stayed below {NOTHING_DBFS:.0f} dBFS"
@@ -210,7 +210,7 @@ def answer(
         if any("clipping" in r.warnings for r in judged if r.state == "noisy"):
             then = CLIPPING
         else:
-            then = "Noise, and nobody is speaking." if noisy_snr is None else behind_voice(noisy_snr)
+            then = NOISE_ALONE if noisy_snr is None else behind_voice(noisy_snr)
         return made("noisy", f"{share}, {_snr_apart(noisy_snr, other_snr)}", then)
     if min_snr is not None:
         known = [(snr, when) for snr, when in ((all_snr, ""), (noisy_snr, " while it is noisy")) if snr is not None]
@@ -221,7 +221,7 @@ def answer(
             why = f"SNR {_db(lowest)}{when}; the minimum is {min_snr:g} dB"
             return made("noisy", why, "Go closer to the microphone.")
     why = f"{share}, {'nobody spoke' if all_snr is None else f'SNR {_db(all_snr)}'}"
-    unsure = sum(word(r, stream.detector.config.off) == "maybe" for r in judged) / len(judged)
+    unsure = sum(verdict(r, stream.detector.config.off) == "maybe" for r in judged) / len(judged)
     if any("clipping" in r.warnings for r in judged):
         then = CLIPPING
     elif noisy:

@@ -238,7 +238,7 @@ class _Heard:
 
     def end(self) -> Iterator[str]:
         """Closes what is open. Plain sentences: the summary, events that were lost, the rate of alarms."""
-        from ..core.events import remarks
+        from ..ui.wording import remarks, session_summary
 
         try:
             lost = self.reactions.close()
@@ -262,7 +262,13 @@ class _Heard:
                 lost.append(f"{count} not written: {why}" if why else f"{count} lost, as nobody read them")
         stream, source = self.session.stream, self.session.source
         if self.history.totals.readings or not self._model_failed:  # or it would blame the sound
-            yield self.history.summary(stream.time, stream.heard_s, source.drops, stream.skipped)
+            yield session_summary(
+                self.history.totals,
+                time=stream.time,
+                heard_s=stream.heard_s,
+                drops=source.drops,
+                skipped=stream.skipped,
+            )
         yield from remarks(source.name, source.notes)
         yield from lost
         if self.calibration is not None:
@@ -290,21 +296,18 @@ class _Heard:
 def _plain() -> Form:
     """A line for a reading a second, every change of the verdict and every event."""
     from ..core.events import Event
-    from ..ui.meter import clock, plain_line
+    from ..ui.wording import event_line, reading_line
 
     due, before = 0.0, None
 
     def form(item: Reading | Event, history: History) -> str | None:
         nonlocal due, before
         if isinstance(item, Event):
-            what = f"{clock(item.time)}  {item.event.replace('_', ' ')}, since {clock(item.onset)}"
-            if item.end is not None and item.duration is not None:
-                what += f" until {clock(item.end)}, {item.duration:.1f} s"
-            return what
-        verdict = history.word(item)
+            return event_line(item)
+        verdict = history.verdict(item)
         if item.time >= due - 1e-6 or (verdict, item.reason) != before or item.reason == "stalled":
             due, before = item.time + 1, (verdict, item.reason)
-            return plain_line(item, verdict)
+            return reading_line(item, verdict)
         return None
 
     return form
@@ -360,12 +363,12 @@ def _judge_session(heard: _Heard) -> None:
     history, source = heard.history, heard.session.source
     if history.totals.unknown < history.totals.readings:
         return
-    from ..core.events import because
+    from ..ui.wording import explain
 
     if history.last is None or not heard.session.stream.heard_s:
         problem, advice = f"{source.name} sent nothing.", "Check what should write to it."
     else:
-        why = because(history.last.reason, live=source.live)
+        why = explain(history.last.reason, live=source.live)
         problem, advice = f"nothing of {source.name} could be judged. {why}", "Give a recording with sound in it."
     if source.live:
         raise DeviceError(f"{problem} Other inputs: noisewatch devices")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..core.events import because, remarks
 from ..core.model import DEFAULT
 from ..errors import InputError, NoisewatchError, OutputError, UsageError, printable
 from ..system.places import expanded, user_folder
@@ -232,6 +231,8 @@ class _Results:
 
     def finish(self, reports: Sequence[FileReport]) -> None:
         """All reports are there, or as many as there will be."""
+        from ..ui.wording import explain, remarks
+
         if self._form is Format.csv:
             from ..recordings.labels import write_csv
             from ..system.files import atomic_write
@@ -256,7 +257,7 @@ class _Results:
             if report.error is not None:
                 say(report.error)
             elif not report.judged or report.unknown == 1:
-                why = because(report.reason, live=False) or "It holds no sound."
+                why = explain(report.reason, live=False) or "It holds no sound."
                 say(f"{report.path} could not be judged. {why}")
         failed = [r for r in reports if r.error is not None or not r.judged]
         if failed and len(failed) < len(reports):
@@ -271,8 +272,7 @@ def _print_table(reports: Sequence[FileReport]) -> None:
     from rich.table import Table
 
     from ..ui import terminal
-    from ..ui.history import duration
-    from ..ui.meter import clock
+    from ..ui.wording import clock, duration
 
     table = Table("recording", box=None, header_style="bold")
     for column in ("length", "noisy", "median SNR", "noises", "worst at", "not judged"):

@@ -3,52 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 State = Literal["clean", "noisy", "unknown"]
-Word = Literal["clean", "maybe", "noisy", "unknown"]  # a state as it is shown to a person
 Reason = Literal["digital_silence", "dead_channel", "stalled", "gap", "too_short"]
 Warning_ = Literal["clipping", "gated", "short", "late"]
 
 VARIABLES = "NOISEWATCH_EVENT_"  # of the environment of a command that `--exec` runs: a field each
-
-REASONS: dict[str, str] = {
-    "digital_silence": "The input sends digital silence: it is muted, or not allowed to listen.",
-    "dead_channel": "The channel is dead: it sends one constant value. Try another with --channel.",
-    "stalled": "The input is stalled: it sends nothing. Waiting for it to come back.",
-    "gap": "Audio was lost on its way. A new window begins.",
-    "too_short": "Too little sound to judge.",
-}
-
-
-_OF_RECORDINGS = {
-    "digital_silence": "It holds digital silence.",
-    "dead_channel": "Its channel is dead: one constant value. Try another with --channel.",
-}
-
-
-_ENDED = {"stalled": "The input sends nothing any more. Plug it in again, or restart the sound server."}
-
-
-# What is odd about a recording, and is judged all the same.
-NOTES: dict[str, str] = {
-    "unfinished": "the header of {name} was never finalised; the recorder may have crashed. All of it is judged.",
-    "cancelled": "the channels of {name} cancel each other (opposite polarity), so the loudest of them is judged "
-    "in place of their mean. Name one with --channel.",
-}
-
-
-def remarks(name: str, notes: Iterable[str]) -> Iterator[str]:
-    """Sentences about what is odd about a recording; what else it was marked with has none."""
-    return (NOTES[note].format(name=name) for note in notes if note in NOTES)
-
-
-def because(reason: str | None, *, live: bool) -> str:
-    """Why an input that ended could not be judged, as a sentence; empty when nobody knows."""
-    return {**REASONS, **(_ENDED if live else _OF_RECORDINGS)}.get(reason or "", "")
 
 
 @dataclass(frozen=True)
@@ -69,16 +32,6 @@ class Reading:
     def json(self) -> str:
         """One JSON line, without the newline."""
         return _line({"type": "reading", **vars(self)})
-
-
-def word(reading: Reading, off: float) -> Word:
-    """The verdict as a person reads it. MAYBE: not called, but the probability lies above the off threshold.
-
-    A noise that was called stays NOISY until it is over, whatever lies between the thresholds: that is hysteresis.
-    """
-    if reading.state == "clean" and reading.noise is not None and reading.noise >= off:
-        return "maybe"
-    return reading.state
 
 
 @dataclass(frozen=True)

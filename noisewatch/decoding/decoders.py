@@ -47,7 +47,7 @@ class Decoder(Protocol):
     sample_rate: int
     channels: int  # at the beginning; another piece may have more or fewer
     promised_s: float  # by the header; 0 where it does not know
-    notes: list[str]  # keys of `events.NOTES`: what is odd about it; grows while it is read
+    notes: list[str]  # keys of `wording.NOTES`: what is odd about it; grows while it is read
 
     def read(self, frames: int) -> Generator[Samples, None, None]:
         """float32 (n, channels), at most so many frames at a time.

@@ -32,7 +32,7 @@ class Source(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """Keys of `events.NOTES`: what is odd about it; complete when it ends."""
+        """Keys of `wording.NOTES`: what is odd about it; complete when it ends."""
 
     def blocks(self) -> Generator[Samples | Lost | None, None, None]:
         """Mono float32 blocks of any length, also 0; None for each TICK_S in which nothing came."""

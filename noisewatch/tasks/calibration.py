@@ -26,7 +26,7 @@ from ..system.files import atomic_write, sweep
 from ..system.locks import locked
 from ..system.parsing import checked
 from ..system.places import contents, seen, user_folder
-from ..ui.history import duration
+from ..ui.wording import duration
 
 HIGHEST = 0.99
 LEAST_S = 15.0  # of readings, below which a recording says nothing about a rate

@@ -18,12 +18,13 @@ from rich.style import Style
 
 from ..audio.logmel import FrontendConfig
 from ..audio.signal import WINDOW
-from ..core.events import REASONS, Reading, Word
+from ..core.events import Reading
 from ..core.stream import VOICE, Stream
 from ..errors import printable
 from ..inputs.source import Source
 from . import terminal
-from .history import SPAN_S, History, duration
+from .history import SPAN_S, History
+from .wording import advice, clock, duration
 
 FRAMES = FrontendConfig().frames(WINDOW)  # of the window in the picture
 FRAMES_PER_S = 6  # bar and numbers
@@ -31,8 +32,6 @@ PICTURE_S = 0.5  # the picture costs more than the rest, and moves slowly
 PICTURE_ROWS = 8
 PICTURE_RANGE_DB = 60.0  # from the loudest cell down
 PICTURE_TOP_DB = -45.0  # Mel power; where nothing is louder, what there is stays dark
-AUDIBLE_SNR_DB = 20.0  # noise at this SNR or below is heard (the definition of noisy)
-GONE = 0.25  # a probability below it speaks against the noise that the state still holds
 MAX_WIDTH = 100
 SHADES = " ░▒▓█"
 BARS = " ▁▂▃▄▅▆▇█"
@@ -49,58 +48,6 @@ COLOURS = {
 }
 LOUD = {state: style + BOLD for state, style in COLOURS.items()}
 HEAT = [Style.parse(c) for c in ("color(17)", "color(18)", "color(55)", "color(126)", "color(203)", "color(222)")]
-
-
-def advice(reading: Reading, verdict: Word) -> str:
-    """One plain sentence of what to make of a reading."""
-    if verdict == "unknown":
-        return REASONS.get(reading.reason or "", "The input cannot be judged.")
-    if "clipping" in reading.warnings:
-        return CLIPPING
-    spoken = reading.voice is not None and reading.voice >= VOICE
-    if verdict == "maybe":
-        where = "behind your voice" if spoken else "in the room"
-        return f"There may be noise {where}: too faint or too brief to be sure."
-    if verdict == "clean":
-        return only_voice(reading.snr_db) if spoken else "Quiet: there is nothing that a listener would notice."
-    if reading.noise is not None and reading.noise < GONE:
-        return "The noise seems to have stopped. A moment to be sure."
-    return behind_voice(reading.snr_db) if spoken else "Noise, and nobody is speaking."
-
-
-CLIPPING = "The input clips: turn its gain down. Clipping itself is heard as noise."
-
-
-def only_voice(snr_db: float | None) -> str:
-    """What to make of a voice behind which no noise is called; never more than the SNR allows."""
-    if snr_db is None or snr_db >= AUDIBLE_SNR_DB:
-        return "Nothing but your voice."
-    return "No distinct noise, but the SNR is low: a steady floor may be audible."
-
-
-def behind_voice(snr_db: float | None) -> str:
-    """What to make of a noise behind a voice, by the SNR."""
-    if snr_db is None or snr_db >= 15:
-        return "There is noise behind your voice; attentive listeners will notice."
-    if snr_db >= 5:
-        return "There is noise behind your voice, and everybody will hear it."
-    return "The noise is as loud as your voice, or nearly: hard to understand."
-
-
-def plain_line(reading: Reading, verdict: Word) -> str:
-    """A reading as one line of text, for where there is no terminal."""
-    noise = "  -  " if reading.noise is None else f"{reading.noise:5.0%}"
-    snr = "SNR    -   " if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB "
-    level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
-    warned = f" ({', '.join(reading.warnings)})" if reading.warnings else ""
-    return f"{clock(reading.time)}  {verdict:7}  noise {noise}  {snr} {level} {advice(reading, verdict)}{warned}"
-
-
-def clock(seconds: float) -> str:
-    """Stream time as 00:12.3 or 1:00:12.3."""
-    hours, rest = divmod(round(seconds, 1), 3600)
-    text = f"{int(rest // 60):02}:{rest % 60:04.1f}"
-    return f"{int(hours)}:{text}" if hours else text
 
 
 @dataclass
@@ -167,7 +114,7 @@ class Meter:
             return [Segment("WARMING UP", BOLD), Segment(f"  first reading in {missing:.1f} s", DIM)]
         assert reading is not None
         lasted = duration(reading.time - self.history.since + self.history.waited_s)
-        verdict = self.history.word(reading)
+        verdict = self.history.verdict(reading)
         left = verdict.upper()
         right = "SNR   - dB" if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB"
         gap = " " * max(1, width - len(left) - len(lasted) - 6 - len(right))
@@ -181,7 +128,7 @@ class Meter:
     def _bar(self, width: int) -> list[Line]:
         reading = self.history.last
         noise = reading.noise if reading else None
-        style = COLOURS[self.history.word(reading)] if reading else DIM
+        style = COLOURS[self.history.verdict(reading)] if reading else DIM
         cells = width - 6
         full = round(cells * (noise or 0.0))
         label = "   - " if noise is None else f"{min(noise, 0.99):5.0%}"  # it is never certain
@@ -192,7 +139,7 @@ class Meter:
         reading = self.history.last
         text = "Listening. A verdict needs three seconds of sound."
         if reading and not self._warming_up:
-            text = advice(reading, self.history.word(reading))
+            text = advice(reading, self.history.verdict(reading))
         return [[Segment(line)] for line in textwrap.wrap(text, width)]
 
     def _numbers(self, width: int) -> list[Line]:
@@ -230,7 +177,7 @@ class Meter:
             elif kept.noise is None:
                 line.append(Segment("?", COLOURS["unknown"]))
             else:
-                line.append(Segment(BARS[1 + int(kept.noise * 7.99)], COLOURS[history.word(kept)]))
+                line.append(Segment(BARS[1 + int(kept.noise * 7.99)], COLOURS[history.verdict(kept)]))
         return [_joined(line)]
 
     def _spectrogram(self, width: int) -> list[Line]:

@@ -1,0 +1,152 @@
+"""Every sentence that a person reads, except errors and help: verdicts, advice, reasons, notes, summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from ..core.events import Event, Reading
+from ..core.stream import VOICE
+from ..core.summary import Summary
+
+Verdict = Literal["clean", "maybe", "noisy", "unknown"]  # the state of a reading as it is shown
+
+AUDIBLE_SNR_DB = 20.0  # at this SNR or below noise is audible: the definition of noisy
+OBVIOUS_SNR_DB = 15.0  # below it, noise is obvious to everyone
+MASKING_SNR_DB = 5.0  # below it, speech becomes hard to understand
+STOPPED = 0.25  # a noise probability below this suggests that the noise of a noisy state has already stopped
+
+# Why a reading is unknown, while the session goes on.
+REASONS: dict[str, str] = {
+    "digital_silence": "The input sends digital silence: it is muted, or access to it is denied.",
+    "dead_channel": "The channel is dead: it carries a constant value. Choose another with --channel.",
+    "stalled": "The input has stalled: no audio is arriving. Waiting for it to resume.",
+    "gap": "Some audio was lost. A new window begins.",
+    "too_short": "There is too little sound to judge.",
+}
+
+# The same after the session has ended.
+_ENDED_LIVE = {
+    "stalled": "The input stopped sending audio. Reconnect it, or restart the sound server.",
+}
+_ENDED_RECORDING = {
+    "digital_silence": "The recording is digital silence.",
+    "dead_channel": "Its channel is dead: it carries a constant value. Choose another with --channel.",
+}
+
+# Defects of a recording that is judged in spite of them.
+NOTES: dict[str, str] = {
+    "unfinished": "the header of {name} was never finalised: the recorder may have crashed. All audio is judged.",
+    "cancelled": "the channels of {name} cancel each other (opposite polarity), so the loudest channel is judged "
+    "instead of their mean. Choose one with --channel.",
+}
+
+CLIPPING = "The input is clipping: turn its gain down. Clipping itself is audible as noise."
+NOISE_ALONE = "There is noise, and nobody is speaking."
+
+
+def verdict(reading: Reading, off: float) -> Verdict:
+    """The state of a reading as it is shown; off: the detector's off threshold.
+
+    `maybe` is a clean reading whose noise probability is at or above the off threshold. A noisy one stays noisy
+    until the noise is over, even below the on threshold: that is the hysteresis.
+    """
+    if reading.state == "clean" and reading.noise is not None and reading.noise >= off:
+        return "maybe"
+    return reading.state
+
+
+def advice(reading: Reading, shown: Verdict) -> str:
+    """One sentence on what a reading means for the speaker."""
+    if shown == "unknown":
+        return REASONS.get(reading.reason or "", "The input cannot be judged.")
+    if "clipping" in reading.warnings:
+        return CLIPPING
+    spoken = reading.voice is not None and reading.voice >= VOICE
+    if shown == "maybe":
+        where = "behind your voice" if spoken else "in the room"
+        return f"There may be noise {where}: too faint or too brief to be sure."
+    if shown == "clean":
+        return only_voice(reading.snr_db) if spoken else "Quiet: there is nothing a listener would notice."
+    if reading.noise is not None and reading.noise < STOPPED:
+        return "The noise seems to have stopped. Waiting a moment to be sure."
+    return behind_voice(reading.snr_db) if spoken else NOISE_ALONE
+
+
+def only_voice(snr_db: float | None) -> str:
+    """The advice for a voice without detected noise; promises no more than the SNR supports."""
+    if snr_db is None or snr_db >= AUDIBLE_SNR_DB:
+        return "Nothing but your voice."
+    return "No distinct noise, but the SNR is low: the noise floor may be audible."
+
+
+def behind_voice(snr_db: float | None) -> str:
+    """The advice for noise behind a voice, by SNR."""
+    if snr_db is None or snr_db >= OBVIOUS_SNR_DB:
+        return "There is noise behind your voice; attentive listeners will notice."
+    if snr_db >= MASKING_SNR_DB:
+        return "There is noise behind your voice, and everyone will hear it."
+    return "The noise is about as loud as your voice: speech is hard to understand."
+
+
+def explain(reason: str | None, *, live: bool) -> str:
+    """Why an input that has ended could not be judged; empty if the reason is not known."""
+    return {**REASONS, **(_ENDED_LIVE if live else _ENDED_RECORDING)}.get(reason or "", "")
+
+
+def remarks(name: str, notes: Iterable[str]) -> Iterator[str]:
+    """A sentence for each note on a recording of this name; warnings of readings among the notes have none."""
+    return (NOTES[note].format(name=name) for note in notes if note in NOTES)
+
+
+def reading_line(reading: Reading, shown: Verdict) -> str:
+    """A reading as one line of text, for output that is not a terminal."""
+    noise = "  -  " if reading.noise is None else f"{reading.noise:5.0%}"
+    snr = "SNR    -   " if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB "
+    level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
+    warned = f" ({', '.join(reading.warnings)})" if reading.warnings else ""
+    return f"{clock(reading.time)}  {shown:7}  noise {noise}  {snr} {level} {advice(reading, shown)}{warned}"
+
+
+def event_line(event: Event) -> str:
+    """An event as one line of text."""
+    line = f"{clock(event.time)}  {event.event.replace('_', ' ')}, since {clock(event.onset)}"
+    if event.end is not None and event.duration is not None:
+        line += f" until {clock(event.end)}, {event.duration:.1f} s"
+    return line
+
+
+def session_summary(totals: Summary, *, time: float, heard_s: float, drops: int, skipped: int) -> str:
+    """The line that ends a session.
+
+    time: length of the stream, s; heard_s: the part of it that arrived; drops: interruptions; skipped: decisions.
+    """
+    if not totals.readings:
+        return f"heard {duration(heard_s)}: too little for a reading (the first takes 3 s)"
+    noisy, unjudged = totals.noisy(time), totals.unjudged(time)
+    parts = [f"heard {duration(heard_s)}"]
+    parts.append("none of it could be judged" if noisy is None else f"{noisy:.0%} of it noisy")
+    if noisy is not None and unjudged:
+        parts.append(f"{unjudged:.0%} could not be judged")
+    parts.append(f"{totals.noises} noise{'' if totals.noises == 1 else 's'}")
+    parts.append(f"{drops} drop{'' if drops == 1 else 's'}")
+    if skipped:
+        parts.append(f"{skipped} decisions skipped to keep up")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 5 s, 2 h 10 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def clock(seconds: float) -> str:
+    """Stream time as 00:12.3 or 1:00:12.3."""
+    hours, rest = divmod(round(seconds, 1), 3600)
+    text = f"{int(rest // 60):02}:{rest % 60:04.1f}"
+    return f"{int(hours)}:{text}" if hours else text
