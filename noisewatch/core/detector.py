@@ -1,32 +1,50 @@
-"""From noise probabilities to a steady verdict. Pure: it knows no audio and no clock but stream time."""
+"""From noise probabilities to a steady verdict: a state machine that knows no audio, and only stream time."""
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
 
 from ..audio.signal import WINDOW_S
 from ..errors import UsageError, numeric
+from .episode import EPS_S, Episode, Evidence
 from .events import Event, Reason, State
-
-_EPS = 1e-6  # s: times are sums of hops
 
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Thresholds and times of the verdict."""
+    """Thresholds and times of the verdict. All times are in seconds of stream time, 0 or more.
 
-    threshold: float = 0.5  # a reading at or above it speaks for noise
-    off_step: float = 0.2  # a reading further below the threshold than this speaks against it
-    min_on_s: float = 0.3  # noise lasts this long before it is called
-    min_off_s: float = 1.0  # and is gone this long before it is called over
-    cooldown_s: float = 1.0  # after noise was called over, none begins for this long
-    min_lost_s: float = 1.0  # an input is gone this long before it is called lost
-    # A window of 3 s is noisy from a little after the noise began until most of it has left the window. Medians
-    # over 68 noises on the validation streams, half a hop apart from these (0.26 and 2.78 s at hop 0.1).
+    threshold   Noise probability, 0.05 to 0.99. A reading at or above it counts as noise. Raise it for fewer
+                false alarms, lower it to miss fewer faint noises. Every model's card holds the one to use;
+                `NoiseDetector.stream()` takes it from there unless a config is given.
+    off_step    Hysteresis, in probability. While noise is on, only readings below `threshold - off_step` (never
+                less than half the threshold) count as clean. Raise it if one noise is reported as several.
+    min_on_s    Readings must show noise for this long before it is called. Raise it to ignore clicks and coughs;
+                `noise_start` comes later by as much.
+    min_off_s   Readings must be clean for this long before a noise is called over. Raise it to bridge pauses
+                between barks or keystrokes; `noise_end` comes later by as much.
+    cooldown_s  After `noise_end`, no new noise is called for this long.
+    min_lost_s  An input must be unjudgeable (muted, dead) for this long before `input_lost`. The state is
+                `unknown` from the first such reading on.
+    lead_s      Time from the onset of a noise to the first window that shows it.
+    trail_s     Time from the end of a noise to the first window that no longer shows it. Both are measured on the
+                shipped models, whose window is 3 s, and only place `onset` and `end` of events in time. Change
+                them for a model that reacts faster or slower.
+
+    Raises UsageError, which is a ValueError, for a value out of range.
+
+    >>> patient = DetectorConfig(threshold=0.7, min_on_s=1.0, min_off_s=3.0)
+    >>> stream = NoiseDetector().stream(config=patient)
+    """
+
+    threshold: float = 0.5
+    off_step: float = 0.2
+    min_on_s: float = 0.3
+    min_off_s: float = 1.0
+    cooldown_s: float = 1.0
+    min_lost_s: float = 1.0
+    # Medians over 68 noises on the validation streams are 0.26 and 2.78 s at hop 0.1: half a hop more than these.
     lead_s: float = 0.2
     trail_s: float = 2.7
 
@@ -39,33 +57,78 @@ class DetectorConfig:
 
     @property
     def off(self) -> float:
-        """A reading below it speaks against noise; half the threshold where the step would leave little."""
+        """The off threshold: while noise is on, a reading below it counts as clean."""
         return max(self.threshold - self.off_step, self.threshold / 2)
 
     def lag_s(self, hop_s: float) -> float:
-        """The longest that may pass from the end of a noise until it is called over."""
+        """Upper bound on the time from the end of a noise to its `noise_end`, s, with a decision every `hop_s`."""
         return self.trail_s + hop_s / 2 + max(self.min_off_s, self.min_lost_s, hop_s)
 
 
-class Detector:
-    """Hysteresis, minimum times, cooldown; `unknown` at once when the input cannot be judged.
+class Phase(Enum):
+    """Where the detector stands.
 
-    A reading stands for the hop that it ends, so three readings 0.1 s apart are 0.3 s of noise. Onset and end
-    of an event are of the noise, which is not as long as it is noticed: a reading looks back over a window.
+    On a reading that was judged (`on`: at or above the threshold, `off`: below the off threshold):
+
+        phase        goes to     when
+        UNDECIDED    PRESUMED    the reading is on
+                     CLEAN       it is not
+        PRESUMED     NOISY       on for min_on_s, and the cooldown is over: noise_start
+                     CLEAN       a reading is not on
+        CLEAN        STARTING    a reading is on
+        STARTING     NOISY       as PRESUMED: noise_start
+                     CLEAN       a reading is not on
+        NOISY        ENDING      a reading is off
+        ENDING       CLEAN       off for min_off_s: noise_end
+                     NOISY       a reading is not off
+
+    A reading that could not be judged is `unknown` in any phase. It interrupts STARTING, which falls back to CLEAN,
+    and ENDING, which falls back to NOISY. PRESUMED waits, and starts over from UNDECIDED with the next judged
+    reading. After min_lost_s of such readings, or at once if the input is known to be gone:
+
+        any phase    LOST        input_lost; before it noise_end if noise was on, and for PRESUMED both
+        LOST         UNDECIDED   a reading is judged: input_back
+    """
+
+    UNDECIDED = "undecided"  # nothing was judged since the stream began or the input came back
+    PRESUMED = "presumed"  # noise since the first reading: shown at once, as no earlier verdict stands against it
+    CLEAN = "clean"
+    STARTING = "starting"  # readings show noise, for too short a time to call it
+    NOISY = "noisy"
+    ENDING = "ending"  # readings show no noise, for too short a time to call it over
+    LOST = "lost"  # the input was called lost
+
+    @property
+    def state(self) -> State:
+        """The state of a reading that was judged and led to this phase."""
+        if self in (Phase.CLEAN, Phase.STARTING):
+            return "clean"
+        return "noisy" if self in (Phase.PRESUMED, Phase.NOISY, Phase.ENDING) else "unknown"
+
+
+class Detector:
+    """Hysteresis, minimum times and a cooldown over a sequence of readings; see `Phase` for the transitions.
+
+    A reading stands for the hop that it ends, so three readings 0.1 s apart are 0.3 s of noise. `onset` and `end`
+    of an event are those of the noise itself. They lie before the readings that show them, because a reading
+    looks back over a window.
+
+    >>> detector = Detector(DetectorConfig(threshold=0.6), hop_s=0.1)
+    >>> state, events = detector.update(3.0, 0.92)
     """
 
     def __init__(self, config: DetectorConfig | None = None, *, hop_s: float = 0.1) -> None:
+        """A detector for readings that are `hop_s` seconds apart."""
         self.config = config or DetectorConfig()
         self.hop_s = hop_s
-        self._noisy: bool | None = None  # None: not decided yet
-        self._first: float | None = None  # the first reading since the input began or came back
-        self._unjudged_until = 0.0
+        self.phase = Phase.UNDECIDED
+        self._since = 0.0  # s: the reading that led to PRESUMED, STARTING or ENDING
+        self._gap: float | None = None  # s: since when no reading was judged; None while they are
+        self._unjudged_until = 0.0  # s
+        self._first: float | None = None  # s: the first reading since the stream began or the input came back
+        self._episode = Episode()  # the noise that is on, or may be starting
         self._count = 0  # noises so far
-        self._since: float | None = None  # when readings began to speak against the present verdict
-        self._run = _Run()  # of the noise that is on, or may be beginning
-        self._last_end = -float("inf")
-        self._lost_since: float | None = None
-        self._lost = False  # and it was called
+        self._last_end = -float("inf")  # s: when the last noise was called over
 
     def update(
         self,
@@ -76,177 +139,129 @@ class Detector:
         snr_db: float | None = None,
         level_dbfs: float | None = None,
     ) -> tuple[State, list[Event]]:
-        """Take the reading at `time` (s); noise None: it could not be judged, for the reason given."""
+        """Take the reading at `time` (s of stream time); return its state and the events that it caused.
+
+        noise: probability, 0..1; None if the window could not be judged, for the `reason` given. snr_db and
+        level_dbfs only go into the figures of events. Times must not decrease.
+        """
         if noise is None:
-            self._unjudged_until = time
             return "unknown", self._unjudged(time, reason)
-        self._first = time if self._first is None else self._first
-        heard = _Heard(time, noise, snr_db, level_dbfs)
-        events = []
-        if self._lost_since is not None:
-            if self._lost:
-                events.append(Event("input_back", time, onset=time))
-            self._lost_since, self._lost, self._since = None, False, None
-        if self._noisy:
-            events += self._while_noisy(time, heard)
+        events = self._resumed(time)
+        reading = Evidence(time, noise, snr_db, level_dbfs)
+        if self.phase in (Phase.NOISY, Phase.ENDING):
+            events += self._while_noisy(reading)
         else:
-            if noise < self.config.threshold:
-                self._noisy = False
-            events += self._while_clean(time, heard)
-        # Undecided, there is no verdict to hold on to: the state follows the reading, the event waits.
-        return ("clean" if self._noisy is False else "noisy"), events
+            events += self._while_clean(reading)
+        return self.phase.state, events
 
     def lose(self, time: float, reason: Reason) -> tuple[State, list[Event]]:
-        """The input is known to be gone: no need to wait for more readings that say so."""
-        self._unjudged_until = time
-        self._lost_since = time if self._lost_since is None else self._lost_since
+        """The input is known to be gone: `input_lost` at once, without waiting for min_lost_s."""
+        self._interrupt(time)
         return "unknown", self._call_lost(time, reason)
+
+    def finish(self, time: float) -> list[Event]:
+        """The stream ends: so does a noise that is still on, now or where judging stopped."""
+        events = self._call_presumed(time)
+        if self.phase is Phase.ENDING:
+            return self._end_noise(time, self._ended())
+        return events + self._end_noise(time, time if self._gap is None else self._gap)
 
     @property
     def lost(self) -> bool:
         """Whether the input was called lost and is not back."""
-        return self._lost
+        return self.phase is Phase.LOST
 
-    def finish(self, time: float) -> list[Event]:
-        """The stream ends: noise that is still on ends with it, or where judging stopped."""
-        called = self._call_undecided(time)
-        end = time if self._lost_since is None else self._lost_since
-        return called + self._end_noise(time, end if self._since is None else self._ended(self._since))
+    def _while_clean(self, reading: Evidence) -> list[Event]:
+        time = reading.time
+        if reading.noise < self.config.threshold:
+            self.phase = Phase.CLEAN
+            return []
+        if self.phase in (Phase.PRESUMED, Phase.STARTING):
+            self._episode.add(reading)
+        else:
+            self.phase = Phase.PRESUMED if self.phase is Phase.UNDECIDED else Phase.STARTING
+            self._since, self._episode = time, Episode(self._began(time), reading)
+        cooling = time - self._last_end < self.config.cooldown_s - EPS_S
+        return [] if cooling or not self._lasted(time, self.config.min_on_s) else self._start_noise(time)
+
+    def _while_noisy(self, reading: Evidence) -> list[Event]:
+        if reading.noise >= self.config.off:
+            self.phase = Phase.NOISY
+            self._episode.add(reading)
+            return []
+        if self.phase is Phase.NOISY:
+            self.phase, self._since = Phase.ENDING, reading.time
+        self._episode.add(reading, tail=True)
+        if not self._lasted(reading.time, self.config.min_off_s):
+            return []
+        return self._end_noise(reading.time, self._ended())
+
+    def _lasted(self, time: float, least_s: float) -> bool:
+        """Whether the present phase has lasted long enough, the reading at `time` included."""
+        return time - self._since + self.hop_s >= least_s - EPS_S
+
+    def _interrupt(self, time: float) -> None:
+        """The reading at `time` was not judged: it speaks for nothing."""
+        self._unjudged_until = time
+        self._gap = time if self._gap is None else self._gap
+        if self.phase is Phase.STARTING:
+            self.phase = Phase.CLEAN
+        elif self.phase is Phase.ENDING:
+            self.phase = Phase.NOISY
+
+    def _unjudged(self, time: float, reason: Reason | None) -> list[Event]:
+        self._interrupt(time)
+        assert self._gap is not None
+        if time - self._gap + self.hop_s < self.config.min_lost_s - EPS_S:
+            return []
+        return self._call_lost(time, reason)
+
+    def _resumed(self, time: float) -> list[Event]:
+        """The reading at `time` was judged, whatever came before."""
+        self._first = time if self._first is None else self._first
+        self._gap, gap = None, self._gap
+        if gap is None:
+            return []
+        was_lost = self.lost
+        if self.phase in (Phase.PRESUMED, Phase.LOST):
+            self.phase = Phase.UNDECIDED
+        return [Event("input_back", time, onset=time)] if was_lost else []
+
+    def _call_lost(self, time: float, reason: Reason | None) -> list[Event]:
+        if self.lost:
+            return []
+        assert self._gap is not None
+        events = self._call_presumed(time) + self._end_noise(time, self._gap)
+        self.phase, self._first = Phase.LOST, None
+        return [*events, Event("input_lost", time, onset=self._gap, reason=reason)]
+
+    def _call_presumed(self, time: float) -> list[Event]:
+        """Nothing more can come, so a presumed noise is called, however short.
+
+        No clean reading stands against it, and each of its readings stands for a whole window.
+        """
+        return self._start_noise(time) if self.phase is Phase.PRESUMED else []
+
+    def _start_noise(self, time: float) -> list[Event]:
+        self.phase = Phase.NOISY
+        self._count += 1
+        onset, figures = self._episode.onset, self._episode.figures()
+        return [Event("noise_start", time, onset=onset, id=self._count, **figures)]
+
+    def _end_noise(self, time: float, end: float) -> list[Event]:
+        if self.phase not in (Phase.NOISY, Phase.ENDING):
+            return []
+        self.phase, self._last_end = Phase.CLEAN, time
+        onset, figures = self._episode.onset, self._episode.figures(until=end + self.hop_s)
+        return [Event("noise_end", time, onset=onset, end=end, duration=end - onset, id=self._count, **figures)]
 
     def _began(self, time: float) -> float:
-        """When a noise began that the reading at `time` was the first to show."""
+        """When a noise began that the reading at `time` was the first to show, s."""
         if time == self._first:
             return max(self._unjudged_until, time - WINDOW_S)  # as far back as that reading heard
         return time - self.config.lead_s - self.hop_s / 2
 
-    def _ended(self, time: float) -> float:
-        """When a noise ended that the reading at `time` was the first not to show: it sounds for a moment."""
-        return max(time - self.config.trail_s - self.hop_s / 2, self._run.onset + self.config.min_on_s)
-
-    def _while_clean(self, time: float, heard: _Heard) -> list[Event]:
-        if heard.noise < self.config.threshold:
-            self._since = None
-            return []
-        if self._since is None:
-            self._since, self._run = time, _Run(self._began(time), heard)
-        else:
-            self._run.add(heard)
-        lasted = time - self._since + self.hop_s
-        if lasted < self.config.min_on_s - _EPS or time - self._last_end < self.config.cooldown_s - _EPS:
-            return []
-        return self._start_noise(time)
-
-    def _while_noisy(self, time: float, heard: _Heard) -> list[Event]:
-        if heard.noise >= self.config.off:
-            self._since = None
-            self._run.add(heard)
-            return []
-        if self._since is None:
-            self._since = time
-        self._run.add(heard, tail=True)
-        if time - self._since + self.hop_s < self.config.min_off_s - _EPS:
-            return []
-        events = self._end_noise(time, self._ended(self._since))
-        self._noisy, self._since = False, None
-        return events
-
-    def _start_noise(self, time: float) -> list[Event]:
-        self._noisy, self._since = True, None
-        self._count += 1
-        return [Event("noise_start", time, onset=self._run.onset, id=self._count, **self._run.figures())]
-
-    def _call_undecided(self, time: float) -> list[Event]:
-        """Readings of noise that began the stream, too few to be called yet, when nothing more can come.
-
-        There is no clean reading to weigh against them, and each stands for a whole window.
-        """
-        if self._noisy is not None or self._since is None:
-            return []
-        return self._start_noise(time)
-
-    def _unjudged(self, time: float, reason: Reason | None) -> list[Event]:
-        self._lost_since = time if self._lost_since is None else self._lost_since
-        if self._noisy is not None:
-            self._since = None  # what was not judged speaks for nothing
-        if time - self._lost_since + self.hop_s < self.config.min_lost_s - _EPS:
-            return []
-        return self._call_lost(time, reason)
-
-    def _call_lost(self, time: float, reason: Reason | None) -> list[Event]:
-        if self._lost or self._lost_since is None:
-            return []
-        events = self._call_undecided(time) + self._end_noise(time, self._lost_since)
-        self._lost, self._noisy, self._since, self._first = True, None, None, None
-        return [*events, Event("input_lost", time, onset=self._lost_since, reason=reason)]
-
-    def _end_noise(self, time: float, end: float) -> list[Event]:
-        if not self._noisy:
-            return []
-        self._noisy, self._last_end = False, time
-        onset = self._run.onset
-        figures = self._run.figures(until=end + self.hop_s)
-        return [Event("noise_end", time, onset=onset, end=end, duration=end - onset, id=self._count, **figures)]
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """What a reading says."""
-
-    time: float
-    noise: float
-    snr_db: float | None = None
-    level_dbfs: float | None = None
-
-
-class _Run:
-    """Statistics of one noise, without what turned out to be its aftermath."""
-
-    def __init__(self, onset: float = 0.0, first: _Heard | None = None) -> None:
-        self.onset, self._peak = onset, 0.0
-        self._noise, self._snr, self._power = _Mean(), _Mean(), _Mean()
-        self._levels: deque[_Heard] = deque()  # of the last window: some may be of after the noise
-        self._tail: list[_Heard] = []  # at most min_off_s of readings
-        if first is not None:
-            self.add(first)
-
-    def add(self, heard: _Heard, *, tail: bool = False) -> None:
-        self._levels.append(heard)
-        while self._levels[0].time < heard.time - WINDOW_S - 1:
-            old = self._levels.popleft()
-            if old.level_dbfs is not None:
-                self._power.add(10 ** (old.level_dbfs / 10))
-        self._tail.append(heard)
-        if tail:
-            return
-        for each in self._tail:
-            self._peak = max(self._peak, each.noise)
-            self._noise.add(each.noise)
-            if each.snr_db is not None:
-                self._snr.add(each.snr_db)
-        self._tail = []
-
-    def figures(self, until: float = math.inf) -> dict[str, Any]:
-        """Fields of an event: peak and mean probability, mean SNR where someone spoke, level until its end."""
-        power = copy(self._power)
-        for number, heard in enumerate(self._levels):
-            if heard.level_dbfs is not None and (
-                heard.time <= until + _EPS or (number == 0 and power.value is None)
-            ):
-                power.add(10 ** (heard.level_dbfs / 10))
-        level = 10 * math.log10(power.value) if power.value else None
-        return {"peak": self._peak, "mean": self._noise.value, "snr_db": self._snr.value, "level_dbfs": level}
-
-
-class _Mean:
-    """A running mean."""
-
-    def __init__(self) -> None:
-        self._sum, self._count = 0.0, 0
-
-    def add(self, value: float) -> None:
-        self._sum += value
-        self._count += 1
-
-    @property
-    def value(self) -> float | None:
-        return self._sum / self._count if self._count else None
+    def _ended(self) -> float:
+        """When the noise ended that has not shown since ENDING began, s: min_on_s after its onset or later."""
+        earliest = self._episode.onset + self.config.min_on_s
+        return max(self._since - self.config.trail_s - self.hop_s / 2, earliest)

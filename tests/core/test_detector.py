@@ -1,16 +1,20 @@
-"""Drawn timelines: a reading every 0.1 s above, the state that it gives below.
+"""Drawn timelines of one reading every 0.1 s: the readings, and below them the states, phases or events.
 
 Readings: `n` noise 0.9, `m` between the thresholds 0.4, `.` clean 0.1, `u` cannot be judged.
 States: `C` clean, `N` noisy, `?` unknown.
+Phases: `p` presumed, `c` clean, `s` starting, `N` noisy, `e` ending, `L` lost, `-` undecided.
+Events, below the reading that caused them: `^` noise_start, `v` noise_end, `x` input_lost, `o` input_back.
 """
 
 import pytest
 
-from noisewatch.core.detector import Detector, DetectorConfig
+from noisewatch.core.detector import Detector, DetectorConfig, Phase
 from noisewatch.errors import UsageError
 
 NOISE = {"n": 0.9, "m": 0.4, ".": 0.1, "u": None}
 STATE = {"clean": "C", "noisy": "N", "unknown": "?"}
+PHASE = dict(zip(Phase, "-pcsNeL", strict=True))
+EVENT = {"noise_start": "^", "noise_end": "v", "input_lost": "x", "input_back": "o"}
 
 
 def play(timeline: str, hop_s: float = 0.1, **config: float):
@@ -39,11 +43,11 @@ def play(timeline: str, hop_s: float = 0.1, **config: float):
         ("n", "N"),
         (".", "C"),
         ("n......", "NCCCCCC"),
-        # Unknown at once, and the verdict of before is back when it was short.
+        # Unknown at once, and the verdict of before is back after a short interruption.
         ("nnnuunnn", "NNN??NNN"),
-        # What comes after a real loss is decided afresh.
+        # After a real loss the verdict starts afresh.
         ("nnnuuuuuuuuuuuu...", "NNN????????????CCC"),
-        # What was not judged speaks for nothing: two readings of noise around a gap are no 0.3 s.
+        # An unjudged reading supports no verdict: two readings of noise around a gap are not 0.3 s of noise.
         ("....nuunn.....", "CCCCC??CCCCCCC"),
         ("...uuuuuuuuuuuun", "CCC????????????N"),
         # After noise was called over (at its tenth clean reading), none begins within the cooldown of 1 s.
@@ -52,6 +56,61 @@ def play(timeline: str, hop_s: float = 0.1, **config: float):
 )
 def test_states(readings: str, states: str):
     assert play(readings)[0] == states
+
+
+@pytest.mark.parametrize(
+    ("readings", "events", "phases"),
+    [
+        (
+            "....nnnnnm..........",
+            "      ^            v",
+            "ccccssNNNNeeeeeeeeec",
+        ),
+        (  # presumed from the first reading on; the pause is too short to end it
+            "nnn...n..........",
+            "  ^             v",
+            "ppNeeeNeeeeeeeeec",
+        ),
+        (  # a clean reading clears a presumption
+            "nn.nm",
+            "     ",
+            "ppcsc",
+        ),
+        (  # a short interruption: a noise that was starting starts over, one that was ending is on again
+            "..nnunnn...u..........",
+            "       ^             v",
+            "ccsscssNeeeNeeeeeeeeec",
+        ),
+        (  # a presumed noise waits, and is presumed afresh
+            "nnunnn",
+            "     ^",
+            "pppppN",
+        ),
+        (  # a loss ends the noise
+            "nnnuuuuuuuuuuu.n",
+            "  ^         v o ",
+            "ppNNNNNNNNNNLLcs",
+        ),
+        (  # nothing else can come, so the presumed noise is called before the loss
+            "nuuuuuuuuuun",
+            "          ^o",
+            "ppppppppppLp",
+        ),
+        (  # an input that is unjudgeable from the start
+            "uuuuuuuuuuu.",
+            "         x o",
+            "---------LLc",
+        ),
+    ],
+)
+def test_events_and_phases(readings: str, events: str, phases: str):
+    """Of several events of one reading the first is drawn."""
+    detector, drawn, passed = Detector(), "", ""
+    for i, letter in enumerate(readings):
+        _, found = detector.update(3 + i * 0.1, NOISE[letter], "digital_silence")
+        drawn += EVENT[found[0].event] if found else " "
+        passed += PHASE[detector.phase]
+    assert (drawn, passed) == (events, phases)
 
 
 def test_without_a_cooldown_only_the_minimum_time_counts():
@@ -91,12 +150,12 @@ def test_events_carry_the_whole_noise():
     assert end.mean == pytest.approx(0.8)
 
 
-def test_a_noise_is_never_shorter_than_what_is_called_one():
+def test_a_noise_lasts_at_least_min_on_s():
     _, events, _ = play("....nnnmn...............")
     assert events[1].duration == pytest.approx(0.3)
 
 
-def test_what_sounds_from_the_first_reading_on_may_have_begun_with_the_window():
+def test_noise_in_the_first_reading_may_have_begun_with_its_window():
     assert play("nnnnn")[1][0].onset == 0.0
     assert play("nnn" + "u" * 20 + "n" * 10)[1][-1].onset == pytest.approx(5.2)  # but not before it was judged
 
@@ -126,18 +185,24 @@ def test_the_end_of_the_stream_ends_the_noise_once():
     assert detector.finish(3.5) == []
 
 
-def test_a_reading_stands_for_its_hop():
-    assert play(".n.", hop_s=3.0)[0] == "CNC"
-
-
-def test_off_lies_a_step_below_on():
-    assert DetectorConfig(threshold=0.7).off == pytest.approx(0.5)
-    assert DetectorConfig(threshold=0.1).off == pytest.approx(0.05)
-    with pytest.raises(UsageError, match=r"1\.5.*0\.05 to 0\.99"):
-        DetectorConfig(threshold=1.5)
-
-
 def test_a_noise_that_is_on_when_judging_stops_ends_there():
     _, _, detector = play("nnnnuuuuu")
     (end,) = detector.finish(3.9)
     assert (end.event, end.end) == ("noise_end", pytest.approx(3.4))
+
+
+def test_a_reading_stands_for_its_hop():
+    assert play(".n.", hop_s=3.0)[0] == "CNC"
+
+
+def test_the_off_threshold_lies_a_step_below_the_threshold():
+    assert DetectorConfig(threshold=0.7).off == pytest.approx(0.5)
+    assert DetectorConfig(threshold=0.1).off == pytest.approx(0.05)
+    with pytest.raises(UsageError, match=r"1\.5.*0\.05 to 0\.99"):
+        DetectorConfig(threshold=1.5)
+    with pytest.raises(UsageError, match="min_on_s is -1"):
+        DetectorConfig(min_on_s=-1)
+    with pytest.raises(UsageError, match="min_off_s is nan"):
+        DetectorConfig(min_off_s=float("nan"))
+    with pytest.raises(UsageError, match="the cooldown_s is None"):
+        DetectorConfig(cooldown_s=None)
