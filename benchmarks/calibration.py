@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from noisewatch import NoiseDetector, Reading
-from noisewatch.core.model import DEFAULT
+from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import read_manifest
 from noisewatch.evaluation.testset import streams

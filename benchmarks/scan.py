@@ -20,7 +20,8 @@ import soundfile as sf
 
 import noisewatch
 from noisewatch.audio.logmel import LogMel
-from noisewatch.core.model import DEFAULT, Model
+from noisewatch.core.model import Model
+from noisewatch.core.shipped import DEFAULT
 from noisewatch.inputs.recording import open_recording
 from noisewatch.recordings.report import Judge, Settings
 

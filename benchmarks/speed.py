@@ -17,7 +17,8 @@ import soundfile as sf
 import noisewatch
 from noisewatch.audio.logmel import HighPass, LogMel
 from noisewatch.core.health import Health
-from noisewatch.core.model import DEFAULT, Model
+from noisewatch.core.model import Model
+from noisewatch.core.shipped import DEFAULT
 
 ROUNDS, CALLS = 15, 50
 

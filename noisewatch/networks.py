@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .core.model import DEFAULT, Model, shipped_models
+from .core.model import Model
+from .core.shipped import DEFAULT, shipped_models
 
 RUNS = 30
 

@@ -15,7 +15,7 @@ from typing import Any
 import soundfile as sf
 
 import noisewatch
-from noisewatch.core.model import DEFAULT
+from noisewatch.core.shipped import DEFAULT
 
 GOLDEN = Path(__file__).parent / "golden" / "demo.jsonl"
 FIELDS = ("time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "warnings", "reference")

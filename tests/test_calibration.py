@@ -22,7 +22,8 @@ from noisewatch import NoiseDetector
 from noisewatch.cli.base import app
 from noisewatch.cli.calibrate import _per_hour
 from noisewatch.core.events import Reading
-from noisewatch.core.model import DEFAULT, Model
+from noisewatch.core.model import Model
+from noisewatch.core.shipped import DEFAULT
 from noisewatch.errors import InputError
 from noisewatch.tasks import calibration
 from noisewatch.tasks.calibration import Calibration, Room, alarms, choose

@@ -23,7 +23,7 @@ import soundfile as sf
 from conftest import DEMO, largest_file, lines, wait_for
 
 import noisewatch
-from noisewatch.core.model import find_model
+from noisewatch.core.shipped import find_model
 
 FAST = ("--fast", "--json")
 FIELDS = [

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import DEMO, ROOT, lines
 
-from noisewatch.core.model import DEFAULT, Model
+from noisewatch.core.model import Model
+from noisewatch.core.shipped import DEFAULT
 
 
 def shown(text: str) -> dict[str, tuple[object, str]]:
@@ -65,7 +66,7 @@ def test_the_default_threshold_is_the_one_on_the_card(run):
     assert found["threshold"] == (Model(DEFAULT).card.threshold, f"card of {DEFAULT}")
     done = run("config", "--json", env={"NOISEWATCH_MODEL": "nothing"})
     assert shown(done.stdout)["threshold"] == (None, "default")
-    assert "no model is called 'nothing'" in done.stderr
+    assert "unknown model 'nothing'" in done.stderr
 
 
 def test_ones_and_zeros_are_numbers(run):

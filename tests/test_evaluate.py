@@ -11,7 +11,7 @@ from conftest import ROOT
 from typer.testing import CliRunner
 
 from noisewatch.cli.base import app
-from noisewatch.core.model import DEFAULT, find_model
+from noisewatch.core.shipped import DEFAULT, find_model
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.errors import InputError
 from noisewatch.evaluation import markdown, report, testset

@@ -23,7 +23,7 @@ import soundfile as sf
 from conftest import DEMO
 
 from noisewatch.core.events import Reading, Reason
-from noisewatch.core.model import DEFAULT
+from noisewatch.core.shipped import DEFAULT
 from noisewatch.ui.wording import REASONS, advice, verdict
 
 

@@ -481,7 +481,7 @@ def test_what_was_left_half_written_is_removed_unless_it_is_being_written(tmp_pa
         ({"channel": "2"}, "the channel is '2'"),
         ({"paths": 3}, "the paths are 3"),
         ({"paths": [DEMO, None]}, "the paths are "),
-        ({"model": "nothing"}, "no model is called 'nothing'"),
+        ({"model": "nothing"}, "unknown model 'nothing'"),
     ],
 )
 def test_scan_refuses_bad_arguments_when_it_is_called(arguments: dict[str, object], sentence: str):

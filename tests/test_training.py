@@ -296,7 +296,7 @@ def test_teachers_speak_beside_the_labels(catalogue: Catalogue, tmp_path: Path, 
     for deaf in (alone, unweighted):
         np.testing.assert_array_equal(deaf[5][2], label)
     np.testing.assert_array_equal(plain[13][0], plain[5][0])  # eight are drawn, and come again
-    with pytest.raises(ModelError, match="no model is called 'mhat'"):
+    with pytest.raises(ModelError, match="unknown model 'mhat'"):
         Teachers(["mhat"])
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from noisewatch.core.model import DEFAULT
+from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import read_manifest
 from noisewatch.evaluation.scorers import model_scorer

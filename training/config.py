@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from noisewatch.core.model import DEFAULT
+from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.config import SceneConfig, scene_config
 from noisewatch.errors import InputError, UsageError
 from noisewatch.system.parsing import toml

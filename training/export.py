@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 import noisewatch
 from noisewatch.audio.logmel import FrontendConfig, LogMel
+from noisewatch.core.card import METADATA_KEY, Card
 from noisewatch.core.detector import DetectorConfig
-from noisewatch.core.model import INPUTS, METADATA_KEY, OUTPUTS, Card, Model
+from noisewatch.core.model import INPUTS, OUTPUTS, Model
 from noisewatch.corpus.manifest import load_audio
 from noisewatch.errors import InputError, ParityError, UsageError
 from noisewatch.system.files import atomic_write

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from ..core.model import reported_threshold
+from ..core.shipped import reported_threshold
 from ..errors import NoisewatchError, UsageError, printable
 from ..system.patience import leave
 from .defaults import plain

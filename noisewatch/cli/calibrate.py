@@ -13,7 +13,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ..core.model import DEFAULT
+from ..core.shipped import DEFAULT
 from ..errors import DeviceError, UsageError, printable
 from .base import answer_no, command, refuse_beside, say, tell, typed
 

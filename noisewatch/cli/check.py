@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..core.model import DEFAULT
+from ..core.shipped import DEFAULT
 from ..errors import ChannelError, InputError, UsageError, printable
 from .base import OWN_THRESHOLD, command, say, typed
 

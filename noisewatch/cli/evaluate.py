@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ..core.model import DEFAULT
+from ..core.shipped import DEFAULT
 from .base import command, refuse_beside, refuse_without, say, training
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..core.model import DEFAULT
+from ..core.shipped import DEFAULT
 from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, printable
 from ..system.places import expanded
 from .base import OWN_THRESHOLD, command, refuse_beside, refuse_without, say, tell, typed

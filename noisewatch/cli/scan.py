@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..core.model import DEFAULT
+from ..core.shipped import DEFAULT
 from ..errors import InputError, NoisewatchError, OutputError, UsageError, printable
 from ..system.places import expanded, user_folder
 from .base import OWN_THRESHOLD, answer_no, command, refuse_beside, refuse_without, say

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..core.model import DEFAULT
+from ..core.shipped import DEFAULT
 from ..errors import printable
 from .base import command, tell, training
 

@@ -18,7 +18,8 @@ from ..errors import InputError, UsageError, numeric
 from .detector import Detector, DetectorConfig
 from .events import Event, Reading, Reason, Warning_
 from .health import HEARD_S, Health
-from .model import DEFAULT, Model, Output
+from .model import Model, Output
+from .shipped import DEFAULT
 
 ASSUMED_DBFS = -26.0  # the voice's level before any was heard (the nominal level of ITU-T P.56 practice)
 VOICE = 0.5  # probability from which someone is taken to speak

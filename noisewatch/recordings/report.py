@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.events import Event, Reading, rounded
-from ..core.model import DEFAULT
 from ..core.session import Session
+from ..core.shipped import DEFAULT
 from ..core.stream import NoiseDetector
 from ..core.summary import Summary
 from ..decoding.decoders import READABLE

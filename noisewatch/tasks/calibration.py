@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ..audio import levels
 from ..audio.logmel import HighPass
 from ..audio.signal import LOUDEST, SAMPLE_RATE, WINDOW
+from ..core.card import Card
 from ..core.detector import Detector, DetectorConfig
 from ..core.events import Event, Reading
-from ..core.model import Card
 from ..core.stream import VOICE, NoiseDetector
 from ..errors import InputError, OutputError
 from ..system.files import atomic_write, sweep

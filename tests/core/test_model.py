@@ -12,7 +12,9 @@ from conftest import DEMO, ROOT, TOYS
 
 from noisewatch import ModelError, NoiseDetector
 from noisewatch.audio.logmel import FrontendConfig
-from noisewatch.core.model import DEFAULT, METADATA_KEY, Card, Model, find_model, shipped_models
+from noisewatch.core.card import METADATA_KEY, Card
+from noisewatch.core.model import Model
+from noisewatch.core.shipped import DEFAULT, find_model, shipped_models
 from noisewatch.system import watchdog
 
 CARD = Card(name="toy", version="0", window_s=3.0, hop_s=0.1, threshold=0.5)
@@ -41,7 +43,7 @@ def test_nothing_is_printed_about_a_broken_model(run, tmp_path: Path):
     (tmp_path / "m.onnx").write_bytes(data)
     done = run("listen", "demo", "--json", "--model", tmp_path / "m.onnx")
     assert (done.returncode, done.stdout) == (5, "")
-    assert "no ONNX model that can be loaded" in done.stderr
+    assert "not an ONNX model that can be loaded" in done.stderr
 
 
 def field(number: int, payload: bytes) -> bytes:
@@ -101,8 +103,8 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda p: p.write_bytes(b"not a model"), "no ONNX model"),
-        (lambda p: p.write_bytes(b""), "no ONNX model"),
+        (lambda p: p.write_bytes(b"not a model"), "not an ONNX model"),
+        (lambda p: p.write_bytes(b""), "not an ONNX model"),
         (lambda p: toy(p, None), "no noisewatch card"),
         (lambda p: toy(p, "{}"), "card that cannot be read"),
         (lambda p: toy(p, "[1"), "card that cannot be read"),
@@ -118,8 +120,8 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: toy(p, replace(CARD, window_s=60.0).to_json()), "window_s is 60.0; allowed: 0.03 to 3.0"),
         (lambda p: toy(p, replace(CARD, threshold=float("nan")).to_json()), "threshold is nan"),
         (lambda p: toy(p, replace(CARD, name={"a": 1}).to_json()), "name is dict, not str"),
-        (lambda p: toy(p, replace(CARD, name="\x1b[2J").to_json()), "name is no line of 1 to 100"),
-        (lambda p: toy(p, replace(CARD, trained_on=["x"]).to_json()), "no list of sources"),
+        (lambda p: toy(p, replace(CARD, name="\x1b[2J").to_json()), "name is not 1 to 100 printable"),
+        (lambda p: toy(p, replace(CARD, trained_on=["x"]).to_json()), "not a list of objects"),
         (lambda p: toy(p, replace(CARD, parameters=10**400).to_json()), "parameters has 1329 bits"),
         (lambda p: toy(p, "[" * 100_000), "card that cannot be read.*nested too deeply"),
         (lambda p: toy(p, '{"frontend": 7}'), "card that cannot be read"),
@@ -127,7 +129,7 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: toy(p, json.dumps({**json.loads(CARD.to_json()), "x" * 5000: 1})), r"x{200,}\.\.\.\. Export"),
         (lambda p: os.truncate(toy(p, CARD.to_json()), 300 << 20), "315 MB; allowed: 268"),
         (lambda p: damaged(p, CARD.to_json().encode()[:9], b"\x89"), "text that is not UTF-8"),
-        (lambda p: damaged(p, b"reference", b"\xff"), "text that is not UTF-8|no ONNX model"),
+        (lambda p: damaged(p, b"reference", b"\xff"), "text that is not UTF-8|not an ONNX model"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, make, sentence: str):
@@ -213,8 +215,8 @@ def hostile(path: Path, kind: str) -> Path:
         ("state of none", r"state h of shape \[0\]"),
         ("constant", "fails while it runs: it needs more than 1 GiB of memory"),
         ("expanded", "fails while it runs: it needs more than 1 GiB of memory"),
-        ("lying", "no ONNX model that can be loaded"),
-        ("endless", "does not come to an end"),
+        ("lying", "not an ONNX model that can be loaded"),
+        ("endless", "does not finish"),
         ("out of range", "fails while it runs: .*out of data bounds"),
         ("of another size", "fails while it runs"),
     ],
@@ -228,7 +230,7 @@ def test_a_hostile_network_ends_as_a_sentence(
 
 
 def test_a_network_that_takes_long_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("noisewatch.core.model.LOAD_S", 0.001)
+    monkeypatch.setattr("noisewatch.core.ort.LOAD_S", 0.001)
     with pytest.raises(ModelError, match="takes more than 0 s to load"):
         Model()
 

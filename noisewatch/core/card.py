@@ -1,0 +1,81 @@
+"""The card of a model: what it is, what it needs to run, and what it was trained on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any
+
+from ..audio.logmel import FrontendConfig
+from ..audio.signal import WINDOW_S
+from ..system.parsing import checked
+
+METADATA_KEY = "noisewatch"  # of the card in the metadata of the ONNX file
+LONGEST_NAME = 100  # characters
+RANGES = {"window_s": (0.03, WINDOW_S), "hop_s": (0.01, 60), "threshold": (0.05, 0.99)}
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything about a model that is not a weight, as JSON in the metadata of its ONNX file.
+
+    Export writes it and the runtime reads it, both through this class. A model without a valid card is refused.
+    """
+
+    name: str  # up to 100 printable characters
+    version: str  # of the noisewatch that exported it
+    window_s: float  # s of audio that one decision looks back over
+    hop_s: float  # s between decisions, unless a stream asks for another hop
+    threshold: float  # noise probability from which a reading counts as noise, unless a stream asks for another
+    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    licence: str = ""  # of the weights
+    trained_on: list[dict[str, Any]] = field(default_factory=list)  # source, kind, minutes, licence
+    shippable: bool = False  # the licence of every source allows weights trained on it to be distributed
+    training: dict[str, Any] = field(default_factory=dict)  # configuration of the training run
+    metrics: dict[str, float] = field(default_factory=dict)  # on the validation windows of the training run
+    parameters: int = 0
+    macs: int = 0  # multiply-accumulates for one window
+    created: str = ""  # ISO 8601
+
+    @property
+    def frames(self) -> int:
+        """Front-end frames in a window."""
+        return self.frontend.frames(round(self.window_s * self.frontend.sample_rate))
+
+    def to_json(self) -> str:
+        """The card as it is stored in the metadata."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """Parse and validate a card. Raises ValueError or TypeError saying what is wrong with it."""
+        try:
+            given = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+        if not isinstance(given, dict) or not isinstance(given.get("frontend"), dict):
+            raise TypeError("it is not a JSON object with an object `frontend`")
+        frontend = FrontendConfig.stored(checked(FrontendConfig, given["frontend"]))
+        known = {f.name: f.default is MISSING and f.default_factory is MISSING for f in fields(cls)}
+        if missing := [name for name, required in known.items() if required and name not in given]:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        if unknown := [name for name in given if name not in known]:
+            raise ValueError(f"it has unknown fields: {', '.join(unknown)}")
+        card = cls(**{**checked(cls, given), "frontend": frontend})
+        card._validate()
+        return card
+
+    def _validate(self) -> None:
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value!r}; allowed: {low} to {high}")
+        if abs(self.hop_s * 100 - round(self.hop_s * 100)) > 1e-6:
+            raise ValueError(f"hop_s is {self.hop_s!r}; allowed: multiples of 0.01")
+        cutoff = self.frontend.highpass_hz
+        if not (cutoff == 0 or 1 <= cutoff <= 100):
+            raise ValueError(f"highpass_hz is {cutoff!r}; allowed: 0 (none), or 1 to 100")
+        if not (0 < len(self.name) <= LONGEST_NAME and self.name.isprintable()):
+            raise ValueError(f"name is not 1 to {LONGEST_NAME} printable characters")
+        if not all(isinstance(source, dict) for source in self.trained_on):
+            raise TypeError("trained_on is not a list of objects")

@@ -1,0 +1,50 @@
+"""The models in the package, and the way from a name or a path to a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import resources
+from pathlib import Path
+
+from ..errors import ModelError, UsageError
+from ..system.places import expanded
+
+DEFAULT = "duo"
+
+
+def shipped_models() -> list[str]:
+    """Names of the shipped models, sorted."""
+    folder = resources.files("noisewatch.models")
+    return sorted(f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx"))
+
+
+def find_model(source: str | Path) -> Path:
+    """The file of a shipped model by its name, or the path itself. Raises ModelError if it is neither."""
+    shipped = shipped_models()
+    if str(source) in shipped:
+        return Path(str(resources.files("noisewatch.models") / f"{source}.onnx"))
+    try:
+        path = expanded(Path(source))
+    except UsageError as error:
+        raise ModelError(str(error)) from error
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+    if path.name != str(source) or path.suffix == ".onnx":
+        what = f"{path} is not a file" if os.path.lexists(path) else f"there is no file {path}"
+        raise ModelError(f"{what}. Check the path, or name a shipped model: {', '.join(shipped)}.")
+    raise ModelError(
+        f"unknown model {str(source)!r}. Shipped models: {', '.join(shipped)}; or give the path of an .onnx file."
+    )
+
+
+def reported_threshold(name: str = DEFAULT) -> str:
+    """A shipped model's threshold for a help text, from its report: reading its card would load ONNX Runtime."""
+    try:
+        report = json.loads(resources.files("noisewatch.models").joinpath(f"{name}-report.json").read_text())
+        return f"{report['scorers'][name]['threshold']:g} for {name}"
+    except (ImportError, OSError, ValueError, KeyError, TypeError):
+        return f"see the card of {name}"
