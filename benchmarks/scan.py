@@ -23,7 +23,7 @@ from noisewatch.audio.logmel import LogMel
 from noisewatch.core.model import Model
 from noisewatch.core.shipped import DEFAULT
 from noisewatch.inputs.recording import open_recording
-from noisewatch.recordings.report import Judge, Settings
+from noisewatch.recordings.judge import Judge, ScanConfig
 
 DEMO = Path(noisewatch.__file__).with_name("demo.flac")
 HOPS = (0.1, 0.5, 3.0)
@@ -56,7 +56,7 @@ def main() -> None:
 
         parts: dict[str, Callable[[], object]] = {"decoding": decode, "front end": lambda: LogMel().feed(samples)}
         for hop in HOPS:
-            judge = Judge(Settings(chosen.model, hop))
+            judge = Judge(ScanConfig(chosen.model, hop))
             parts[f"network, hop {hop:g} s"] = lambda hop=hop: network(hop)  # type: ignore[misc]
             parts[f"whole scan, hop {hop:g} s"] = lambda judge=judge: judge(path)  # type: ignore[misc]
         took: dict[str, list[float]] = {name: [] for name in parts}

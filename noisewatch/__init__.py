@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .core.events import Event, Reading
     from .core.stream import NoiseDetector, Stream
     from .errors import DeviceError, InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
-    from .recordings.report import FileReport, Segment, scan
+    from .recordings.file_report import FileReport, Segment
+    from .recordings.judge import scan
 
 __version__ = "0.1.0"
 
@@ -39,7 +40,7 @@ __all__ = [
     "scan",
 ]
 
-_MODULES = ("errors", "core.events", "core.detector", "core.stream", "recordings.report")
+_MODULES = ("errors", "core.events", "core.detector", "core.stream", "recordings.file_report", "recordings.judge")
 
 if not TYPE_CHECKING:
 

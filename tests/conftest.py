@@ -67,6 +67,11 @@ def lines(text: str, kind: str = "reading") -> list[dict[str, Any]]:
     return [item for line in text.splitlines() if (item := json.loads(line))["type"] == kind]
 
 
+def reports(text: str) -> dict[str, dict[str, Any]]:
+    """The JSON lines of a scan by the name of the recording."""
+    return {Path(r["path"]).name: r for r in lines(text, "file")}
+
+
 @pytest.fixture(scope="session")
 def voice() -> np.ndarray:
     """The clean beginning of the demo clip: 6 s of a voice, float32 at 16 kHz."""

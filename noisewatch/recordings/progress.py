@@ -1,0 +1,30 @@
+"""The progress bar of a scan, on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .file_report import FileReport
+from .workers import Engine, bytes_of
+
+
+def with_progress(engine: Engine, paths: Sequence[Path]) -> Iterator[FileReport]:
+    """Yield the reports of an engine under a progress bar, which only a terminal gets."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ..ui import terminal
+
+    console = terminal.console(stderr=True, emoji=False)
+    size = sum(map(bytes_of, paths))
+    columns = (TextColumn("scanning"), BarColumn(), TextColumn("{task.percentage:3.0f}%"),
+               TextColumn("{task.fields[files]} files  {task.fields[audio]}"), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console, transient=True, disable=not (paths and console.is_terminal)) as bar:
+        task = bar.add_task("", total=max(1, size), files=f"0/{len(paths)}", audio="")
+        seconds = 0.0
+        for number, report in enumerate(engine(paths, lambda done: bar.update(task, completed=done)), 1):
+            seconds += report.seconds
+            elapsed = bar.tasks[0].elapsed or 0.0
+            speed = f"  {seconds / elapsed:.0f} times real time" if elapsed > 1 else ""
+            bar.update(task, files=f"{number}/{len(paths)}", audio=f"{seconds / 3600:.1f} h{speed}")
+            yield report

@@ -1,0 +1,115 @@
+"""The results of a scan in the format that was asked for: on stdout, in a folder, or beside the recordings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from enum import StrEnum
+from pathlib import Path
+from typing import IO
+
+from ..errors import OutputError
+from ..system.files import Rows, atomic_write
+from ..ui.wording import explain, remarks
+from .file_report import FileReport
+from .journal import RESULTS, absolute
+from .labels import SUFFIXES, write_labels
+from .verdict import incomplete
+
+
+class Format(StrEnum):
+    """How results are written. The last three are label files, one per recording."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+    audacity = "audacity"
+    rttm = "rttm"
+    textgrid = "textgrid"
+
+
+class Results:
+    """Writes reports in one format, and says on stderr what could not be judged."""
+
+    def __init__(self, form: Format, out: Path | None, files: Sequence[Path], say: Callable[[str], None]) -> None:
+        """out: folder for the results, or None; files: the recordings; say: prints a sentence to stderr."""
+        self._form, self._out, self._say = form, out, say
+        folders = [os.path.dirname(absolute(f)) for f in files]  # noqa: PTH120 - of text
+        self._base = Path(os.path.commonpath(folders)) if files else Path()
+        self._unwritten: list[OutputError] = []
+        self._lost = False  # a file that holds all reports could not be written
+
+    def lost(self, error: OutputError) -> None:
+        """The journal or the CSV cannot be written: show the reports on stdout instead, and fail at the end."""
+        if not self._unwritten:
+            self._say(f"{error} The results are shown here.")
+        self._unwritten.append(error)
+        self._lost = True
+
+    def add(self, report: FileReport) -> None:
+        """Write what can be written as soon as a report is made: its JSON line or its labels."""
+        if self._form is Format.jsonl and self._out is None:
+            print(report.json(), flush=True)
+        elif self._form in SUFFIXES and report.judged:
+            path = Path(absolute(report.path))
+            if self._out is not None:
+                path = self._out / path.relative_to(self._base)
+            try:
+                write_labels(self._form, report, path.with_name(path.name + SUFFIXES[self._form]))
+            except OutputError as error:
+                self._unwritten.append(error)
+
+    def finish(self, reports: Sequence[FileReport]) -> None:
+        """Write what needs all reports, and say which could not be judged. They may be those of a stopped scan."""
+        if self._form is Format.csv:
+            self._finish_csv(reports)
+        elif self._form is not Format.jsonl:
+            from .table import print_table
+
+            print_table(reports)
+        elif self._lost and self._out is not None:
+            print(*(r.json() for r in reports), sep="\n", flush=True)
+        for report in reports:
+            for sentence in _remarks(report):
+                self._say(sentence)
+        summary = incomplete(reports)
+        if summary and any(r.complete for r in reports):
+            self._say(summary)
+
+    def check_written(self) -> None:
+        """Raise OutputError where any result could not be written."""
+        if self._unwritten:
+            more = f" And {len(self._unwritten) - 1} more." if len(self._unwritten) > 1 else ""
+            raise OutputError(f"{self._unwritten[0]}{more}")
+
+    def _finish_csv(self, reports: Sequence[FileReport]) -> None:
+        if self._out is not None:
+            try:
+                with atomic_write(self._out / f"{RESULTS}.csv", newline="") as file:
+                    _write_csv(reports, file)
+                return
+            except OutputError as error:
+                self.lost(error)
+        _write_csv(reports, sys.stdout)
+
+
+def _write_csv(reports: Iterable[FileReport], file: IO[str]) -> None:
+    """Write the columns of FileReport.row, a row per recording; names are quoted where they need it."""
+    names = [f.name for f in fields(FileReport)]
+    names[names.index("warnings") : names.index("warnings")] = ["loudest_start", "loudest_dbfs"]
+    table = Rows(file, names)
+    table.header()
+    for report in reports:
+        table.row(report.row())
+
+
+def _remarks(report: FileReport) -> Iterable[str]:
+    """Sentences on a recording that is unusual, damaged or impossible to judge."""
+    yield from remarks(report.path, report.warnings)
+    if report.error is not None:
+        yield report.error
+    elif not report.judged or report.unknown == 1:
+        why = explain(report.reason, live=False) or "The recording holds no sound."
+        yield f"{report.path} could not be judged. {why}"
