@@ -33,8 +33,8 @@ import numpy as np
 import soundfile as sf
 
 import noisewatch
+from noisewatch.core.noise_detector import NoiseDetector
 from noisewatch.core.session import Session
-from noisewatch.core.stream import NoiseDetector
 from noisewatch.decoding.decoders import open_pipe
 from noisewatch.decoding.pipe import Pipe
 from noisewatch.errors import InputError

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .core.detector import DetectorConfig
     from .core.events import Event, Reading
-    from .core.stream import NoiseDetector, Stream
+    from .core.noise_detector import NoiseDetector
+    from .core.stream import Stream
     from .errors import DeviceError, InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
     from .recordings.file_report import FileReport, Segment
     from .recordings.judge import scan
@@ -40,7 +41,15 @@ __all__ = [
     "scan",
 ]
 
-_MODULES = ("errors", "core.events", "core.detector", "core.stream", "recordings.file_report", "recordings.judge")
+_MODULES = (
+    "errors",
+    "core.events",
+    "core.detector",
+    "core.noise_detector",
+    "core.stream",
+    "recordings.file_report",
+    "recordings.judge",
+)
 
 if not TYPE_CHECKING:
 

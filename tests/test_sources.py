@@ -31,8 +31,8 @@ import noisewatch.core.session
 from noisewatch.audio.downmix import Downmix
 from noisewatch.cli.base import app
 from noisewatch.core.events import Event, Reading
+from noisewatch.core.noise_detector import NoiseDetector
 from noisewatch.core.session import Session
-from noisewatch.core.stream import NoiseDetector
 from noisewatch.corpus.manifest import load_audio
 from noisewatch.decoding.decoders import open_pipe
 from noisewatch.decoding.magic import Rest, behind, search

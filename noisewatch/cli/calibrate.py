@@ -19,7 +19,8 @@ from .base import answer_no, command, refuse_beside, say, tell, typed
 
 if TYPE_CHECKING:
     from ..core.events import Reading
-    from ..core.stream import NoiseDetector, Stream
+    from ..core.noise_detector import NoiseDetector
+    from ..core.stream import Stream
     from ..inputs.source import Source
     from ..tasks.calibration import Room
 
@@ -51,7 +52,7 @@ def calibrate(
     reset: Annotated[bool, typer.Option("--reset", help="Forget the calibration of the device.")] = False,
 ) -> None:
     """Choose the threshold that suits your room, for a budget of false alarms."""
-    from ..core.stream import NoiseDetector
+    from ..core.noise_detector import NoiseDetector
     from ..tasks import calibration
     from ..ui.wording import duration
 

@@ -21,7 +21,8 @@ UNSURE = 0.2  # share of readings between the thresholds that is worth a word
 
 if TYPE_CHECKING:
     from ..core.events import Reading
-    from ..core.stream import NoiseDetector, Stream
+    from ..core.noise_detector import NoiseDetector
+    from ..core.stream import Stream
     from ..core.summary import Summary
     from ..inputs.source import Source
 
@@ -84,7 +85,7 @@ def check(
     if sources:  # what is configured is about the microphone
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None
-    from ..core.stream import NoiseDetector
+    from ..core.noise_detector import NoiseDetector
     from ..inputs.opening import open_source
 
     detector = NoiseDetector(model)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..core.events import Event, Reading
+    from ..core.noise_detector import NoiseDetector
     from ..core.session import Session
-    from ..core.stream import NoiseDetector
     from ..inputs.source import Source
     from ..outputs.dispatch import Reactions, Sink
     from ..outputs.stdout import Lines
@@ -145,8 +145,8 @@ def listen(
     sinks += [Clips(expanded(keep_clips), pre_roll)] if keep_clips else []
 
     def opened(say: Callable[[str], None]) -> _Heard:
+        from ..core.noise_detector import NoiseDetector
         from ..core.session import Session
-        from ..core.stream import NoiseDetector
         from ..inputs.opening import open_source
 
         detector = NoiseDetector(model)

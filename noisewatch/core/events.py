@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 State = Literal["clean", "noisy", "unknown"]
 Reason = Literal["digital_silence", "dead_channel", "stalled", "gap", "too_short"]
-Warning_ = Literal["clipping", "gated", "short", "late"]
+WarningName = Literal["clipping", "gated", "short", "late"]
 
 VARIABLES = "NOISEWATCH_EVENT_"  # of the environment of a command that `--exec` runs: a field each
 
@@ -25,7 +25,7 @@ class Reading:
     level_dbfs: float | None  # RMS since the reading before
     state: State
     reason: Reason | None = None  # why the state is unknown
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[WarningName, ...] = ()
     reference: Literal["heard", "assumed"] = "assumed"  # the voice level that a silence is judged against
     utc: str | None = None  # wall clock of the decision, ISO 8601; None of a file, which may be of any day
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..audio import levels
 from ..audio.ring import Ring
 from ..audio.signal import BLOCK, WINDOW
-from .events import Reason, Warning_
+from .events import Reason, WarningName
 
 SILENT_SPAN = 1e-6  # peak to peak: -120 dBFS, below the last bit of 16 and the noise of any 24-bit converter
 DITHER_SPAN = 7e-5  # a whole window within one bit of 16 around zero is a muted input with dither
@@ -65,10 +65,10 @@ class Health:
             return "too_short"
         return "dead_channel" if blocks[silent, _DC].max() > SILENT_SPAN else "digital_silence"
 
-    def warnings(self, *, unlimited: bool = False) -> tuple[Warning_, ...]:
+    def warnings(self, *, unlimited: bool = False) -> tuple[WarningName, ...]:
         """What to mind when reading the present window. unlimited: full scale is no limit of this input."""
         blocks = self._blocks.last(self._blocks.capacity)
-        found: list[Warning_] = []
+        found: list[WarningName] = []
         if blocks[:, _CLIPPED].sum() >= CLIP_BLOCKS and not unlimited:
             found.append("clipping")
         if (blocks[:, _SPAN] < SILENT_SPAN).sum() > GATED_S * 100:

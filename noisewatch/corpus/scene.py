@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..core.stream import ASSUMED_DBFS
+from ..core.reference import ASSUMED_DBFS
 from .catalogue import Catalogue
 from .channel import Microphone, Room, draw_microphone, draw_room
 from .config import NoiseConfig, ReferenceConfig, SceneConfig, VoiceConfig

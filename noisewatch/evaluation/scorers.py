@@ -10,7 +10,7 @@ import numpy as np
 
 from ..audio import levels
 from ..audio.signal import Samples
-from ..core.stream import NoiseDetector
+from ..core.noise_detector import NoiseDetector
 
 BY_HAND = "95th - 10th percentile of 20 ms levels"
 

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from ..audio.signal import SAMPLE_RATE, Samples
 from ..core.events import Event, Reading
-from ..core.stream import NoiseDetector
+from ..core.noise_detector import NoiseDetector
 from ..corpus.catalogue import Catalogue
 from ..tasks.calibration import called, poisson_interval
 from .statistics import wilson_interval

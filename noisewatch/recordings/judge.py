@@ -13,9 +13,9 @@ from typing import Any
 
 from ..audio.signal import WINDOW_S
 from ..core.events import Event, Reading, rounded
+from ..core.noise_detector import NoiseDetector
 from ..core.session import Session
 from ..core.shipped import DEFAULT
-from ..core.stream import NoiseDetector
 from ..core.summary import Summary
 from ..errors import InputError, UsageError, numeric
 from ..inputs.recording import open_recording

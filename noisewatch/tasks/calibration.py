@@ -20,7 +20,8 @@ from ..audio.signal import LOUDEST, SAMPLE_RATE, WINDOW
 from ..core.card import Card
 from ..core.detector import Detector, DetectorConfig
 from ..core.events import Event, Reading
-from ..core.stream import VOICE, NoiseDetector
+from ..core.noise_detector import NoiseDetector
+from ..core.stream import VOICE
 from ..errors import InputError, OutputError
 from ..system.files import atomic_write, sweep
 from ..system.locks import locked

@@ -1,0 +1,49 @@
+"""The door for Python: load a network once, open streams from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+from .detector import DetectorConfig
+from .model import Model
+from .shipped import DEFAULT
+from .stream import Stream
+
+
+class NoiseDetector:
+    """A loaded network that opens any number of streams, on any thread.
+
+    >>> detector = NoiseDetector()
+    >>> stream = detector.stream()
+    >>> for reading in stream.push(samples, sample_rate=48_000):  # (n,) float in -1..1, or int16
+    ...     print(reading.time, reading.state, reading.noise)
+
+    model  the network and its card: `detector.model.card.threshold`, for example
+    """
+
+    def __init__(self, model: str | Path = DEFAULT) -> None:
+        """Load a shipped model by name ("duo", "tcn", ...) or an ONNX file by path.
+
+        Raises ModelError if there is no such model, or if the file is not a noisewatch model of this version.
+        """
+        self.model = Model(model)
+
+    def stream(
+        self, *, hop: float | None = None, threshold: float | None = None, config: DetectorConfig | None = None
+    ) -> Stream:
+        """Open a stream. It shares only the network with other streams.
+
+        hop        s between decisions: a multiple of 0.01 from 0.01 to 60; default: the model's, usually 0.1
+        threshold  noise probability from which a reading counts as noise, 0.05 to 0.99; default: the model's
+        config     all options of the verdict, including the threshold, which is then not the model's
+
+        Raises UsageError for a value out of range, and if both threshold and config are given.
+        """
+        return Stream(self.model, hop=hop, threshold=threshold, config=config)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a NoiseDetector cannot be pickled or copied: it holds a network that is loaded in this process. Pass "
+            f"the model's name instead and load it there: NoiseDetector({str(self.model.path)!r})."
+        )
