@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
 import sys
 from collections.abc import Iterator
@@ -47,23 +46,17 @@ def _command(command: Any, context: Any) -> Iterator[str]:
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"```\nnoisewatch {context.info_name} {usage}\n```"
     yield from _prose(command.help or "")
-    shown = [p for p in command.params if p.name != "help" and not getattr(p, "hidden", False)]
-    for panel, group in itertools.groupby(sorted(shown, key=_order(shown)), key=_panel):
-        rows = [record for p in group if (record := p.get_help_record(context))]
-        yield f"**{panel}**"
-        yield "\n".join(["| Name | Meaning |", "| --- | --- |", *(f"| {_code(name)} | {_cell(text)} |" for name, text in rows)])
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record is not None and parameter.name != "help":
+            own = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            groups.setdefault(getattr(parameter, "rich_help_panel", None) or own, []).append(record)
+    for title in sorted(groups, key=lambda title: title == "Options"):  # as the help pages have it
+        yield f"**{title}**"
+        rows = [f"| {_code(name)} | {_cell(text)} |" for name, text in groups[title]]
+        yield "\n".join(["| name | meaning |", "| --- | --- |", *rows])
     yield from _prose(command.epilog or "")
-
-
-def _panel(parameter: Any) -> str:
-    default = "Arguments" if parameter.param_type_name == "argument" else "Options"
-    return str(getattr(parameter, "rich_help_panel", None) or default)
-
-
-def _order(parameters: list[Any]) -> Any:
-    """Panels in the order of their first parameter, arguments before options."""
-    panels = list(dict.fromkeys(map(_panel, parameters)))
-    return lambda p: (p.param_type_name != "argument", panels.index(_panel(p)))
 
 
 def _summary(command: Any) -> str:
@@ -74,7 +67,9 @@ def _prose(text: str) -> Iterator[str]:
     r"""Paragraphs; those marked \b, or indented, as blocks of code."""
     for block in re.split(r"\n\s*\n", inspect.cleandoc(text).split("\f")[0]):
         if block.startswith(("\b", " ")):
-            yield "```\n" + inspect.cleandoc(block.removeprefix("\b").strip("\n")) + "\n```"
+            title, _, lines = block.removeprefix("\b").strip("\n").rpartition(":\n")
+            yield from [f"**{title}**"] if title else []
+            yield "```\n" + inspect.cleandoc("\n" + lines) + "\n```"
         elif block.strip():
             yield _plain(" ".join(block.split()))
 
