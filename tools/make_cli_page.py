@@ -1,7 +1,7 @@
 """Writes docs/cli.md: every command with its options, as `--help` has them.
 
-    python tools/make_cli_page.py
-    python tools/make_cli_page.py --check    # exit 1 when the committed page is stale
+python tools/make_cli_page.py
+python tools/make_cli_page.py --check    # exit 1 when the committed page is stale
 """
 
 from __future__ import annotations

@@ -1,0 +1,84 @@
+"""The documentation says what is true: links, examples, command lines, and where everything is."""
+
+import re
+import tomllib
+
+import pytest
+from conftest import ROOT
+from typer.main import get_command
+
+from noisewatch.cli.base import app
+from noisewatch.corpus.config import scene_config
+
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "models").glob("*.md")])
+LINK = re.compile(r"(?<!`)!?\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub and MkDocs give to the headings of a page."""
+    heads = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code of a page in a language; "" for command lines."""
+    return [code for _, found, code in FENCE.findall((ROOT / page).read_text()) if found == language]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_files_and_headings(page):
+    text = page.read_text()
+    for target in LINK.findall(FENCE.sub("", text)):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), f"{page.name} links to {target}"
+        assert path.is_relative_to(ROOT), f"{page.name} links to {target}"
+        assert not anchor or anchor in anchors(path.read_text()), f"{page.name} links to {target}"
+
+
+def test_the_readme_fits_a_screen_and_a_half_and_contributing_one():
+    assert len((ROOT / "README.md").read_text().splitlines()) < 120
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 40
+
+
+def lines() -> list[tuple[str, list[str]]]:
+    """Every command line of noisewatch in README and docs, as words."""
+    found = []
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        if page.name == "cli.md":
+            continue
+        text = page.read_text()
+        code = "\n".join(
+            [
+                re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "QUOTED", c)
+                for _, language, c in FENCE.findall(text)
+                if language in ("", "ini")
+            ]
+        )
+        code += "\n" + "\n".join(re.findall(r"`(noisewatch [^`]+)`", " ".join(text.split())))
+        for match in re.finditer(r"(?<!git clone REPOSITORY )\bnoisewatch ([a-z][a-z-]+)((?: +[^\s|&;#]+)*)", code):
+            found.append((page.name, match.group().split()))
+    return found
+
+
+def test_command_lines_use_commands_and_options_that_exist():
+    commands = get_command(app).commands
+    seen = set()
+    for page, (_, name, *words) in lines():
+        if name not in commands:
+            assert name in ("data", "starts"), f"{page}: noisewatch {name}"  # --collect-data noisewatch --hidden...
+            continue
+        known = {each for p in commands[name].params for each in (*p.opts, *p.secondary_opts)}
+        given = {w.partition("=")[0] for w in words if re.fullmatch(r"--?[a-z][\w-]*(=.*)?", w)}
+        assert given <= known, f"{page}: noisewatch {name} {given - known}"
+        seen.add(name)
+    assert seen == set(commands)
+
+
+def test_configuration_and_recipes_on_the_pages_can_be_read():
+    for page in ("docs/usage.md", "docs/training.md"):
+        for code in blocks(page, "toml"):
+            scene_config(tomllib.loads(code).get("scene", {}))
