@@ -15,8 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from noisewatch import NoiseDetector
 from noisewatch.core.session import Session
-from noisewatch.core.stream import NoiseDetector
 from noisewatch.inputs.opening import open_source
 from noisewatch.ui.history import History
 from noisewatch.ui.meter import Meter
