@@ -19,7 +19,7 @@ import onnxruntime
 import typer
 
 from noisewatch.core.model import Model
-from noisewatch.corpus.config import changed, scene_config
+from noisewatch.corpus.overrides import changed, scene_config
 from noisewatch.evaluation.markdown import of_windows
 from noisewatch.evaluation.scorers import by_hand, model_scorers
 from noisewatch.evaluation.windows import score_windows

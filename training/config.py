@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from noisewatch.core.shipped import DEFAULT
-from noisewatch.corpus.config import SceneConfig, scene_config
+from noisewatch.corpus.config import SceneConfig
+from noisewatch.corpus.overrides import scene_config
 from noisewatch.errors import InputError, UsageError
 from noisewatch.system.parsing import toml
 from noisewatch.system.places import MOST_BYTES, contents

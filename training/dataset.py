@@ -20,7 +20,7 @@ from noisewatch.audio import logmel as frontend
 from noisewatch.audio.logmel import LogMel, high_passed
 from noisewatch.audio.signal import Samples
 from noisewatch.corpus import catalogue as catalogues
-from noisewatch.corpus import channel, draw, render, scene, synthetic
+from noisewatch.corpus import channel, draw, render, scene, synthetic, tracks
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.config import SceneConfig
 from noisewatch.corpus.render import Window
@@ -135,7 +135,7 @@ def teacher_record(teachers: Teachers, logmel: Samples, reference_dbfs: float) -
 
 def _fingerprint(catalogue: Catalogue, seed: int, config: SceneConfig) -> str:
     """A digest of everything that the windows of a seed are made from and with."""
-    modules = (channel, catalogues, draw, scene, synthetic, render, frontend, levels, window_cache)
+    modules = (channel, catalogues, draw, scene, synthetic, tracks, render, frontend, levels, window_cache)
     code = [inspect.getsource(module) for module in modules]
     code += [inspect.getsource(part) for part in (Windows.scene, window_record)]
     versions = [np.__version__, soxr.__version__, sf.__libsndfile_version__]

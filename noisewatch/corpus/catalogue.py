@@ -1,4 +1,4 @@
-"""The recordings of one split in memory, and how they are drawn."""
+"""The recordings of one split in memory, and how they are sampled."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ..errors import InputError
 from .draw import Rng
 from .manifest import Row, load_audio
 
-CLEAN_DB = 40.0  # a recording whose floor lies this far under the voice is clean
-SPARSE_DB = 15.0  # a noise whose own floor lies further below it comes and goes: barks, knocks, keys
+CLEAN_DB = 40.0  # a recording is clean when its floor lies this far below the voice
+SPARSE_DB = 15.0  # a noise is intermittent when its floor lies further below it: barks, knocks, typing
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Recording:
 
     @property
     def floor_db(self) -> float:
-        """How far its own floor lies under the voice, dB."""
+        """Level of the voice over the recording's own floor, dB; 0 where it was not measured."""
         return self.row.floor_db if self.row.floor_db is not None else 0.0
 
 
 class Catalogue:
-    """The recordings of one split in memory, drawn so that no source drowns the others."""
+    """The recordings of one split in memory. Sampling is balanced, so that no large source dominates."""
 
     def __init__(self, speech: Sequence[Recording], noise: Sequence[Recording], rooms: Sequence[Samples]) -> None:
         self.speech, self.noise, self.rooms = list(speech), list(noise), list(rooms)
@@ -50,21 +50,22 @@ class Catalogue:
 
     @property
     def minutes(self) -> float:
-        """Length of all speech and noise."""
+        """Total length of speech and noise."""
         return sum(len(r.samples) for r in self.speech + self.noise) / SAMPLE_RATE / 60
 
     def draw(self, rng: Rng, what: str) -> int:
-        """Index of a recording: `speech`, `clean` (over a floor of 40 dB or better), `noise`, `sparse`.
+        """Index of a random recording from a pool.
 
-        Sparse are the noises that come and go, or all where none does: they are what is hard to hear.
+        what: `speech`; `clean`, speech over a floor of 40 dB or better; `noise`; `sparse`, intermittent noises
+        (all noises where there are none), which are the hardest to detect.
         """
         return self._draws[what](rng)
 
     @classmethod
     def load(cls, rows: Sequence[Row], split: str) -> tuple[Catalogue, list[str]]:
-        """Read the rows of a split. Returns the catalogue and a sentence for each file left out.
+        """Load the recordings of a split. Returns the catalogue and a reason for each file that was skipped.
 
-        Raises InputError when no clean speech or no noise is left: nothing could be learned.
+        Raises InputError where no clean speech or no noise is left: both classes are needed.
         """
         kinds: dict[str, list[Recording]] = defaultdict(list)
         skipped = []
@@ -81,7 +82,7 @@ class Catalogue:
             elif np.abs(samples).max(initial=0) < 1e-4:
                 skipped.append(f"{row.path}: digital silence")
             else:
-                if row.kind != "rir":  # levels and SNRs are of what is heard, as in the runtime
+                if row.kind != "rir":  # levels and SNRs without DC and rumble, as in the runtime
                     samples = high_passed(samples)
                 if row.kind == "speech" and row.floor_db is None:
                     row = replace(row, floor_db=levels.floor_db(samples))
@@ -90,17 +91,17 @@ class Catalogue:
         catalogue = cls(kinds["speech"], kinds["noise"], rooms)
         if not catalogue.clean or not catalogue.noise:
             what = "noise" if catalogue.clean else f"speech with a floor of {CLEAN_DB:.0f} dB or better"
-            first = f" The first reason: {skipped[0]}" if skipped else ""
+            first = f" First reason: {skipped[0]}" if skipped else ""
             raise InputError(
                 f"the split {split!r} has no {what} ({len(catalogue.speech)} speech and "
-                f"{len(catalogue.noise)} noise recordings could be read, {len(skipped)} were left out). "
-                f"Both are needed to tell them apart.{first}"
+                f"{len(catalogue.noise)} noise recordings loaded, {len(skipped)} skipped). "
+                f"Add recordings: both classes are needed.{first}"
             )
         return catalogue, skipped
 
 
 class _Draw:
-    """Source by the square root of its minutes, then group, then recording, each evenly."""
+    """Draws a source with probability ~ sqrt(length), then a group and a recording, both uniformly."""
 
     def __init__(self, recordings: Sequence[Recording], indices: Sequence[int]) -> None:
         tree: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))

@@ -1,4 +1,4 @@
-"""Rooms and microphones: what lies between a sound and the samples. Drawn first, applied later."""
+"""Rooms and recording chains, all that lies between a sound and its samples: drawn first, applied later."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ _OCTAVES = np.log2(np.maximum(_HZ, 20.0) / 20.0).astype(np.float32)  # above 20 
 
 @dataclass(frozen=True)
 class Room:
-    """One room impulse response, damped: recorded halls ring for seconds, rooms for tenths."""
+    """One room impulse response with added damping: recorded halls ring for seconds, rooms for tenths of one."""
 
-    index: int  # which response
+    index: int  # of the impulse response
     t60_s: float  # reverberation time of the added damping
     wet: float  # gain of everything after the direct sound
 
 
 @dataclass(frozen=True)
-class Microphone:
-    """The chain after the air: colour, band, own noise, gain, clipping, coding."""
+class Chain:
+    """A microphone and the line behind it: frequency response, band limits, own noise, AGC, clipping, coding."""
 
-    colour_db: tuple[float, ...]  # gains at equally spaced octaves from 20 Hz to 8 kHz
-    low_hz: float  # high-pass corner, 0: none
+    colour_db: tuple[float, ...]  # gains at points equally spaced in octaves, 20 Hz to 8 kHz
+    low_hz: float  # high-pass corner; 0: none
     high_hz: float  # low-pass corner
     order: int  # steepness of both, 6 dB per octave each
-    floor_db: float  # own noise, dB under the voice
+    floor_db: float  # own noise, dB below the voice
     floor_slope: float  # its spectrum: (f + 50 Hz) ** slope
-    floor_limited: bool  # the band limit comes after the noise, as on a telephone
+    floor_limited: bool  # the band limits apply to the noise too, as on a telephone
     clip_db: float  # peaks cut by this much; 0: none
-    agc_db: float  # the most by which an automatic gain lifts what is quiet; 0: none
+    agc_db: float  # maximum boost of the automatic gain control; 0: none
     coding: str  # "float" | "int16" | "8bit" | "mulaw" | "8k" | "11k" | "mp3" | "vorbis" | "opus"
 
 
 def draw_room(rng: Rng, rooms: int, config: RoomConfig) -> Room | None:
-    """A room for a source of sound, or None when there is no response to draw from."""
+    """A random room, or None where there are no impulse responses."""
     if not rooms:
         return None
     index, t60_s = int(rng.integers(rooms)), float(rng.uniform(*config.t60_s))
     return Room(index, t60_s, float(attenuation(rng, config.wet_db)))
 
 
-def draw_microphone(rng: Rng, config: MicrophoneConfig) -> Microphone:
-    """A microphone from laptop array to studio condenser, and the line behind it."""
+def draw_chain(rng: Rng, config: MicrophoneConfig) -> Chain:
+    """A random chain, from laptop array to studio condenser."""
     depth = rng.uniform(*config.colour_depth_db)
     colour = rng.uniform(-depth, depth, 8) + np.linspace(0, rng.uniform(*config.tilt_db), 8)
     low, high, order = _draw_band(rng, config)
     coding = pick(rng, config.codings)
-    return Microphone(
+    return Chain(
         colour_db=tuple(colour.tolist()),
         low_hz=low,
         high_hz=high,
@@ -75,7 +75,7 @@ def draw_microphone(rng: Rng, config: MicrophoneConfig) -> Microphone:
 
 
 def _draw_band(rng: Rng, config: MicrophoneConfig) -> tuple[float, float, int]:
-    """Corners of the band, Hz, and its order."""
+    """Lower and upper corner, Hz, and filter order."""
     kind = rng.random()
     if kind < config.telephone_share:
         low, high = rng.uniform(*config.telephone_low_hz), rng.uniform(*config.telephone_high_hz)
@@ -96,8 +96,8 @@ def coloured_noise(rng: Rng, slope: float) -> Samples:
     return np.asarray(noise / noise.std(), np.float32)
 
 
-def band_curve(mic: Microphone) -> NDArray[np.float32]:
-    """Magnitude of the band limits on the FFT grid of a window: (24001,)."""
+def band_curve(mic: Chain) -> NDArray[np.float32]:
+    """Magnitude response of the band limits on the FFT grid of a window: (24001,)."""
     return _band(mic.low_hz, mic.high_hz, mic.order)
 
 
@@ -111,37 +111,37 @@ def _band(low_hz: float, high_hz: float, order: int) -> NDArray[np.float32]:
 
 
 def telephone_curve() -> NDArray[np.float32]:
-    """Magnitude of a telephone's band, 300 to 3400 Hz: (24001,)."""
+    """Magnitude response of a telephone line, 300 to 3400 Hz: (24001,)."""
     return _band(300.0, 3400.0, 8)
 
 
-def microphone_curve(mic: Microphone) -> NDArray[np.float32]:
-    """Magnitude of colour and band together: (24001,)."""
+def microphone_curve(mic: Chain) -> NDArray[np.float32]:
+    """Magnitude response of the whole chain: (24001,)."""
     colour = np.interp(_OCTAVES, np.linspace(0, _OCTAVES[-1], len(mic.colour_db)), mic.colour_db)
     return np.asarray(10 ** (colour / 20), np.float32) * band_curve(mic)
 
 
 def tilted(curve: NDArray[np.float32], tilt_db: float) -> NDArray[np.float32]:
-    """The curve (24001,) with a straight line over octaves on top, 0 dB at 20 Hz and tilt_db at 8 kHz."""
+    """The curve (24001,) plus a spectral tilt linear in octaves: 0 dB at 20 Hz, tilt_db at 8 kHz."""
     return np.asarray(curve * 10 ** (tilt_db * _OCTAVES / _OCTAVES[-1] / 20), np.float32)
 
 
 def automatic_gain(samples: Samples, most_db: float) -> Samples:
-    """Linear gain (n,) of a control that lifts what is quiet by up to most_db, with half a second's memory."""
+    """Linear gain (n,) of an AGC that boosts quiet passages by up to most_db, averaging over 0.5 s."""
     power = moving_average(samples**2, SAMPLE_RATE // 2)
     below_db = 10 * np.log10((power.max() + 1e-12) / np.maximum(power, 1e-12))
     return np.asarray(10 ** (np.minimum(below_db, most_db) / 20), np.float32)
 
 
 def moving_average(x: Samples, width: int) -> Samples:
-    """Centred moving average of x (n,) over `width` samples, by cumulative sums."""
+    """Centred moving average of x (n,) over `width` samples."""
     padded = np.pad(x.astype(np.float64), (width // 2 + 1, width - width // 2 - 1), mode="edge")
     total = np.cumsum(padded)
     return np.asarray((total[width:] - total[:-width])[: len(x)] / width, np.float32)
 
 
 def room_response(room: Room, response: Samples) -> Samples:
-    """The damped response, direct sound first, unit energy: (n,), at most 0.6 s."""
+    """The damped impulse response, starting at the direct sound, with unit energy: (n,), at most 0.6 s."""
     start = int(np.abs(response).argmax())
     h = response[start : start + int(0.6 * SAMPLE_RATE)].astype(np.float32)
     t = np.arange(len(h), dtype=np.float32) / SAMPLE_RATE
@@ -151,7 +151,7 @@ def room_response(room: Room, response: Samples) -> Samples:
 
 
 def filtered(samples: Samples, curve: NDArray[np.float32], response: Samples | None) -> Samples:
-    """samples (48000,) through a room and a magnitude curve, circularly: the end rings into the start."""
+    """Samples (48000,) convolved circularly with a magnitude response and a room: the end rings into the start."""
     spectrum = np.fft.rfft(samples) * curve
     if response is not None:
         spectrum = spectrum * np.fft.rfft(response, WINDOW)
@@ -159,7 +159,7 @@ def filtered(samples: Samples, curve: NDArray[np.float32], response: Samples | N
 
 
 def coded(samples: Samples, coding: str) -> Samples:
-    """samples (n,) as they come back from a sample format, a lower sample rate or a lossy codec."""
+    """Samples (n,) after a round trip through a sample format, a lower sample rate or a lossy codec."""
     if coding == "int16":
         return np.asarray(np.round(samples * 32767) / 32767, np.float32)
     if coding == "8bit":
@@ -176,17 +176,17 @@ def coded(samples: Samples, coding: str) -> Samples:
         sf.write(file, samples, SAMPLE_RATE, format=kind, subtype=subtype)
         file.seek(0)
         back, _ = sf.read(file, dtype="float32")
-        # A codec may pad; what is cut or wrapped here is milliseconds.
+        # A codec may pad: np.resize cuts or wraps a few milliseconds.
         return np.asarray(np.resize(back, len(samples)), np.float32)
     return samples
 
 
 def clipped(samples: Samples, clip_db: float) -> Samples:
-    """Peaks cut by clip_db, everything else as it was."""
+    """Samples (n,) hard-clipped at clip_db below their peak; 0: unchanged."""
     limit = float(np.abs(samples).max()) * 10 ** (-clip_db / 20)
     return np.clip(samples, -limit, limit) if clip_db else samples
 
 
 def at_level(samples: Samples, dbfs: float) -> Samples:
-    """Scaled to an active level in dBFS."""
+    """Samples (n,) scaled to an active level in dBFS."""
     return np.asarray(samples * (10 ** (dbfs / 20) / (active_rms(samples) + 1e-9)), np.float32)

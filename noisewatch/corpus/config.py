@@ -1,22 +1,17 @@
-"""The training distribution: every range and weight from which scenes are drawn, by name.
+"""The training distribution: the ranges and weights that scenes are drawn from, by name.
 
-The defaults are what the shipped networks learned from. A recipe overrides single values (`[scene.microphone]`);
-checkpoint and card store what a run used.
+The shipped networks were trained with the defaults. A recipe overrides single values (`[scene.microphone]`);
+checkpoints and cards store the values that a run used.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field
 
-from ..errors import UsageError
-
-Range = tuple[float, float]  # uniform between the two, unless the name says log
-PAIRS = ("Range", "tuple[int, int]")  # the types of ranges
-Weights = dict[str, float]  # relative: they need not add up to 1
-Mixture = tuple[tuple[float, float, float], ...]  # weight, and the range to draw from
+Range = tuple[float, float]  # uniform between the two; log-uniform where the name says log
+PAIRS = ("Range", "tuple[int, int]")  # annotations of fields that hold a lower and an upper end
+Weights = dict[str, float]  # relative; need not sum to 1
+Mixture = tuple[tuple[float, float, float], ...]  # weight, lower end, upper end
 
 
 @dataclass(frozen=True)
@@ -29,27 +24,27 @@ class Speed:
 
 @dataclass(frozen=True)
 class VoiceConfig:
-    """The voice in front."""
+    """The foreground voice."""
 
     speed: Speed = Speed(0.6, 0.2)
     effort_share: float = 0.5
-    effort_db: Range = (-6.0, 12.0)  # spectral tilt: soft speech is dark, shouting bright
-    dense_share: float = 0.22  # without its pauses
-    dense_decades: Range = (1.8, 2.8)  # of power under the loudest frame, below which a frame is a pause
+    effort_db: Range = (-6.0, 12.0)  # spectral tilt: soft speech is dark, shouting is bright
+    dense_share: float = 0.22  # with pauses cut out
+    dense_decades: Range = (1.8, 2.8)  # of power below the loudest frame: quieter frames are pauses
     partial_share: float = 0.12  # someone begins to speak, or stops
     partial_s: Range = (0.5, 2.5)
-    level_share: float = 0.75  # at an ordinary level, else faint
+    level_share: float = 0.75  # at an ordinary level; the rest are faint
     level_dbfs: Range = (-42.0, -8.0)
     faint_dbfs: Range = (-66.0, -42.0)
 
 
 @dataclass(frozen=True)
 class ReferenceConfig:
-    """The voice level that a stream believes in."""
+    """The stream's estimate of the voice level."""
 
-    heard_share: float = 0.6  # with a voice; else it is the assumed level
+    heard_share: float = 0.6  # with a voice in the window; the rest use the assumed level
     heard_share_alone: float = 0.5  # in a silence
-    right_share: float = 0.7  # near the true level, else stale: another talker, another distance
+    right_share: float = 0.7  # near the true level; the rest are stale: another talker or distance
     right_sd_db: float = 2.5
     stale_db: Range = (-20.0, 20.0)
     alone_dbfs: Range = (-60.0, -10.0)  # before a silence
@@ -57,28 +52,28 @@ class ReferenceConfig:
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """What sounds behind the voice."""
+    """The noise behind the voice."""
 
     kinds: Weights = field(default_factory=lambda: {
         "recording": 0.65, "babble": 0.08, "coloured": 0.06, "tones": 0.06, "impacts": 0.07, "calls": 0.08,
     })  # fmt: skip
     takes: Weights = field(default_factory=lambda: {"1": 0.82, "2": 0.14, "3": 0.04})  # recordings at once
     take_gain_db: Range = (-8.0, 0.0)
-    sparse_share: float = 0.35  # of the recordings, those that come and go
+    sparse_share: float = 0.35  # of the recordings: intermittent ones
     speed: Speed = Speed(0.5, 0.4)
-    babble_voices: tuple[int, ...] = (1, 2, 3, 5, 8)  # one far voice up to a crowded cafe
+    babble_voices: tuple[int, ...] = (1, 2, 3, 5, 8)  # from one distant voice to a crowded cafe
     babble_voices_alone: tuple[int, ...] = (3, 4, 5, 6, 8)  # a single voice alone is no noise
     babble_speed: Speed = Speed(0.5, 0.15)
-    # Most windows lie where the verdict is decided; the rest teaches the SNR scale.
+    # Most windows lie near the decision boundary; the rest cover the SNR scale.
     snr_db: Mixture = ((0.27, -5.0, 8.0), (0.55, 8.0, 21.0), (0.18, 21.0, 45.0))
-    alone_snr_db: Mixture = ((0.87, -12.0, 20.0), (0.13, 20.0, 40.0))  # under the voice that is not there
-    faint_share: float = 0.15  # of quiet rooms, with a noise that nobody would notice
+    alone_snr_db: Mixture = ((0.87, -12.0, 20.0), (0.13, 20.0, 40.0))  # relative to the reference level
+    faint_share: float = 0.15  # of quiet rooms: with noise too faint to notice
     faint_snr_db: Range = (40.0, 60.0)
 
 
 @dataclass(frozen=True)
 class ShapeConfig:
-    """How a noise comes and goes within the window; positions as shares of the window."""
+    """Envelope of the noise within the window; positions are fractions of the window."""
 
     weights: Weights = field(default_factory=lambda: {
         "steady": 0.5, "events": 0.3, "onset": 0.08, "offset": 0.05, "gated": 0.07,
@@ -87,7 +82,7 @@ class ShapeConfig:
     offset: Range = (0.13, 0.9)
     events: Weights = field(default_factory=lambda: {"1": 0.6, "2": 0.25, "3": 0.15})
     event_s: Range = (0.32, 1.0)
-    event_at_peak_share: float = 0.6  # a bark in its middle, else a slice from anywhere
+    event_at_peak_share: float = 0.6  # around the peak of the noise; the rest start anywhere
     gate_window_s: Range = (0.05, 0.2)
     gate_threshold: Range = (0.015, 0.08)  # of the envelope's peak
 
@@ -98,12 +93,12 @@ class RoomConfig:
 
     share: float = 0.35  # of scenes
     t60_s: Range = (0.12, 0.7)
-    wet_db: Range = (0.0, 12.0)  # attenuation of all after the direct sound
+    wet_db: Range = (0.0, 12.0)  # attenuation of everything after the direct sound
 
 
 @dataclass(frozen=True)
 class MicrophoneConfig:
-    """Microphones from laptop array to studio condenser, and the line behind them."""
+    """Recording chains, from laptop array to studio condenser."""
 
     colour_depth_db: Range = (0.0, 7.0)
     tilt_db: Range = (-8.0, 8.0)
@@ -115,14 +110,14 @@ class MicrophoneConfig:
     narrow_low_hz: Range = (0.0, 200.0)
     narrow_high_hz: Range = (3400.0, 7500.0)
     narrow_order: tuple[int, int] = (2, 14)
-    rumble_share: float = 0.20  # a rumble filter
+    rumble_share: float = 0.20  # with a rumble filter
     rumble_low_hz: Range = (40.0, 200.0)
     rumble_order: tuple[int, int] = (1, 5)
     codings: Weights = field(default_factory=lambda: {
         "int16": 0.78, "float": 0.08, "8bit": 0.01, "mulaw": 0.04, "8k": 0.015, "11k": 0.015, "mp3": 0.02,
         "vorbis": 0.02, "opus": 0.02,
     })  # fmt: skip
-    floor_db: Range = (40.0, 66.0)  # own noise under the voice
+    floor_db: Range = (40.0, 66.0)  # own noise below the voice
     floor_slope: Range = (-1.2, 0.4)
     floor_limited_share: float = 0.5
     clip_share: float = 0.04
@@ -133,7 +128,7 @@ class MicrophoneConfig:
 
 @dataclass(frozen=True)
 class TonesConfig:
-    """Pitched sound: mains hum, chords, sirens, beeps."""
+    """Tones: mains hum, chords, sirens, beeps."""
 
     mains_share: float = 0.3
     mains_hz: tuple[float, ...] = (50.0, 60.0)
@@ -157,7 +152,7 @@ class ImpactsConfig:
     count_log: Range = (2.0, 40.0)
     regular_share: float = 0.3
     regular_spacing: Range = (0.5, 1.0)
-    spread: Range = (0.3, 1.0)  # share of the window that holds the strikes
+    spread: Range = (0.3, 1.0)  # fraction of the window that holds the strikes
     strike_db: Range = (0.0, 15.0)  # attenuation
     click_decay_s: Range = (0.001, 0.03)
     click_gain: Range = (0.0, 1.5)
@@ -165,33 +160,33 @@ class ImpactsConfig:
     ring_decay_share: Range = (0.3, 1.0)
     rings: tuple[int, int] = (0, 6)
     ring_log_hz: Range = (40.0, 7000.0)
-    dull_share: float = 0.35  # a door, a desk, a step
+    dull_share: float = 0.35  # low resonances: a door, a desk, a footstep
     dull_log_hz: Range = (40.0, 500.0)
 
 
 @dataclass(frozen=True)
 class CallsConfig:
-    """Throats that do not speak: barks, coughs, cries, chirps."""
+    """Vocal sounds that are not speech: barks, coughs, cries, chirps."""
 
     pitch_log_hz: Range = (70.0, 2500.0)
     length_log_s: Range = (0.06, 1.2)
-    voiced_share: float = 0.7  # else nothing but air, as in a cough
-    breath: Range = (0.0, 1.0)  # its square root
+    voiced_share: float = 0.7  # the rest are breath only, as in a cough
+    breath: Range = (0.0, 1.0)  # squared before use
     glide_octaves: Range = (-0.6, 0.6)
     glide_sd: float = 0.08  # between calls
     rough_share: float = 0.5
     rough_octaves: Range = (0.0, 0.08)
     rolloff: Range = (0.3, 1.8)
-    attack: Range = (0.003, 0.3)  # share of the call
+    attack: Range = (0.003, 0.3)  # fraction of the call
     release: Range = (0.3, 0.9)
-    turn: Range = (0.15, 0.6)  # where the glide turns
+    turn: Range = (0.15, 0.6)  # turning point of the glide
     resonances: tuple[int, int] = (1, 5)
     resonance_log_hz: Range = (250.0, 6500.0)
     resonance_width: Range = (0.06, 0.35)  # ln Hz
     resonance_gain: Range = (0.3, 1.0)
     resonance_sd: float = 0.05  # between calls, ln Hz
     start_s: Range = (0.0, 3.0)
-    spacing: Range = (1.1, 3.0)  # lengths of a call
+    spacing: Range = (1.1, 3.0)  # in lengths of the call
     spacing_jitter: Range = (0.8, 1.25)
     length_jitter: Range = (0.75, 1.3)
     gain_db: Range = (0.0, 6.0)  # attenuation between calls
@@ -199,7 +194,7 @@ class CallsConfig:
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """What a meter meets all day: voices clean and noisy, quiet rooms, noise alone."""
+    """All scenes: voices, clean and noisy, quiet rooms, noise alone."""
 
     situations: Weights = field(
         default_factory=lambda: {"clean": 0.30, "noisy": 0.46, "quiet": 0.11, "noise": 0.13}
@@ -207,7 +202,7 @@ class SceneConfig:
     muted_share: float = 0.03  # windows with a stretch of digital zeros
     muted_start: Range = (0.0, 1.0)
     muted_length: Range = (0.05, 0.6)
-    coloured_slope: Range = (-1.3, 0.4)  # of generated steady noise, from rumble to hiss
+    coloured_slope: Range = (-1.3, 0.4)  # spectral slope of steady synthetic noise, from rumble to hiss
     voice: VoiceConfig = VoiceConfig()
     reference: ReferenceConfig = ReferenceConfig()
     noise: NoiseConfig = NoiseConfig()
@@ -217,68 +212,3 @@ class SceneConfig:
     tones: TonesConfig = TonesConfig()
     impacts: ImpactsConfig = ImpactsConfig()
     calls: CallsConfig = CallsConfig()
-
-
-def scene_config(given: Mapping[str, Any]) -> SceneConfig:
-    """The defaults under what a recipe or a checkpoint sets. Raises UsageError for what does not fit."""
-    config: SceneConfig = _over(SceneConfig(), given, "scene")
-    return config
-
-
-def changed(config: SceneConfig) -> dict[str, Any]:
-    """The values that differ from the defaults, by dotted name."""
-    return dict(_changed(asdict(SceneConfig()), asdict(config), ""))
-
-
-def _changed(before: dict[str, Any], now: dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
-    for name, value in now.items():
-        if isinstance(value, dict):
-            yield from _changed(before[name], value, f"{where}{name}.")
-        elif value != before[name]:
-            yield f"{where}{name}", value
-
-
-def _over(base: Any, given: object, where: str) -> Any:
-    if not isinstance(given, Mapping):
-        raise UsageError(f"{where} is {given!r}; allowed: a table of named values.")
-    known = {f.name: str(f.type) for f in fields(base)}
-    values = {}
-    for name, value in given.items():
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1)
-            meant = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(sorted(known))}."
-            raise UsageError(f"{where} sets {name!r}, which does not exist.{meant}")
-        values[name] = _fitted(getattr(base, name), value, f"{where}.{name}", known[name] in PAIRS)
-    return replace(base, **values)
-
-
-def _fitted(default: Any, value: Any, where: str, pair: bool = False) -> Any:
-    """The value in the form of the default; pair: the lower end of a range, and the upper."""
-    if is_dataclass(default):
-        return _over(default, value, where)
-    if isinstance(default, dict):
-        if not isinstance(value, Mapping) or not set(value) <= set(default):
-            raise UsageError(f"{where} is {value!r}; allowed: weights of {', '.join(default)}.")
-        weights = {name: _number(value.get(name, 0.0), where) for name in default}
-        if min(weights.values()) < 0 or not sum(weights.values()) > 0:
-            raise UsageError(f"{where} is {value!r}; allowed: weights from 0 on, not all of them 0.")
-        return weights
-    if isinstance(default, tuple):
-        if not isinstance(value, list | tuple) or len(value) == 0:
-            raise UsageError(f"{where} is {value!r}; allowed: a list, such as {list(default)}.")
-        if isinstance(default[0], tuple):
-            return tuple(_fitted(default[0], v, where) for v in value)
-        numbers = tuple(_number(v, where) for v in value)
-        if pair and (len(numbers) != 2 or numbers[0] > numbers[1]):
-            raise UsageError(f"{where} is {value!r}; allowed: two numbers, the lower one first.")
-        return tuple(map(int, numbers)) if isinstance(default[0], int) else numbers
-    number = _number(value, where)
-    if where.endswith("share") and not 0 <= number <= 1:
-        raise UsageError(f"{where} is {value!r}; allowed: 0 to 1.")
-    return number
-
-
-def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise UsageError(f"{where} holds {value!r}; allowed: numbers.")
-    return float(value)

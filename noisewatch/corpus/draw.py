@@ -1,4 +1,4 @@
-"""Draws from named ranges and weights."""
+"""Random draws from ranges and weights of the configuration."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ Rng = np.random.Generator
 
 
 def pick(rng: Rng, weights: Weights) -> str:
-    """A name by its weight."""
+    """A name, with probability proportional to its weight."""
     p = np.array(list(weights.values()))
     return list(weights)[int(rng.choice(len(p), p=p / p.sum()))]
 
 
 def mixture(rng: Rng, parts: Mixture) -> float:
-    """A number from one of several weighted ranges."""
+    """A number from a mixture of uniform ranges."""
     values = [rng.uniform(low, high) for _, low, high in parts]
     p = np.array([weight for weight, _, _ in parts])
     return float(values[int(rng.choice(len(p), p=p / p.sum()))])
 
 
 def log_uniform(rng: Rng, span: Range) -> float:
-    """A number whose logarithm is uniform."""
+    """A log-uniform number from a range."""
     return float(np.exp(rng.uniform(np.log(span[0]), np.log(span[1]))))
 
 
 def attenuation(rng: Rng, span_db: Range, size: int | None = None) -> NDArray[np.float64]:
-    """Linear gains below 1, uniform in dB."""
+    """Linear gains (size,), uniform in dB of attenuation."""
     return np.asarray(10 ** (-rng.uniform(*span_db, size) / 20))
 
 
 def speed(rng: Rng, config: Speed) -> float:
-    """A playback speed; 1 for those that are left alone."""
+    """A playback speed; 1 for takes that keep theirs."""
     if rng.random() >= config.share:
         return 1.0
     return float(np.exp(rng.uniform(-config.spread, config.spread)))

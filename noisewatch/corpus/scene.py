@@ -1,4 +1,4 @@
-"""Scenes: every parameter of a window, drawn before anything is rendered, so that a seed replays it."""
+"""Scenes: all parameters of a window, drawn before anything is rendered. A seed reproduces the scene."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 
 from ..core.reference import ASSUMED_DBFS
 from .catalogue import Catalogue
-from .channel import Microphone, Room, draw_microphone, draw_room
+from .channel import Chain, Room, draw_chain, draw_room
 from .config import NoiseConfig, ReferenceConfig, SceneConfig, VoiceConfig
 from .draw import Rng, mixture, pick, speed
 
-COARSE_DBFS = -34.0  # voices below it are not coded in 8 bits
-OWN_FLOOR_SNR_DB = 12.0  # above it the voice's recording needs a floor of its own that is low
+COARSE_DBFS = -34.0  # a voice below it is never coded in 8 bits
+OWN_FLOOR_SNR_DB = 12.0  # above it, the voice has to come from a clean recording
 
 
 @dataclass(frozen=True)
 class Take:
-    """A piece of a recording, played at a speed (and so at a pitch)."""
+    """An excerpt of a recording, played at a speed, which shifts its pitch too."""
 
     index: int
     speed: float = 1.0
@@ -24,34 +24,34 @@ class Take:
 
 @dataclass(frozen=True)
 class Noise:
-    """What sounds behind the voice."""
+    """The noise behind the voice."""
 
     kind: str  # "recording" | "babble" | "coloured" | "tones" | "impacts" | "calls"
-    takes: tuple[Take, ...]  # recordings, or the voices of the babble
-    gains_db: tuple[float, ...]  # of the takes
+    takes: tuple[Take, ...]  # of noise recordings, or the voices of the babble
+    gains_db: tuple[float, ...]  # one per take
     shape: str  # "steady" | "onset" | "offset" | "events" | "gated"
     room: Room | None
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Every parameter of one window."""
+    """All parameters of one window."""
 
     voice: Take | None
-    effort_db: float  # spectral tilt of the voice alone: soft speech is dark, shouting bright
-    dense: bool  # the voice without its pauses
+    effort_db: float  # spectral tilt of the voice: soft speech is dark, shouting is bright
+    dense: bool  # pauses are cut out of the voice
     room: Room | None
     noise: Noise | None
-    snr_db: float | None  # voice over noise; without a voice: the reference's level over the noise
-    voice_dbfs: float  # active level of the voice, spoken now or before this window
-    reference_dbfs: float  # what the stream believes of it
-    mic: Microphone
+    snr_db: float | None  # voice over noise; without a voice: reference level over noise
+    voice_dbfs: float  # active level of the voice, in this window or before it
+    reference_dbfs: float  # the stream's estimate of it
+    mic: Chain
     zeros: tuple[float, float]  # a muted stretch, as fractions of the window
     seed: int
 
 
 def draw_scene(rng: Rng, catalogue: Catalogue, config: SceneConfig) -> Scene:
-    """What a meter meets all day: voices clean and noisy, quiet rooms, noise alone."""
+    """A random scene: a voice, clean or noisy; a quiet room; or noise alone."""
     situation = pick(rng, config.situations)
     with_voice = situation in ("clean", "noisy")
     roomy = bool(rng.random() < config.room.share)
@@ -61,11 +61,11 @@ def draw_scene(rng: Rng, catalogue: Catalogue, config: SceneConfig) -> Scene:
     if with_voice:
         clean = situation == "clean" or (snr is not None and snr > OWN_FLOOR_SNR_DB)
         voice = Take(catalogue.draw(rng, "clean" if clean else "speech"), speed(rng, config.voice.speed))
-    mic = draw_microphone(rng, config.microphone)
+    mic = draw_chain(rng, config.microphone)
     if not with_voice:
-        mic = replace(mic, agc_db=0.0)  # it would lift the silence to a voice's level
+        mic = replace(mic, agc_db=0.0)  # it would boost the silence to the level of a voice
     if voice_dbfs < COARSE_DBFS and mic.coding in ("8bit", "mulaw"):
-        mic = replace(mic, coding="int16")  # it would leave nothing but zeros
+        mic = replace(mic, coding="int16")  # 8 bits would leave only zeros
     zeros = (0.0, 0.0)
     if rng.random() < config.muted_share:
         start, length = rng.uniform(*config.muted_start), rng.uniform(*config.muted_length)
@@ -89,7 +89,7 @@ def draw_scene(rng: Rng, catalogue: Catalogue, config: SceneConfig) -> Scene:
 def _draw_background(
     rng: Rng, catalogue: Catalogue, config: SceneConfig, situation: str, roomy: bool
 ) -> tuple[Noise | None, float | None]:
-    """The noise of a situation, if any, and its SNR in dB."""
+    """The noise that a situation calls for, if any, and its SNR in dB."""
     noise = config.noise
     if situation == "noisy":
         return draw_noise(rng, catalogue, config, True, roomy), mixture(rng, noise.snr_db)
@@ -101,10 +101,10 @@ def _draw_background(
 
 
 def _draw_levels(rng: Rng, voice: VoiceConfig, reference: ReferenceConfig, with_voice: bool) -> tuple[float, float]:
-    """The level that the stream believes in, and that of the voice; dBFS."""
+    """Reference level of the stream and true level of the voice, dBFS."""
     heard = rng.random() < (reference.heard_share if with_voice else reference.heard_share_alone)
     if not with_voice:
-        # A silence is judged against the reference, whatever the voice would have been.
+        # A silence is judged against the reference alone.
         level = float(rng.uniform(*reference.alone_dbfs)) if heard else ASSUMED_DBFS
         return level, level
     level = float(rng.uniform(*(voice.level_dbfs if rng.random() < voice.level_share else voice.faint_dbfs)))
@@ -114,7 +114,7 @@ def _draw_levels(rng: Rng, voice: VoiceConfig, reference: ReferenceConfig, with_
 
 
 def draw_noise(rng: Rng, catalogue: Catalogue, scenes: SceneConfig, with_voice: bool, roomy: bool) -> Noise:
-    """A noise of any kind and shape."""
+    """A random noise of any kind and shape."""
     config: NoiseConfig = scenes.noise
     kind = pick(rng, config.kinds)
     takes: tuple[Take, ...] = ()

@@ -1,4 +1,4 @@
-"""Noise made by rule: hiss and rumble, tones, impacts, calls."""
+"""Synthetic noise: hiss and rumble, tones, impacts, calls."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .channel import coloured_noise
 from .config import CallsConfig, SceneConfig
 from .draw import Rng, attenuation, log_uniform
 
-HIGHEST_HZ = 7_500.0  # of a harmonic
+HIGHEST_HZ = 7_500.0  # no harmonic lies above it
 _TIME = np.arange(WINDOW) / SAMPLE_RATE
 
 
 def coloured(rng: Rng, scenes: SceneConfig) -> Samples:
-    """(48000,) of steady noise, from rumble to hiss."""
+    """Steady coloured noise (48000,), from rumble to hiss."""
     return coloured_noise(rng, rng.uniform(*scenes.coloured_slope))
 
 
 def tones(rng: Rng, scenes: SceneConfig) -> Samples:
-    """(48000,) of pitched sound: mains hum, chords, sirens, beeps."""
+    """Pitched sound (48000,): mains hum, chords, sirens, beeps."""
     config, track, t = scenes.tones, np.zeros(WINDOW), _TIME
     mains = rng.random() < config.mains_share
     rolloff = rng.uniform(*config.rolloff)
@@ -44,7 +44,7 @@ def tones(rng: Rng, scenes: SceneConfig) -> Samples:
 
 
 def impacts(rng: Rng, scenes: SceneConfig) -> Samples:
-    """(48000,) of clicks, knocks and clatter: damped resonances that noise strikes, regular or not."""
+    """Clicks, knocks and clatter (48000,): damped resonances excited by noise, at regular intervals or not."""
     config = scenes.impacts
     strikes = np.zeros(WINDOW, np.float32)
     count = int(log_uniform(rng, config.count_log))
@@ -70,13 +70,13 @@ def impacts(rng: Rng, scenes: SceneConfig) -> Samples:
 
 @dataclass(frozen=True)
 class _Throat:
-    """What the calls of one animal or person have in common."""
+    """What all calls of one animal or person share."""
 
     pitch_hz: float
     length_s: float
-    breath: float  # 1: nothing but air
-    glide: NDArray[np.float64]  # octaves at the beginning, the turn and the end
-    rough: float  # octaves, every 5 ms
+    breath: float  # 1: air only, no voicing
+    glide: NDArray[np.float64]  # octaves at the start, the turning point and the end
+    rough: float  # octaves, a new value every 5 ms
     rolloff: float
     attack: float
     resonances: NDArray[np.float64]  # (3, n): ln Hz, width, gain
@@ -96,7 +96,7 @@ def _throat(rng: Rng, config: CallsConfig) -> _Throat:
 
 
 def _call(rng: Rng, throat: _Throat, config: CallsConfig) -> NDArray[np.float64]:
-    """One call: a source of harmonics and breath, and a mouth that filters it."""
+    """One call: harmonics and breath noise through a formant filter."""
     n = min(WINDOW, max(320, int(throat.length_s * rng.uniform(*config.length_jitter) * SAMPLE_RATE)))
     u = np.linspace(0, 1, n)
     octaves = np.interp(u, [0, rng.uniform(*config.turn), 1], throat.glide + rng.normal(0, config.glide_sd, 3))
@@ -116,9 +116,9 @@ def _call(rng: Rng, throat: _Throat, config: CallsConfig) -> NDArray[np.float64]
 
 
 def calls(rng: Rng, scenes: SceneConfig) -> Samples:
-    """(48000,) of throats that do not speak: barks, coughs, cries, chirps; one call, or the like of it again.
+    """Vocal sounds that are not speech (48000,): barks, coughs, cries, chirps; one call, or several similar ones.
 
-    Source and filter as in G. Fant, Acoustic Theory of Speech Production, 1960.
+    Source-filter model of G. Fant, Acoustic Theory of Speech Production, 1960.
     """
     config = scenes.calls
     throat = _throat(rng, config)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..audio import levels
 from ..audio.signal import SAMPLE_RATE, WINDOW, Samples
-from ..corpus import channel, render
+from ..corpus import channel, tracks
 from ..corpus.catalogue import Catalogue
 from ..corpus.config import SceneConfig
 from ..corpus.draw import Rng
@@ -75,10 +75,10 @@ def rendered(item: Item, catalogue: Catalogue, seed: int, condition: str = "plai
             return channel.at_level(channel.coloured_noise(rng, rng.uniform(-1, 0.3)), rng.uniform(-85, -66))
         return channel.at_level(_noise(item.noise, catalogue, rng), rng.uniform(-45, -20))
     dense = item.situation == "dense speech"
-    voice = render.voice_track(catalogue.speech[item.voice], Take(item.voice), dense, rng, SCENES.voice)
+    voice = tracks.voice_track(catalogue.speech[item.voice], Take(item.voice), dense, rng, SCENES.voice)
     noise = np.zeros(WINDOW, np.float32) if item.noise is None else _noise(item.noise, catalogue, rng)
     if item.situation == "gated noise":
-        noise = render.shaped(noise, "gated", voice, rng, SCENES.shape)
+        noise = tracks.shaped(noise, "gated", voice, rng, SCENES.shape)
     floor = channel.coloured_noise(rng, rng.uniform(-1, 0.3))
     level, floor_db = rng.uniform(-36, -18), rng.uniform(42, 62)
     flat = np.ones(WINDOW // 2 + 1, np.float32)
@@ -101,7 +101,7 @@ def rendered(item: Item, catalogue: Catalogue, seed: int, condition: str = "plai
 
 def _noise(index: int, catalogue: Catalogue, rng: Rng) -> Samples:
     noise = Noise("recording", (Take(index),), (0.0,), "steady", None)
-    return render.noise_track(noise, catalogue, rng, SCENES)
+    return tracks.noise_track(noise, catalogue, rng, SCENES)
 
 
 def _response(catalogue: Catalogue, rng: Rng) -> Samples | None:
@@ -129,7 +129,7 @@ def streams(catalogue: Catalogue, seed: int, *, noisy: bool) -> Iterator[Stream]
         pieces = []
         for index in indices:
             take = catalogue.speech[index].samples.astype(np.float32) / np.float32(32767)
-            pause = render.own_floor(take, rng)[: int(rng.uniform(0.3, 1.2) * SAMPLE_RATE)]
+            pause = tracks.own_floor(take, rng)[: int(rng.uniform(0.3, 1.2) * SAMPLE_RATE)]
             pieces += [
                 take / np.float32(levels.active_rms(take) + 1e-9),
                 pause / np.float32(levels.active_rms(take)),
@@ -156,6 +156,6 @@ def _event(catalogue: Catalogue, length: int, rng: Rng) -> Samples:
         start = int(rng.integers(0, max(1, WINDOW - length)))
         noise = np.resize(noise[start:], length) if length <= WINDOW else np.resize(noise, length)
         level = levels.active_rms(noise)
-        if render.sounding_seconds(noise) > EVENT_SOUNDS * length / SAMPLE_RATE:
+        if tracks.sounding_seconds(noise) > EVENT_SOUNDS * length / SAMPLE_RATE:
             break
     return np.asarray(noise / (level + 1e-9) * 10 ** (-rng.uniform(*EVENT_SNR_DB) / 20), np.float32)

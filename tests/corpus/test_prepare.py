@@ -135,3 +135,16 @@ def test_recordings_as_the_field_makes_them(run, tmp_path: Path):
     assert {Path(r.path).name for r in read_manifest(tmp_path / "b") if r.kind == "noise"} == set(seconds)
     left, right = load_audio(noise / "inverted.wav"), sf.read(noise / "inverted.wav", dtype="float32")[0][:, 0]
     assert np.array_equal(left, right)
+
+
+def test_unreadable_files_are_listed_not_fatal(run, toy_set: Path, tmp_path: Path):
+    for path in (toy_set / "speech" / "speaker00").iterdir():
+        (tmp_path / "voices").mkdir(exist_ok=True)
+        (tmp_path / "voices" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "voices" / "broken.wav").write_text("no audio")
+    sf.write(tmp_path / "voices" / "silent.wav", np.zeros(16_000), 16_000)
+    done = run("prepare", "--speech", tmp_path / "voices", "--noise", toy_set / "noise", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "broken.wav" in done.stderr
+    assert "silent.wav" in done.stderr
+    assert len(read_manifest(tmp_path / "out")) == 2 + 15

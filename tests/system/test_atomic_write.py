@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from noisewatch import OutputError
 from noisewatch.system.files import atomic_write
 
 
@@ -44,3 +47,12 @@ def test_abandoned_parts_are_removed_and_those_in_use_are_not(tmp_path: Path):
         other.communicate("")
     assert (tmp_path / "x").exists()
     assert len(list(tmp_path.glob("*.part"))) == 2
+
+
+def test_atomic_writing_leaves_nothing_behind(tmp_path: Path):
+    path = tmp_path / "a" / "x.txt"
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as file:
+        file.write(str(1 / 0))
+    assert list(path.parent.iterdir()) == []
+    with pytest.raises(OutputError, match="is a folder"), atomic_write(tmp_path / "a"):
+        pass

@@ -1,0 +1,139 @@
+"""The tracks that a window is mixed from: a voice, and the noise behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import soxr
+
+from ..audio import levels
+from ..audio.signal import SAMPLE_RATE, WINDOW, Samples
+from . import channel
+from .catalogue import Catalogue, Recording
+from .config import SceneConfig, ShapeConfig, VoiceConfig
+from .draw import Rng, pick
+from .scene import Noise, Take
+from .synthetic import SYNTHETIC
+
+SHORTEST_NOISE_S = 0.3  # shorter noise is not scored
+
+
+def voice_track(recording: Recording, take: Take, dense: bool, rng: Rng, config: VoiceConfig) -> Samples:
+    """One voice (48000,): an excerpt, or a short take over its own floor; dense: pauses are cut out."""
+    piece = _piece(recording, take.speed, rng, loud=True)
+    if dense:
+        more = [piece] + [_piece(recording, take.speed, rng, loud=True) for _ in range(2)]
+        joined = np.concatenate(more)
+        frames = joined[: len(joined) // levels.FRAME * levels.FRAME].reshape(-1, levels.FRAME)
+        power = levels.frame_power(joined)
+        kept = frames[power > power.max(initial=0) * 10 ** -rng.uniform(*config.dense_decades)].reshape(-1)
+        return np.resize(kept, WINDOW)
+    if len(piece) >= WINDOW and rng.random() < config.partial_share:  # someone begins to speak, or stops
+        piece = piece[: int(rng.uniform(*config.partial_s) * SAMPLE_RATE)]
+    if len(piece) >= WINDOW:
+        return piece
+    track = own_floor(piece, rng)
+    start = int(rng.integers(0, WINDOW - len(piece) + 1))
+    fade = np.minimum(1, np.minimum(np.arange(len(piece)), np.arange(len(piece))[::-1]) / 160)
+    track[start : start + len(piece)] *= 1 - fade
+    track[start : start + len(piece)] += piece * fade
+    return track
+
+
+def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng, config: SceneConfig) -> Samples:
+    """Noise (48000,): synthetic, or takes summed at their gains. Sounds too short to be scored are drawn again."""
+    if noise.kind in SYNTHETIC:
+        return _heard(SYNTHETIC[noise.kind], rng, config)
+    track = np.zeros(WINDOW, np.float32)
+    for take, gain_db in zip(noise.takes, noise.gains_db, strict=True):
+        recording = (catalogue.speech if noise.kind == "babble" else catalogue.noise)[take.index]
+        piece = _heard(_looped, recording, take.speed, rng, noise.kind == "babble")
+        track += piece / (levels.active_rms(piece) + 1e-9) * 10 ** (gain_db / 20)
+    return track
+
+
+def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng, config: ShapeConfig) -> Samples:
+    """Noise (48000,) with an envelope: steady, onset, offset, events, or gated by the voice (48000,)."""
+    mask = np.ones(WINDOW, np.float32)
+    if shape == "onset":
+        mask[: int(rng.uniform(*config.onset) * WINDOW)] = 0
+    elif shape == "offset":
+        mask[int(rng.uniform(*config.offset) * WINDOW) :] = 0
+    elif shape == "events":
+        mask[:] = 0
+        for _ in range(int(pick(rng, config.events))):
+            length = int(rng.uniform(*config.event_s) * SAMPLE_RATE)
+            # At the peak, to keep a bark whole, or anywhere: a slice of a fan.
+            start = (
+                int(np.abs(noise).argmax()) - length // 3
+                if rng.random() < config.event_at_peak_share
+                else rng.integers(WINDOW)
+            )
+            start = int(np.clip(start, 0, WINDOW - length))
+            mask[start : start + length] = 1
+    elif shape == "gated":
+        window = int(rng.uniform(*config.gate_window_s) * SAMPLE_RATE)
+        envelope = np.sqrt(np.maximum(channel.moving_average(voice**2, window), 0))
+        mask = (envelope > envelope.max() * rng.uniform(*config.gate_threshold)).astype(np.float32)
+    return noise * channel.moving_average(mask, 80)  # 5 ms edges: a hard switch would click
+
+
+def own_floor(samples: Samples, rng: Rng) -> Samples:
+    """Noise (48000,) with the spectrum and level of the quietest 0.1 s of samples (n,).
+
+    It fills up short takes: with digital zeros, a network would learn that zeros mean clean.
+    """
+    size = 1600
+    starts = range(0, max(1, len(samples) - size + 1), size // 2)
+    pieces = [samples[a : a + size] for a in starts]
+    quiet = min((p for p in pieces if (p**2).mean() > 1e-10), key=lambda p: float((p**2).mean()), default=None)
+    if quiet is None:
+        return np.zeros(WINDOW, np.float32)
+    magnitude = np.abs(np.fft.rfft(quiet * np.hanning(len(quiet)), size))
+    magnitude = np.convolve(magnitude, np.ones(9) / 9, "same")
+    grid = np.linspace(0, 1, WINDOW // 2 + 1)
+    shape = np.interp(grid, np.linspace(0, 1, len(magnitude)), magnitude)
+    white = rng.standard_normal((2, len(grid)))
+    noise = np.fft.irfft((white[0] + 1j * white[1]) * shape, WINDOW)
+    return np.asarray(noise * np.sqrt((quiet**2).mean()) / (noise.std() + 1e-12), np.float32)
+
+
+def sounding_seconds(noise: Samples) -> float:
+    """How long noise (n,) is audible, s, at whatever level."""
+    return levels.active_seconds(noise / (np.abs(noise).max() + 1e-9))
+
+
+def is_heard(noise: Samples) -> bool:
+    """Whether noise (48000,) lasts long enough to be scored."""
+    return sounding_seconds(noise) >= SHORTEST_NOISE_S
+
+
+def _piece(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples:
+    """Up to 3 s of a recording at a speed; loud: from where it is near its usual level, if found in 4 tries."""
+    need = int(np.ceil(WINDOW * speed)) + 16
+    samples = recording.samples
+    usual = levels.active_rms(samples[: 40 * SAMPLE_RATE].astype(np.float32)) if loud else 0.0
+    for _ in range(4):
+        start = int(rng.integers(0, max(1, len(samples) - need + 1)))
+        piece = samples[start : start + need].astype(np.float32)
+        if not loud or levels.active_rms(piece) > 0.4 * usual:
+            break
+    if speed != 1.0:
+        piece = soxr.resample(piece, SAMPLE_RATE * speed, SAMPLE_RATE, quality="LQ")
+    return np.asarray(piece[:WINDOW] / 32767, np.float32)
+
+
+def _looped(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples:
+    """A piece (48000,) of a recording; a shorter one is looped from a random start."""
+    piece = _piece(recording, speed, rng, loud)
+    return np.roll(np.resize(piece, WINDOW), int(rng.integers(WINDOW)) if len(piece) < WINDOW else 0)
+
+
+def _heard(draw: Callable[..., Samples], *args: Any) -> Samples:
+    """The first of five draws that is long enough to be scored, else the last."""
+    for _ in range(5):
+        if is_heard(noise := draw(*args)):
+            break
+    return noise
