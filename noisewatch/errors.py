@@ -1,15 +1,16 @@
-"""Every error that noisewatch raises on purpose, with the exit code of the command line.
+"""Every error that noisewatch raises on purpose, and the exit code that the command line gives it.
 
     NoisewatchError
-    ├── UsageError        2  arguments that contradict each other or name nothing
+    ├── UsageError        2  arguments that are unknown, out of range or contradictory
     │   └── ChannelError     a channel that the input does not have
     ├── ParityError       3  ONNX Runtime and torch disagree
     ├── DeviceError       4  no usable live input
     ├── ModelError        5  a model that is missing or does not fit
     ├── InputError        6  a recording, stream or manifest that cannot be read or judged
-    └── OutputError       7  a place that cannot be written
+    └── OutputError       7  a file or folder that cannot be written
 
-A message says what was wrong, with the value; what is allowed; what to do next.
+A message says what is wrong, with the value; what is allowed; and what to do next. UsageError and InputError are
+ValueErrors too.
 """
 
 from numbers import Real
@@ -17,24 +18,24 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """A name or a message from outside without what would steer the terminal."""
+    """Text from outside the program with its control characters replaced, safe to print on a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 class NoisewatchError(Exception):
-    """The base of the tree."""
+    """The base class: catch it for everything that noisewatch raises on purpose."""
 
     exit_code = 1
 
 
 class UsageError(NoisewatchError, ValueError):
-    """Arguments that contradict each other or name nothing."""
+    """Arguments that are unknown, out of range or contradictory."""
 
     exit_code = 2
 
 
 class ChannelError(UsageError):
-    """A channel that an input does not have; another one may have it."""
+    """A channel that the input does not have; other inputs of the same command may have it."""
 
 
 class ParityError(NoisewatchError):
@@ -50,25 +51,25 @@ class DeviceError(NoisewatchError):
 
 
 class ModelError(NoisewatchError):
-    """A model file that is missing, is no ONNX, has no card, or has another front end."""
+    """A model that is missing, cannot be loaded or run, has no card, or needs another front end."""
 
     exit_code = 5
 
 
 class InputError(NoisewatchError, ValueError):
-    """A recording, stream or manifest that cannot be read or judged."""
+    """Audio or a manifest that cannot be read or judged, or samples of a wrong type."""
 
     exit_code = 6
 
 
 class OutputError(NoisewatchError):
-    """A place that cannot be written: permission, a full disk, a folder in the way."""
+    """A file or folder that cannot be written: permission, a full disk, a folder in the way."""
 
     exit_code = 7
 
 
 def numeric(name: str, value: Any) -> Any:
-    """The value, if it is a number, NaN among them; raises UsageError for anything else that was passed as one."""
+    """The value if it is a number, including NaN. Raises UsageError, which names the option, if it is not."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise UsageError(f"the {name} is {value!r}; allowed: a number.")
     return value

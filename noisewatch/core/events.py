@@ -1,4 +1,13 @@
-"""What comes out: readings and events. The fields are those of the JSON lines."""
+"""Readings and events: what a stream gives. Their fields are those of the JSON lines.
+
+To add a warning, or a reason for `unknown`:
+
+1. Name it here, in `WarningName` or `Reason`, and return it where it is found: from `Health.warnings` or
+   `Health.reason` if the samples show it, from `Stream` if it concerns how they arrive.
+2. Put its sentence into `ui/wording.py`. A reason must have one; a warning needs one only if it calls for action.
+
+Everything else (JSON, meter, scan, summary) handles names that it does not know.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +17,50 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 State = Literal["clean", "noisy", "unknown"]
-Reason = Literal["digital_silence", "dead_channel", "stalled", "gap", "too_short"]
-WarningName = Literal["clipping", "gated", "short", "late"]
+Reason = Literal[
+    "digital_silence",  # muted, or access is denied: samples of 0, or of 0 with dither
+    "dead_channel",  # samples of one constant value
+    "stalled",  # the input sends nothing
+    "gap",  # audio was lost on its way here
+    "too_short",  # less than 1 s of sound in the window
+]
+WarningName = Literal[
+    "clipping",  # samples at full scale
+    "gated",  # stretches of digital silence in the window
+    "short",  # a stream shorter than a window
+    "late",  # decided late: the input was ahead, and decisions were skipped
+]
+EventName = Literal["noise_start", "noise_end", "input_lost", "input_back"]
 
 VARIABLES = "NOISEWATCH_EVENT_"  # of the environment of a command that `--exec` runs: a field each
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One decision about the last 3 s. `None` where a number would be a lie."""
+    """One decision about the last 3 s of audio. `None` where a number would be a lie.
 
-    time: float  # s of stream time: the end of the window
-    noise: float | None  # probability of noise, 0..1
-    snr_db: float | None  # None where nobody speaks
-    voice: float | None  # probability that someone speaks in the window, 0..1
-    level_dbfs: float | None  # RMS since the reading before
+    time        s of stream time: the end of the window
+    noise       probability of noise, 0..1
+    snr_db      SNR in the window, dB; None if nobody speaks
+    voice       probability that someone speaks in the window, 0..1
+    level_dbfs  RMS level since the previous reading, dBFS; None in digital silence
+    state       `clean`, `noisy` or `unknown`: the verdict, after hysteresis and minimum times
+    reason      why the state is `unknown`; then noise, snr_db and voice are None
+    warnings    what may make the reading less reliable
+    reference   whether the voice level that a silence is judged against was `heard` in this stream or is `assumed`
+    utc         wall clock of the decision, ISO 8601; None for a recording, which may be of any day
+    """
+
+    time: float
+    noise: float | None
+    snr_db: float | None
+    voice: float | None
+    level_dbfs: float | None
     state: State
-    reason: Reason | None = None  # why the state is unknown
+    reason: Reason | None = None
     warnings: tuple[WarningName, ...] = ()
-    reference: Literal["heard", "assumed"] = "assumed"  # the voice level that a silence is judged against
-    utc: str | None = None  # wall clock of the decision, ISO 8601; None of a file, which may be of any day
+    reference: Literal["heard", "assumed"] = "assumed"
+    utc: str | None = None
 
     def json(self) -> str:
         """One JSON line, without the newline."""
@@ -36,37 +69,55 @@ class Reading:
 
 @dataclass(frozen=True)
 class Event:
-    """A change that lasted long enough to matter."""
+    """A change that lasted long enough to matter. Fields that do not belong to the event are None.
 
-    event: Literal["noise_start", "noise_end", "input_lost", "input_back"]
-    time: float  # s of stream time: when it was decided
-    onset: float  # s: when it is thought to have begun
-    id: int | None = None  # of the noise: 1 for the first of a stream
-    end: float | None = None  # s, with noise_end: when the noise is thought to have ended
-    duration: float | None = None  # s, with noise_end
-    peak: float | None = None  # noise probability, so far or, with noise_end, of the whole noise; like the rest
+    event       `noise_start`, `noise_end`, `input_lost` or `input_back`
+    time        s of stream time: when it was decided
+    onset       s: when the noise, or the loss, is estimated to have begun
+    id          number of the noise: 1 for the first of a stream
+    end         s: when the noise is estimated to have ended (noise_end)
+    duration    s: end - onset (noise_end)
+    peak        highest noise probability, 0..1. This and the next three cover the noise up to `time`
+    mean        mean noise probability, 0..1
+    snr_db      mean SNR over the readings with a voice, dB
+    level_dbfs  mean level of all audio, dBFS
+    reason      why the input cannot be judged (input_lost)
+    device      the device or recording
+    model       name of the model
+    drops       how often audio was lost during the noise
+    utc         as for a reading
+    lost_s      s of audio that never arrived (input_lost, input_back)
+    """
+
+    event: EventName
+    time: float
+    onset: float
+    id: int | None = None
+    end: float | None = None
+    duration: float | None = None
+    peak: float | None = None
     mean: float | None = None
-    snr_db: float | None = None  # mean over the readings with a voice
-    level_dbfs: float | None = None  # of all that was heard
-    reason: Reason | None = None  # of input_lost
-    device: str | None = None  # or recording
+    snr_db: float | None = None
+    level_dbfs: float | None = None
+    reason: Reason | None = None
+    device: str | None = None
     model: str | None = None
-    drops: int | None = None  # audio lost during the noise, times
-    utc: str | None = None  # as for a reading
-    lost_s: float | None = None  # s of audio that never arrived, with input_lost and input_back
+    drops: int | None = None
+    utc: str | None = None
+    lost_s: float | None = None
 
     def json(self) -> str:
-        """One JSON line, without the newline; fields that do not belong to this event are left out."""
+        """One JSON line, without the newline and without the fields that are None, except `utc`."""
         return _line({"type": "event", **{k: v for k, v in vars(self).items() if v is not None}, "utc": self.utc})
 
 
 def utc(at: datetime | None = None) -> str:
-    """A moment, by default now, as 2026-03-01T12:00:00.000Z."""
+    """A moment, by default now, in ISO 8601: 2026-03-01T12:00:00.000Z."""
     return f"{(at or datetime.now(UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
 def label(mean: float, snr_db: float | None) -> str:
-    """What a label track says of a noise."""
+    """The text of a noise in a label track."""
     return f"noise {mean:.0%}" + ("" if snr_db is None else f", SNR {snr_db:.0f} dB")
 
 
@@ -76,11 +127,11 @@ def label_line(start: float, end: float, mean: float, snr_db: float | None) -> s
 
 
 _DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4, "worst_noise": 4}
-_DIGITS |= {"noisy": 9, "unknown": 9, "threshold": 9, "hop_s": 9}  # compared, not looked at
+_DIGITS |= {"noisy": 9, "unknown": 9, "threshold": 9, "hop_s": 9}  # values that programs compare
 
 
 def rounded(fields: dict[str, Any]) -> dict[str, Any]:
-    """Numbers with no more digits than they deserve, by the name of the field."""
+    """The fields with floats rounded to the digits that are significant, by the name of the field."""
 
     def digits(name: str) -> int:
         return 1 if name.endswith(("_db", "_dbfs")) else _DIGITS.get(name, 3)

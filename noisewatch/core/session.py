@@ -1,4 +1,4 @@
-"""A source, heard to its end through one stream: gaps, stalls and backlogs included."""
+"""One source judged by one stream, from start to end: stalls, gaps and backlogs included."""
 
 from __future__ import annotations
 
@@ -15,15 +15,30 @@ from ..inputs.source import TICK_S, Lost, Source
 from .events import Event, Reading, utc
 from .stream import Stream
 
-LATE_S = 0.5  # a live block that waited longer: skip to the newest window
-STALL_S = 3.0  # without a block before an input is said to be stalled; a start may take two
+LATE_S = 0.5  # a live block that waited longer is late: skip to the newest window
+STALL_S = 3.0  # without a block until an input counts as stalled; a device may take two to start
 
 
 class Session:
-    """Everything that a source gives, or its first `seconds`, judged as it comes: iterate over it once.
+    """Judges what a source sends, as it arrives. Iterate over it once for the readings and events.
 
-    heard: is given the samples, at the source's rate, before they are judged; lost: how many are missing
-    between them. stalls: whether an input that sends nothing is said to be stalled.
+    It adds what a stream cannot know: that an input has stalled or is ahead, the names of device and model, the
+    wall clock.
+
+    source   where the audio comes from; the caller closes it
+    stream   a fresh stream
+    seconds  stop after this much audio, s; default: at the end of the source. An input that sends nothing also
+             stops once it has been silent for the rest of them
+    heard    called with each block (n,), at the source's rate, before it is judged
+    lost     called with the number of samples, at the source's rate, that are missing before the next block
+    stalls   whether to report an input that sends nothing for 3 s as stalled
+
+    Errors of the source and the model (NoisewatchError) are raised while iterating, after the readings and events
+    that were due until then.
+
+    >>> session = Session(source, NoiseDetector().stream(), seconds=60)
+    >>> for item in session:
+    ...     print(item.json())
     """
 
     def __init__(
@@ -39,66 +54,72 @@ class Session:
         self.source, self.stream = source, stream
         self._seconds = math.inf if seconds is None else seconds
         self._heard, self._lost, self._stalls = heard, lost, stalls
-        self._drops = 0  # when the present noise began
-        self._made: deque[Reading | Event] = deque()  # decided, and not given yet
+        self._spent = 0.0  # s of audio so far, including what was lost
+        self._waited = 0.0  # s since the last block
+        self._drops = 0  # of the source, when the present noise began
+        self._made: deque[Reading | Event] = deque()  # made, and not yet yielded
 
     def __iter__(self) -> Iterator[Reading | Event]:
-        source, stream = self.source, self.stream
-        # What a pipe sends may take longer than it lasts, or never come: --seconds are of the clock there, too.
+        source = self.source
+        # The writer of a pipe may send audio slower than real time, or none: there, `seconds` is also wall time.
         deadline = time.monotonic() + self._seconds if source.pauses else math.inf
-        spent = waited = 0.0
         with contextlib.closing(source.blocks()) as blocks:
             try:
                 for block in blocks:
-                    if block is None:
-                        waited += TICK_S
-                        if self._stalls and waited >= STALL_S and waited % 1 == 0:  # once a second
-                            yield from self._given(stream.pause() if source.pauses else stream.lose("stalled"))
-                    elif isinstance(block, Lost):
-                        spent += block.seconds
-                        self._lost(round(block.seconds * source.sample_rate))
-                        yield from self._given(stream.lose("gap", block.seconds))
-                    elif not len(block):
-                        waited = 0.0
-                    else:
-                        waited = 0.0
-                        rate = source.sample_rate
-                        block = block[: round(min(self._seconds - spent, len(block) / rate) * rate)]
-                        spent += len(block) / rate
-                        self._heard(block)
-                        behind = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
-                        yield from self._given(stream.process(block, sample_rate=rate, behind=behind))
-                    idle = waited if source.live and waited >= STALL_S else 0.0  # a dead input ends, too
-                    if spent + idle >= self._seconds - 1e-6 or time.monotonic() >= deadline:
+                    yield from self._yielded(self._judge(block))
+                    idle = self._waited if source.live and self._waited >= STALL_S else 0.0
+                    if self._spent + idle >= self._seconds - 1e-6 or time.monotonic() >= deadline:
                         break
             except ModelError:
                 yield from self.interrupted()
                 raise
             except NoisewatchError:
-                # What was heard until then still counts, and what was going on ends here.
-                yield from self._given(stream.lose("stalled") if source.live else stream.finish())
+                # The audio until then still counts, and a noise that is on ends here.
+                yield from self._yielded(self.stream.lose("stalled") if source.live else self.stream.finish())
                 raise
-        yield from self._given(stream.finish())
+        yield from self._yielded(self.stream.finish())
 
     def interrupted(self) -> list[Reading | Event]:
-        """Whoever iterates stops here: what was decided and not given yet, and the end of what was going on."""
+        """To call when the iteration is abandoned: what was not yet yielded, and the end of a noise that is on."""
         rest, self._made = [*self._made], deque()
-        return [*rest, *self._named(self.stream.detector.finish(self.stream.time))]
+        return [*rest, *self._labelled(self.stream.detector.finish(self.stream.time))]
 
-    def _given(self, items: Sequence[Reading | Event]) -> Iterator[Reading | Event]:
-        self._made.extend(self._named(items))
+    def _judge(self, block: Samples | Lost | None) -> list[Reading | Event]:
+        """Take what the source sent: audio, a gap, or nothing for a tick."""
+        source, stream = self.source, self.stream
+        if block is None:
+            self._waited += TICK_S
+            if not self._stalls or self._waited < STALL_S or self._waited % 1:  # once a second
+                return []
+            return stream.pause() if source.pauses else stream.lose("stalled")
+        if isinstance(block, Lost):
+            self._spent += block.seconds
+            self._lost(round(block.seconds * source.sample_rate))
+            return stream.lose("gap", block.seconds)
+        self._waited = 0.0
+        if not len(block):
+            return []
+        rate = source.sample_rate
+        block = block[: round(min(self._seconds - self._spent, len(block) / rate) * rate)]
+        self._spent += len(block) / rate
+        self._heard(block)
+        behind = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
+        return stream.process(block, sample_rate=rate, behind=behind)
+
+    def _yielded(self, items: Sequence[Reading | Event]) -> Iterator[Reading | Event]:
+        self._made.extend(self._labelled(items))
         while self._made:
             yield self._made.popleft()
 
-    def _named(self, items: Sequence[Reading | Event]) -> list[Reading | Event]:
-        """Events with what the stream does not know: the device, the model, audio lost meanwhile."""
-        named: list[Reading | Event] = []
+    def _labelled(self, items: Sequence[Reading | Event]) -> list[Reading | Event]:
+        """The items with device, model, drops and wall clock."""
+        labelled: list[Reading | Event] = []
         for item in items:
             if isinstance(item, Event):
                 if item.event == "noise_start":
                     self._drops = self.source.drops
                 drops = None if item.id is None else self.source.drops - self._drops
                 item = replace(item, device=self.source.name, model=self.stream.model.card.name, drops=drops)
-            now = self.source.live or self.source.pauses  # a pipe is rarely anything else
-            named.append(replace(item, utc=utc()) if now else item)
-        return named
+            now = self.source.live or self.source.pauses  # a pipe usually carries a live input
+            labelled.append(replace(item, utc=utc()) if now else item)
+        return labelled

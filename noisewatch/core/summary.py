@@ -1,4 +1,4 @@
-"""What the readings and events of a session add up to: one formula for shares, live, in `check` and in `scan`."""
+"""Totals of the readings and events of a stream: the one formula for shares of time, live and for recordings."""
 
 from __future__ import annotations
 
@@ -11,28 +11,35 @@ from .events import Event, Reading, Reason
 
 @dataclass
 class Summary:
-    """Running totals. Noise is counted by its events: a reading looks back over 3 s, and would overstate it.
+    """Running totals, in constant memory.
 
-    Shares are of stream time. A reading stands for the time since the one before, except for audio that never
-    arrived: stream time jumps over it, and the next reading has heard a window only.
+    Noisy time is the sum of the noises that ended, not of noisy readings: a reading looks back over 3 s, so they
+    would overstate it. A reading stands for the time since the previous one. After a stall or a gap it stands for
+    its window only, because stream time jumps over audio that never arrived.
+
+    readings  readings so far
+    unknown   readings among them that could not be judged
+    reasons   how often each reason was given
+    noises    noises that began
+    noisy_s   total duration of the noises that ended, s
     """
 
     readings: int = 0
-    unknown: int = 0  # readings that could not be judged
-    reasons: Counter[Reason] = field(default_factory=Counter)  # why not
-    noises: int = 0  # that began
-    noisy_s: float = 0.0  # of the noises that ended
+    unknown: int = 0
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    noises: int = 0
+    noisy_s: float = 0.0
     _unjudged_s: float = 0.0
-    _time: float = 0.0  # of the last reading
-    _judging: bool = False  # the input was judged when it last sent something
-    _waiting: bool = False  # it stalled, or audio was lost, and no reading came since
+    _time: float = 0.0  # s: of the last reading
+    _judging: bool = False  # the last reading with audio was judged
+    _waiting: bool = False  # no audio since a stall or a gap
 
     def add(self, item: Reading | Event) -> None:
         """Take the next item of the stream."""
         if isinstance(item, Event):
             self.noises += item.event == "noise_start"
             self.noisy_s += item.duration or 0.0
-            if item.event == "input_back":  # of a pipe that paused: no reading came yet, and nothing is missing
+            if item.event == "input_back":  # after a pause it precedes the reading, and no audio is missing
                 self._waiting = False
             return
         self.readings += 1
@@ -52,25 +59,25 @@ class Summary:
 
     @property
     def reason(self) -> Reason | None:
-        """The most frequent reason why readings could not be judged."""
+        """The most frequent reason why readings could not be judged; None if all could."""
         return self.reasons.most_common(1)[0][0] if self.reasons else None
 
     def unjudged(self, time: float) -> float | None:
-        """Share of a stream of this length (s) that could not be judged, 0..1; None before any reading."""
+        """Share of a stream of length `time` (s) that could not be judged, 0..1; None before the first reading."""
         if self.unknown == self.readings:
             return 1.0 if self.readings else None
         return min(1.0, (self._unjudged_s + self._rest_s(time)) / time)
 
     def judged_s(self, time: float) -> float:
-        """How much of a stream of this length (s) could be judged, s."""
+        """How much of a stream of length `time` (s) could be judged, s."""
         share = self.unjudged(time)
         return 0.0 if share is None else time * (1 - share)
 
     def noisy(self, time: float) -> float | None:
-        """Share of the judged time of a stream of this length (s) that is noisy, 0..1; None where there is none."""
+        """Noisy share of the judged time of a stream of length `time` (s), 0..1; None if none was judged."""
         judged = self.judged_s(time)
         return min(1.0, self.noisy_s / judged) if judged else None
 
     def _rest_s(self, time: float) -> float:
-        """What could not be judged since the last reading, s: a stream has no reading at its very end."""
+        """Time since the last reading that was not judged, s: no reading need be due at the end of a stream."""
         return 0.0 if self._judging and not self._waiting else time - self._time
