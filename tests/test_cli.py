@@ -372,7 +372,7 @@ LONG = "a" * 300  # what no name may be
         (("listen", "--nonsense"), 2, "No such option"),
         (("prepare",), 2, "--demo"),
         (("listen", "demo", "--model", f"{LONG}.onnx"), 5, "cannot read"),
-        (("prepare", "--speech", LONG, "--noise", LONG), 6, "no folder at"),
+        (("prepare", "--speech", LONG, "--noise", LONG), 6, "cannot read"),
         pytest.param(("train", "nowhere"), 6, "noisewatch prepare", marks=pytest.mark.extras),
         pytest.param(("train", LONG), 6, "no manifest at", marks=pytest.mark.extras),
         pytest.param(("export-onnx", "nowhere"), 6, "no checkpoint at nowhere", marks=pytest.mark.extras),

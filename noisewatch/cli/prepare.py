@@ -7,27 +7,61 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
-from .base import command, refuse_beside
+from ..errors import UsageError, printable
+from .base import command, refuse_beside, tell
+from .help import ACTIONS, INPUT, OUTPUT
 
 
-@command()
+@command(
+    "noisewatch prepare --speech LibriSpeech/dev-clean --noise ESC-50 -o data",
+    "noisewatch prepare --speech voices --speech podcasts --noise street.csv",
+    "noisewatch prepare --demo -o toy",
+)
 def prepare(
     ctx: typer.Context,
-    speech: Annotated[list[Path] | None, typer.Option(help="Folder of voices; repeat for more.")] = None,
-    noise: Annotated[list[Path] | None, typer.Option(help="Folder of noises; repeat for more.")] = None,
-    rir: Annotated[list[Path] | None, typer.Option(help="Folder of room impulse responses.")] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for manifest.csv.")] = Path("data"),
-    demo: Annotated[bool, typer.Option("--demo", help="Generate a small set, to try the rest at once.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed for the split and the generated set.")] = 0,
+    speech: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH", help="Folder or CSV file of clean speech (repeatable).", rich_help_panel=INPUT
+        ),
+    ] = None,
+    noise: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="Folder or CSV file of noise (repeatable).", rich_help_panel=INPUT),
+    ] = None,
+    rir: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Folder or CSV file of room impulse responses (repeatable).",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for manifest.csv.", rich_help_panel=OUTPUT)
+    ] = Path("data"),
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Generate a small data set to try things out.", rich_help_panel=ACTIONS),
+    ] = False,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Random seed of the splits and the generated set.", rich_help_panel=ACTIONS
+        ),
+    ] = 0,
 ) -> None:
-    """Make a manifest of recordings to train on: csv, split by speaker and by noise recording."""
-    from ..corpus import prepare as corpus
+    """Write a CSV manifest of recordings for training, split by speaker and noise recording."""
+    from ..corpus.prepare import prepare
+    from ..corpus.summary import summary
+    from ..corpus.toy_set import generate
 
     if demo:
         refuse_beside(ctx, "demo", "speech", "noise", "rir")
-        corpus.generate(out, seed=seed)
+        prepared = generate(out, seed=seed)
     elif not speech or not noise:
-        raise UsageError("prepare needs --speech DIR and --noise DIR, or --demo.")
+        raise UsageError("prepare needs --speech PATH and --noise PATH, or --demo.")
     else:
-        corpus.prepare({"speech": speech, "noise": noise, "rir": rir or []}, out, seed=seed)
+        prepared = prepare({"speech": speech, "noise": noise, "rir": rir or []}, out, seed=seed)
+    for line in summary(prepared):
+        tell(printable(line))

@@ -1,6 +1,6 @@
-"""Collections as they are handed around: which files hold what, who speaks, which recording a noise is of.
+"""Layouts and naming schemes of public collections: which files hold what, who speaks, where a noise was cut from.
 
-A group is what must not lie in two splits. For noises it reads kind:recording where the kind is known.
+A group is the unit that must not be in two splits. For noises it is "kind:recording" where the kind is known.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ..decoding.suffixes import SUFFIXES
 from ..errors import InputError
 from .manifest import Row, read_manifest
 
-# Folders that say nothing of who speaks.
+# Folder names that do not identify a speaker.
 NO_SPEAKER = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
 NO_SPEAKER |= {"wav", "wavs", "flac", "audio", "clips", "recordings"}
 
-# MS-SNSD keeps clean speech, noise and its own mixtures side by side.
+# MS-SNSD has clean speech, noise and mixtures of both side by side.
 MS_SNSD = {
     "speech": {"clean_train", "clean_test", "cleanspeech_training"},
     "noise": {"noise_train", "noise_test", "noise_training"},
@@ -33,30 +33,30 @@ LIBRISPEECH_NAME = re.compile(r"(\d+)-\d+-\d{4}")  # speaker-chapter-utterance
 ESC50_NAME = re.compile(r"[1-5]-(\d+)-[A-Z]-(\d+)")  # fold-recording-take-class
 URBANSOUND_NAME = re.compile(r"(\d+)-(\d)-\d+-\d+")  # recording-class-occurrence-slice
 MS_SNSD_NOISE_NAME = re.compile(r"([A-Z][A-Za-z]+)_\d+")  # Kind_number
-NAMELESS = re.compile(r"clnsp\d+|[0-9a-f]{12,}")  # MS-SNSD's speech, SOVA's hashes: nothing says who speaks
+ANONYMOUS = re.compile(r"clnsp\d+|[0-9a-f]{12,}")  # MS-SNSD's speech, SOVA's hashes: no speaker in the name
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file of a collection, not read yet."""
+    """A file of a collection, before it is read."""
 
     path: Path
     source: str
     group: str
-    row: Row | None = None  # what a manifest says of it already
+    row: Row | None = None  # from an existing manifest
 
 
 def find(root: Path, kind: str) -> Iterator[Found]:
-    """The recordings of a kind (speech, noise, rir) in a folder or a csv.
+    """Yield the recordings of a kind (speech, noise, rir) in a folder or a CSV file.
 
-    A folder with a manifest.csv, or a csv in that form, keeps its rows; a csv with a column `filename` names
-    its files relative to itself. Raises InputError for what is neither a folder nor a csv.
+    The rows of a manifest (a CSV file, or manifest.csv in a folder) are taken over. Any other CSV file needs a
+    column `filename`, with paths relative to the CSV file. Raises InputError for anything else.
     """
     try:
         root.stat()
     except OSError as error:
         raise InputError(
-            f"no folder at {root} ({error.strerror}); --{kind} takes a folder of recordings, or a csv."
+            f"cannot read {root}: {error.strerror}. --{kind} takes a folder of recordings or a CSV file."
         ) from error
     if root.suffix.lower() == ".csv" and root.is_file():
         yield from _listed(root, kind)
@@ -68,23 +68,23 @@ def find(root: Path, kind: str) -> Iterator[Found]:
         classes = _esc50_classes(root)
         for folder in sorted(folders) or [root]:
             for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
-                # LibriSpeech numbers its speakers through all of its parts.
+                # All parts of LibriSpeech share one numbering of speakers.
                 numbered = kind == "speech" and LIBRISPEECH_NAME.fullmatch(path.stem)
                 source = "librispeech" if numbered else root.resolve().name
                 yield Found(path, source, group(path, folder, kind, classes))
     else:
-        raise InputError(f"{root} is no folder; --{kind} takes a folder of recordings, or a csv.")
+        raise InputError(f"{root} is not a folder. --{kind} takes a folder of recordings or a CSV file.")
 
 
 def group(path: Path, root: Path, kind: str, classes: dict[str, str] | None = None) -> str:
-    """What a recording must share a split with: its speaker, or the original that a noise was cut from."""
+    """The group of a recording: its speaker, or the original recording that a noise was cut from."""
     name, inside = path.stem, path.relative_to(root)
     if kind == "speech":
         if match := LIBRISPEECH_NAME.fullmatch(name):
             return match[1]
         if above := [part for part in inside.parts[:-1] if part.lower() not in NO_SPEAKER]:
             return above[0]
-        return name if NAMELESS.fullmatch(name) else re.split(r"[-_]", name, maxsplit=1)[0]
+        return name if ANONYMOUS.fullmatch(name) else re.split(r"[-_]", name, maxsplit=1)[0]
     if match := URBANSOUND_NAME.fullmatch(name):
         return f"{URBANSOUND[int(match[2])]}:{match[1]}"
     if match := ESC50_NAME.fullmatch(name):
@@ -94,9 +94,9 @@ def group(path: Path, root: Path, kind: str, classes: dict[str, str] | None = No
     return inside.with_suffix("").as_posix()
 
 
-def nameless(found: Found) -> bool:
-    """Whether nothing says who speaks, so that a voice may lie in two splits."""
-    return found.row is None and found.group == found.path.stem and bool(NAMELESS.fullmatch(found.path.stem))
+def speaker_unknown(found: Found) -> bool:
+    """Whether neither name nor folder identifies the speaker, so that one voice may be in two splits."""
+    return found.row is None and found.group == found.path.stem and bool(ANONYMOUS.fullmatch(found.path.stem))
 
 
 def _rows(manifest: Path, kind: str) -> Iterator[Found]:
@@ -126,7 +126,7 @@ def _listed(path: Path, kind: str) -> Iterator[Found]:
 
 
 def _esc50_classes(root: Path) -> dict[str, str]:
-    """Names of ESC-50's classes by number, from the table that comes with it."""
+    """Names of ESC-50's classes by number, from its own meta/esc50.csv."""
     for table in (root / "meta" / "esc50.csv", root.parent / "meta" / "esc50.csv"):
         if table.is_file():
             with table.open(newline="", encoding="utf-8", errors="replace") as file:

@@ -1,4 +1,4 @@
-"""Manifests: one csv row a recording, and the splits that keep the numbers honest."""
+"""Manifests: a CSV file with one row per recording, and splits that share no speaker and no noise recording."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from ..system.files import Rows, atomic_write
 
 KINDS = ("speech", "noise", "rir")
 SPLITS = ("train", "val", "test")
-SHARES = (0.6, 0.2, 0.2)
+SHARES = (0.6, 0.2, 0.2)  # of the groups
 
 
 @dataclass(frozen=True)
 class Row:
-    """One recording. The fields are the columns of the csv, in order."""
+    """One recording. The fields are the columns of the CSV file, in order."""
 
     path: str  # relative to the manifest's folder, or absolute
     kind: str  # speech | noise | rir
-    source: str  # the collection it comes from
-    group: str  # speaker, or original recording of a noise or room; no group lies in two splits
+    source: str  # name of the collection
+    group: str  # speaker, or original recording of a noise or room; never in two splits
     seconds: float
-    split: str  # train | val | test; empty: not assigned yet
-    ship: str  # yes: weights trained on it may be shipped
-    floor_db: float | None  # speech: active level over the recording's own floor, dB
+    split: str  # train | val | test; empty: to be assigned
+    ship: str  # "yes": weights trained on it may be shipped
+    floor_db: float | None  # speech only: active level over the recording's own floor, dB
     licence: str
 
 
@@ -42,12 +42,12 @@ COLUMNS = tuple(f.name for f in fields(Row))
 
 
 def read_manifest(path: Path) -> list[Row]:
-    """Rows of a csv, or of `manifest.csv` in a folder. Paths come back absolute.
+    """Read the rows of a CSV file, or of `manifest.csv` in a folder. Paths are returned absolute.
 
-    Raises InputError for a missing file, missing columns, an unknown kind or split, and for groups and files
-    that lie in two splits. Rows without a split are assigned 60/20/20 by group, the same way every time.
+    Rows without a split get one, 60/20/20 by group, deterministically. Raises InputError for a missing file,
+    missing columns, an unknown kind or split, and for groups and files that are in two splits.
     """
-    path = path / "manifest.csv" if os.path.isdir(path) else path  # noqa: PTH112 - False for what can't be looked at
+    path = path / "manifest.csv" if os.path.isdir(path) else path  # noqa: PTH112 - False without permission
     if not os.path.isfile(path):  # noqa: PTH113
         raise InputError(
             f"no manifest at {path}. Make one with `noisewatch prepare --speech DIR --noise DIR -o data/`, "
@@ -61,11 +61,11 @@ def read_manifest(path: Path) -> list[Row]:
                 raise InputError(f"{path} has no column {', '.join(missing)}; it needs: {', '.join(COLUMNS)}.")
             rows = [_row(path, number, cells) for number, cells in enumerate(reader, start=2)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no csv in UTF-8: {error}.") from error
+        raise InputError(f"{path} is not a CSV file in UTF-8: {error}.") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}.") from error
     if not rows:
-        raise InputError(f"{path} lists no recording.")
+        raise InputError(f"{path} lists no recordings.")
     rows = assign_splits(rows)
     check_splits(rows)
     return rows
@@ -88,7 +88,7 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
 
 
 def write_manifest(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows as csv, complete or not at all. Paths inside the folder are written relative to it."""
+    """Write rows to a CSV file, atomically. Paths inside its folder are stored relative to it."""
     folder = path.parent.absolute()
     with atomic_write(path, newline="") as file:
         table = Rows(file, COLUMNS)
@@ -101,7 +101,7 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
 
 
 def assign_splits(rows: Sequence[Row], seed: int = 0) -> list[Row]:
-    """Give rows without a split one, 60/20/20 by group within each kind, so that no group is divided."""
+    """Fill in missing splits, 60/20/20 by group within each kind: no group is divided."""
     split_of: dict[tuple[str, str, str], str] = {}
     for kind in KINDS:
         groups = sorted({(r.kind, r.source, r.group) for r in rows if r.kind == kind and not r.split})
@@ -113,7 +113,7 @@ def assign_splits(rows: Sequence[Row], seed: int = 0) -> list[Row]:
 
 
 def check_splits(rows: Iterable[Row]) -> None:
-    """Raise InputError when a speaker, a noise recording or a file lies in two splits: such numbers would lie."""
+    """Raise InputError where a speaker, a noise recording or a file is in two splits: results would be inflated."""
     seen: dict[str, set[str]] = defaultdict(set)
     for r in rows:
         seen[f"{r.kind} {r.source}/{r.group}"].add(r.split)
@@ -121,29 +121,30 @@ def check_splits(rows: Iterable[Row]) -> None:
     shared = [what for what, splits in seen.items() if len(splits) > 1]
     if shared:
         raise InputError(
-            f"{len(shared)} group(s) or files lie in more than one split, the first: {shared[0]} in "
-            f"{' and '.join(sorted(seen[shared[0]]))}. A network would be tested on voices or noises that it "
-            "learned. Keep each group in one split, or leave the column `split` empty to have it filled."
+            f"{len(shared)} group(s) or files are in more than one split, the first: {shared[0]} in "
+            f"{' and '.join(sorted(seen[shared[0]]))}. A network would be tested on voices or noises from its "
+            "training set. Keep each group in one split, or leave the column `split` empty to have it filled in."
         )
 
 
 def load_audio(path: str | Path) -> NDArray[np.float32]:
-    """A recording as mono float32 (n,) at 16 kHz; raises InputError with the reason when it can't be."""
+    """A recording as mono float32 (n,) at 16 kHz. Raises InputError with the reason where it cannot be read."""
     return read_audio(path)[0]
 
 
 def read_audio(path: str | Path) -> tuple[NDArray[np.float32], int]:
-    """A recording as mono float32 (n,) at 16 kHz, and its own rate. Raises InputError with the reason.
+    """A recording as mono float32 (n,) at 16 kHz, and its own sample rate in Hz.
 
-    Channels are mixed as in the runtime. What ends early or is damaged is refused: nobody knows what is missing.
+    Channels are mixed as in the runtime. Raises InputError with the reason where it cannot be read, is damaged or
+    ends early: there is no telling what is missing.
     """
     try:
         source = open_recording(Path(path), str(path), command="prepare")
         mono = np.concatenate(list(source.blocks()))
     except MemoryError as error:
-        raise InputError(f"cannot read {path}: it is too long to be held in memory") from error
+        raise InputError(f"cannot read {path}: it does not fit in memory") from error
     if not np.isfinite(mono).all():
-        raise InputError(f"cannot read {path}: it has samples that are not finite")
+        raise InputError(f"cannot read {path}: it has samples that are NaN or infinite")
     if source.sample_rate != SAMPLE_RATE:
         mono = soxr.resample(mono, source.sample_rate, SAMPLE_RATE)
     return np.ascontiguousarray(mono, np.float32), source.sample_rate

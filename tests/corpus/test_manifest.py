@@ -29,7 +29,7 @@ def test_a_prepared_manifest_has_the_columns_and_disjoint_splits(toy_set: Path):
         ("path,kind,source,group,seconds\na.wav,speech,s,g,long\n", "could not convert"),
         ("path,kind,source,group,split\na.wav,speech,s,g,train\nb.wav,speech,s,g,test\n", "more than one split"),
         ("path,kind,source,group,split\na.wav,noise,s,g,train\na.wav,noise,t,h,test\n", "a.wav in test and train"),
-        ("path,kind,source,group\n", "lists no recording"),
+        ("path,kind,source,group\n", "lists no recordings"),
     ],
 )
 def test_faulty_manifests_are_refused(tmp_path: Path, text: str, sentence: str):
