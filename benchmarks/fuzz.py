@@ -140,7 +140,7 @@ def through_a_pipe(path: Path, detector: NoiseDetector) -> None:
     writer = threading.Thread(target=feed)
     writer.start()
     try:
-        judged(Recording(open_pipe(Pipe(read, "stdin"), "stdin", command="check"), "stdin"), detector)
+        judged(Recording(open_pipe(Pipe(read, "stdin"), "stdin"), "stdin"), detector)
     finally:
         os.close(read)
         writer.join()

@@ -110,7 +110,7 @@ def test_quiet_sections_overlap_in_threads_and_need_no_stderr(tmp_path: Path):
         "for step in (first.__enter__, second.__enter__, lambda: first.__exit__(None, None, None)):\n"
         "    step(); os.write(2, b'hidden')\n"
         "second.__exit__(None, None, None); os.write(2, b'shown')\n"
-        "import soundfile; from pathlib import Path; from noisewatch.decoders import open_file\n"
+        "import soundfile; from pathlib import Path; from noisewatch.decoding.decoders import open_file\n"
         "made = soundfile.SoundFile.__init__\n"
         "def opened(self, file, *rest, **more):\n"  # what another thread may write while a file is opened
         "    os.write(2, b' other'); made(self, file, *rest, **more)\n"
@@ -335,7 +335,7 @@ def _bad(tmp_path: Path, name: str) -> Path:
         ("text.wav", "no audio that can be read"),
         ("folder", "is a folder"),
         ("none.wav", "0 samples"),
-        ("one.wav", "Too little sound"),
+        ("one.wav", "too little sound"),
         ("silent.wav", "digital silence"),
         ("nan.wav", "not finite"),
         ("inf.wav", "not finite"),
@@ -365,7 +365,7 @@ LONG = "a" * 300  # what no name may be
         (("listen", "demo", "--seconds", "0"), 2, "1 or more"),
         (("listen", "demo", "--channel", "2"), 2, "no channel 2"),
         (("listen", "demo", "--channel", "0"), 2, "count from 1"),
-        (("listen", "demo", "--device", "3"), 2, "give one of the two"),
+        (("listen", "demo", "--device", "3"), 2, "Give one of the two"),
         (("listen", "demo", "--raw-rate", "8000"), 2, "listen -"),
         (("listen", "demo", "--hop", "nan"), 2, "multiples of 0.01"),
         (("listen", "demo", "--seconds", "inf"), 2, "1 or more"),

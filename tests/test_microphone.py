@@ -15,7 +15,7 @@ import pytest
 import soundfile as sf
 from conftest import DEMO, lines, sound_server, until
 
-from noisewatch.inputs.microphone import Arrivals
+from noisewatch.inputs.gaps import Arrivals
 
 
 def test_devices_lists_it(run, microphone):

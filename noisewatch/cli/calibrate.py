@@ -139,7 +139,7 @@ def _per_hour(budget: str) -> float:
 
 
 def _device_name(device: str | None, *, needed: bool) -> str | None:
-    from ..inputs.microphone import find_device
+    from ..inputs.devices import find_device
 
     try:
         return find_device(device).name

@@ -93,9 +93,7 @@ def check(
     codes = []
     for word in words:
         try:
-            source = open_source(
-                word, device=device, channel=channel, raw_rate=raw_rate, paced=False, command="check"
-            )
+            source = open_source(word, device=device, channel=channel, raw_rate=raw_rate, paced=False)
             ctx.call_on_close(source.close)  # last: a sound server may hang
             name = source.name if word in (None, "-") else word
             found = _checked(name, source, detector, threshold, seconds, max_noisy, min_snr)

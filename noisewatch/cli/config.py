@@ -69,7 +69,7 @@ def config(
 def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str]:
     """Fill in the threshold that `listen` would use where none is set. Sentences: why it is not known."""
     from ..core.model import Model
-    from ..inputs.microphone import find_device
+    from ..inputs.devices import find_device
     from ..tasks.calibration import fitting
 
     if row["value"] is not None:

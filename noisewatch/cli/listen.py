@@ -39,7 +39,7 @@ def devices(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List the inputs: index, name, channels, native rate, the default, and what they are calibrated to."""
-    from ..inputs.microphone import list_devices
+    from ..inputs.devices import list_devices
     from ..tasks import calibration
 
     found, known = list_devices(), calibration.stored(say)

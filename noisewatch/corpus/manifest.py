@@ -139,7 +139,7 @@ def read_audio(path: str | Path) -> tuple[NDArray[np.float32], int]:
     ends early: there is no telling what is missing.
     """
     try:
-        source = open_recording(Path(path), str(path), command="prepare")
+        source = open_recording(Path(path), str(path))
         mono = np.concatenate(list(source.blocks()))
     except MemoryError as error:
         raise InputError(f"cannot read {path}: it does not fit in memory") from error

@@ -56,21 +56,20 @@ class Decoder(Protocol):
         """
 
 
-def open_file(path: Path, name: str, *, command: str = "check", shown: str = "") -> Decoder:
+def open_file(path: Path, name: str, *, shown: str = "") -> Decoder:
     """What reads a file. Raises InputError with the reason and what to do.
 
-    name: for sentences while it is read; command, shown: the command to run and the file (else its path) in those
-    that say why it cannot be opened.
+    name: what errors call it while it is read; shown: what they call it if it cannot be opened (default: its path).
     """
     import soundfile
 
     shown = shown or str(path)
     try:
         if path.is_dir():
-            raise InputError(f"{shown!r} is a folder; name one recording in it.")
+            raise InputError(f"{shown!r} is a folder. Name one recording in it.")
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a named pipe would be waited for
-            raise InputError(f"{shown} is no file, but a device or pipe.")
+            raise InputError(f"{shown} is a device or pipe, not a regular file.")
         layout = examine(path)
         if layout.loose:
             return Uncompressed.of_file(path, name)
@@ -79,19 +78,19 @@ def open_file(path: Path, name: str, *, command: str = "check", shown: str = "")
         raise InputError(f"no file at {shown}. Check the name and the folder.") from error
     except TypeError as error:  # soundfile asks for the rate of what has no header
         quoted = shlex.quote(str(path))
-        how = f"Pipe it in: noisewatch {command} - --raw-rate 48000 < {quoted}"
-        if command not in ("listen", "check"):
-            how = f"Give it one: ffmpeg -f s16le -ar 48000 -i {quoted} {quoted}.wav"
-        raise InputError(f"{shown} has no header that says its rate. {how}") from error
+        raise InputError(
+            f"{shown} has no header, so its sample rate is unknown. Convert it: ffmpeg -f s16le -ar 48000 "
+            f"-i {quoted} {quoted}.wav; or pipe it in: noisewatch check - --raw-rate 48000 < {quoted}"
+        ) from error
     except OSError as error:
         raise cannot_read(shown, error) from error
     except soundfile.SoundFileError as error:
         if not status.st_size:
             raise _unreadable(shown, "it has 0 bytes") from error
-        return _by_ffmpeg(path, name, shown, _reason(error), command, chain=len(layout.pieces) > 1)
+        return _by_ffmpeg(path, name, shown, _reason(error), chain=len(layout.pieces) > 1)
 
 
-def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: str = "listen") -> Decoder:
+def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None) -> Decoder:
     """What reads a pipe. Uncompressed audio is given as it comes; anything else is read to its end first.
 
     raw_rate: it is signed 16-bit mono at this rate (Hz), without a header. Raises InputError or UsageError.
@@ -103,26 +102,25 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None, command: st
         return Uncompressed(pipe, pcm.Header("raw", raw_rate, 1, "<i2", "", None), name, at_once=True)
     head = pipe.peek(4)
     advice = (
-        f"Make a WAV: ffmpeg -v error -i INPUT -f wav - | noisewatch {command} -; or say what it is: "
-        "--raw-rate 48000 for raw signed 16-bit mono."
+        "Convert it before the pipe: ffmpeg -v error -i INPUT -f wav - | ...; for raw signed 16-bit mono, give the "
+        "rate: --raw-rate 48000"
     )
     if not head:
         raise InputError(f"{name} is no WAV: it ended before anything came. {advice}")
     if head not in pcm.MAGIC or pcm.foreign(pipe.peek(12)):
-        return _spooled(pipe, name, command, advice)
+        return _spooled(pipe, name, advice)
     header = pcm.read_header(pipe.read)
     if header is None:
         raise InputError(f"{name} is no WAV that can be read: its header is damaged or cut. {advice}")
     if header.coding is None:
         raise InputError(
             f"{name} is {header.container} with {header.codec}; through a pipe PCM, float, A-law and mu-law can be "
-            f"read. Name the file: noisewatch {command} FILE; or let ffmpeg decode it: "
-            f"ffmpeg -v error -i FILE -f wav - | noisewatch {command} -"
+            "read. Give the file itself, or decode it before the pipe: ffmpeg -v error -i FILE -f wav - | ..."
         )
     return Uncompressed(pipe, header, name, at_once=True)
 
 
-def _spooled(pipe: Pipe, name: str, command: str, advice: str) -> Decoder:
+def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:
     """A pipe that has to be read to its end first, kept in a temporary file that nobody else can open."""
     try:
         file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
@@ -137,7 +135,7 @@ def _spooled(pipe: Pipe, name: str, command: str, advice: str) -> Decoder:
             f"{advice}"
         ) from error
     path = Path(f"/dev/fd/{file.fileno()}" if os.name == "posix" else file.name)
-    return Spooled(open_file(path, name, command=command, shown=name), file)
+    return Spooled(open_file(path, name, shown=name), file)
 
 
 class Spooled:
@@ -402,13 +400,10 @@ def _reason(error: Exception) -> str:
     return "its format is not known" if "does not exist" in said else said  # libsndfile's word for a damaged MP3
 
 
-def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, command: str, *, chain: bool) -> Decoder:
+def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, *, chain: bool) -> Decoder:
     """ffmpeg's reading of what libsndfile refused for a reason."""
     if which("ffmpeg") is None:
-        advice = (
-            f"Readable: {READABLE}. For M4A, AAC, WebM and the sound of videos install ffmpeg, and run "
-            f"`noisewatch {command}` again."
-        )
+        advice = f"Readable: {READABLE}. For M4A, AAC, WebM and the sound of videos, install ffmpeg and try again."
         raise _unreadable(shown, reason, advice)
     try:
         return Ffmpeg(path, name, rest=behind(path), chain=chain)

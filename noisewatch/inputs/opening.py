@@ -1,4 +1,4 @@
-"""The one word that names any source: a microphone, a recording, a pipe, the demo clip."""
+"""Opens any source by one word: a microphone, a recording, a pipe or the demo clip."""
 
 from __future__ import annotations
 
@@ -21,39 +21,48 @@ def open_source(
     channel: int | None = None,
     raw_rate: int | None = None,
     paced: bool = True,
-    command: str = "listen",
 ) -> Source:
-    """None: the microphone `device`; "demo"; "-": stdin; else a path. `channel` counts from 1.
+    """Open a source of audio.
 
-    Recordings are averaged over their channels unless one is picked; a microphone gives its first.
-    command: what sentences tell the user to run. Raises DeviceError, InputError or UsageError.
+    word: None for a microphone, "demo" for the demo clip, "-" for stdin, else the path of a file or named pipe.
+    device: index or name of the microphone; None for the default one.
+    channel: counted from 1; None averages the channels of a recording, and takes the first of a microphone.
+    raw_rate: sample rate (Hz) of a pipe that carries signed 16-bit mono without a header.
+    paced: deliver a recording at real-time speed, not as fast as it is read.
+
+    Raises DeviceError for a microphone that cannot be opened, InputError for a recording or pipe that cannot be
+    read, and UsageError (ChannelError for a missing channel) for arguments that do not fit the source.
     """
     if channel is not None and channel < 1:
         raise UsageError(f"the channel is {channel}; channels count from 1.")
     piped = word is not None and word not in ("-", "demo") and _is_pipe(word)
     if raw_rate is not None and word != "-" and not piped:
-        raise UsageError(f"--raw-rate describes what comes through a pipe: noisewatch {command} - --raw-rate 48000")
+        what = "the microphone" if word is None else repr(word)
+        raise UsageError(
+            f"--raw-rate is for raw audio from a pipe, and {what} is not a pipe. Pipe the audio in: "
+            f"noisewatch listen - --raw-rate {raw_rate} < talk.raw"
+        )
     if word is None:
-        from .microphone import Microphone  # late: PortAudio may be missing, and is not needed for files
+        from .microphone import Microphone  # late: PortAudio may be missing, and recordings do not need it
 
         return Microphone(device, channel=channel or 1)
     if device is not None:
-        raise UsageError(f"--device names a microphone, and {word!r} names a recording: give one of the two.")
+        raise UsageError(f"--device names a microphone, and {word!r} is a recording or pipe. Give one of the two.")
     if word == "-":
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError(
-                f"`{command} -` reads audio from a pipe: ffmpeg -v error -i talk.mp4 -f wav - | noisewatch "
-                f"{command} -"
+                "'-' reads audio from stdin, and nothing is piped into it. Pipe audio in: "
+                "ffmpeg -v error -i talk.mp4 -f wav - | noisewatch listen -"
             )
-        return Piped("stdin", sys.stdin.fileno(), channel=channel, raw_rate=raw_rate, command=command)
+        return Piped("stdin", sys.stdin.fileno(), channel=channel, raw_rate=raw_rate)
     if piped:
-        return Piped(Path(word).name, word, channel=channel, raw_rate=raw_rate, command=command)
+        return Piped(Path(word).name, word, channel=channel, raw_rate=raw_rate)
     if word == "":
         raise InputError("the name of the recording is empty (''). Name a file.")
     demo = Path(str(resources.files("noisewatch") / "demo.flac"))
     path = demo if word == "demo" else Path(word)
     name = "demo" if word == "demo" else path.name
-    return open_recording(path, name, channel=channel, paced=paced, command=command)
+    return open_recording(path, name, channel=channel, paced=paced)
 
 
 def _is_pipe(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""A pipe as a source of audio."""
+"""A pipe as a source of audio: stdin or a named pipe."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..decoding.pipe import Pipe, cannot_read
 from .recording import Recording
 from .source import TICK_S
 
-HEADER_S = 0.5  # that the header of a pipe is waited for before the session begins without it
-AHEAD = 16  # blocks of a pipe that are read before they are asked for
+HEADER_S = 0.5  # how long the constructor waits for a header, so that its errors come at once
+AHEAD = 16  # blocks read ahead
 
 
 class Piped:
-    """A recording that comes through a pipe, read on a thread of its own: nobody has to wait for its writer."""
+    """A recording that arrives through a pipe. A thread of its own reads it, so a slow writer blocks nobody."""
 
     live = False
     pauses = True
@@ -34,14 +34,15 @@ class Piped:
         *,
         channel: int | None = None,
         raw_rate: int | None = None,
-        command: str = "listen",
     ) -> None:
-        """Begin to read a descriptor, or a named pipe, which opens when it has a writer.
+        """Start to read `place`: a file descriptor, or the path of a named pipe, which opens once it has a writer.
 
-        Raises what the header gives reason for, if that comes at once; else `blocks` does.
+        channel: counted from 1, None for the mean of all; raw_rate: Hz, for signed 16-bit mono without a header.
+        Raises InputError, UsageError or ChannelError if the header arrives within `HEADER_S`; otherwise `blocks`
+        raises it.
         """
         self.name = name
-        self.sample_rate = 0  # not known before there is a header
+        self.sample_rate = 0  # unknown until the header arrives
         self.notes: list[str] = []
         self._blocks: queue.Queue[Samples | BaseException | None] = queue.Queue(AHEAD)
         self._began = threading.Event()
@@ -54,7 +55,7 @@ class Piped:
             except OSError as error:
                 raise cannot_read(str(place), error) from error
             self._pipe = Pipe(descriptor, name)
-            decoder = open_pipe(self._pipe, name, raw_rate=raw_rate, command=command)
+            decoder = open_pipe(self._pipe, name, raw_rate=raw_rate)
             return Recording(decoder, name, channel=channel)
 
         threading.Thread(target=self._read, args=(opened,), daemon=True).start()
@@ -62,12 +63,13 @@ class Piped:
             raise self._refused
 
     def close(self) -> None:
-        """The thread ends with the process: it may wait for the writer."""
+        """Does nothing: the thread may be waiting for the writer, and ends with the process."""
 
     def blocks(self) -> Generator[Samples | None, None, None]:
-        """Mono float32 blocks as they come, an empty one for bytes that make none yet, None where nothing came.
+        """Yield mono float32 blocks (n,) as they arrive.
 
-        Raises InputError as a recording does.
+        After each `TICK_S` without a block: an empty block if some bytes arrived, None if none did. Raises
+        InputError as a recording does, and whatever the header gave rise to after the constructor returned.
         """
         received = 0
         while True:
@@ -96,5 +98,5 @@ class Piped:
             for block in recording.blocks():
                 self._blocks.put(block)
             self._blocks.put(None)
-        except BaseException as error:  # raised where the blocks are asked for
+        except BaseException as error:  # `blocks` raises it in the reader's thread
             self._blocks.put(error)

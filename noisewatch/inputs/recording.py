@@ -1,4 +1,4 @@
-"""A recording as a source of audio: a sound file, or what a decoder makes of a pipe."""
+"""A recording as a source of audio: a file or a pipe, through a decoder."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from ..decoding.pcm import check_format
 from ..errors import ChannelError, InputError
 
 
-def open_recording(
-    path: Path, name: str, *, channel: int | None = None, paced: bool = False, command: str = "check"
-) -> Recording:
-    """A file as a source, called `name`. Raises InputError with the reason and what to do, or ChannelError."""
-    return Recording(open_file(path, name, command=command), name, channel=channel, paced=paced)
+def open_recording(path: Path, name: str, *, channel: int | None = None, paced: bool = False) -> Recording:
+    """Open a file as a source.
+
+    name: what errors call it; channel: counted from 1, None for the mean of all; paced: deliver it at real-time
+    speed. Raises InputError for a file that cannot be decoded, and ChannelError for a missing channel.
+    """
+    return Recording(open_file(path, name), name, channel=channel, paced=paced)
 
 
 class Recording:
-    """A sound file or a pipe: as fast as it is read, or paced as if it were live."""
+    """A decoded file or pipe, as fast as it is read or at real-time speed. Options as in `open_recording`."""
 
     live = False
     pauses = False
@@ -35,21 +37,21 @@ class Recording:
         self.sample_rate: int = decoder.sample_rate
         if channel is not None and channel > decoder.channels:
             raise ChannelError(
-                f"{name} has {decoder.channels} channel(s), no channel {channel}. They count from 1."
+                f"{name} has {decoder.channels} channel(s), no channel {channel}. Channels count from 1."
             )
-        self.promised_s = decoder.promised_s  # how long it should be; 0 where nobody knows
+        self.promised_s = decoder.promised_s  # duration by its header; 0 where unknown
         self.notes = decoder.notes
         self._decoder = decoder
         self._channel = channel
         self._paced = paced
 
     def close(self) -> None:
-        """The file is closed when its blocks were read, or are not asked for any more."""
+        """Does nothing: the file closes when `blocks` ends or is discarded."""
 
     def blocks(self) -> Generator[Samples, None, None]:
-        """Mono float32 blocks, of 0.1 s when paced.
+        """Yield mono float32 blocks (n,); of 0.1 s when paced.
 
-        Raises InputError for damage, no audio, or an early end, after all that could be read was given.
+        Raises InputError for damage, an early end or no audio at all, after everything decodable was yielded.
         """
         size = block_frames(self._decoder.channels, self.sample_rate)
         began, frames = time.monotonic(), 0
@@ -68,14 +70,14 @@ class Recording:
             raise InputError(f"{self.name} holds no audio: it has 0 samples. Check what made it.")
 
     def _mono(self, frames: int) -> Generator[Samples, None, None]:
-        """One channel, some samples at a time."""
+        """Yield one channel, or the downmix of all, up to `frames` samples at a time."""
         mix: Downmix | None = None
         try:
             with contextlib.closing(self._decoder.read(frames)) as parts:
                 for samples in parts:
                     if self._channel is not None and self._channel > samples.shape[1]:
                         raise InputError(
-                            f"{self.name} goes on with {samples.shape[1]} channel(s), and has no channel "
+                            f"{self.name} continues with {samples.shape[1]} channel(s), and has no channel "
                             f"{self._channel} there. Leave --channel out."
                         )
                     if self._channel is not None:

@@ -1,4 +1,4 @@
-"""What anything that audio comes from has to do."""
+"""The protocol that every source of audio follows: microphone, recording, pipe."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from typing import Protocol
 
 from ..audio.signal import Samples
 
-TICK_S = 0.25  # a source that has nothing says so this often
+TICK_S = 0.25  # how often a source without new audio yields None
 
 
 @dataclass(frozen=True)
 class Lost:
-    """What a source hands out where audio is missing that was there to be heard."""
+    """A gap: audio that was missed between two blocks."""
 
     seconds: float
 
 
 class Source(Protocol):
-    """Anything that audio comes from."""
+    """Anything that yields audio."""
 
     name: str
-    sample_rate: int  # its own; the stream resamples
-    live: bool  # it will not wait: when behind, skip to the newest window
-    pauses: bool  # its writer may stop for any time, and nothing is lost meanwhile
+    sample_rate: int  # native, Hz; the stream resamples
+    live: bool  # audio goes on without the reader: one that falls behind skips to the newest window
+    pauses: bool  # the writer may stop for any time, and no audio is lost meanwhile
 
     @property
     def drops(self) -> int:
-        """How often audio was lost before it got here."""
+        """How many times audio was lost before it reached the reader."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """Keys of `wording.NOTES`: what is odd about it; complete when it ends."""
+        """Keys of `wording.NOTES`: peculiarities of this source; complete once `blocks` ends."""
 
     def blocks(self) -> Generator[Samples | Lost | None, None, None]:
-        """Mono float32 blocks of any length, also 0; None for each TICK_S in which nothing came."""
+        """Yield mono float32 blocks (n,), n >= 0; Lost for a gap; None for each `TICK_S` in which nothing came."""
 
     @property
     def late_s(self) -> float:
-        """How long the block handed out last had been waiting."""
+        """How long the latest block had waited before it was yielded, s."""
 
     def close(self) -> None:
-        """Nobody listens any more."""
+        """Release the device or file; no more blocks are read."""

@@ -93,7 +93,7 @@ class Judge:
                 what = "a folder" if path.is_dir() else "a device or pipe"
                 return replace(report, error=f"{path} is {what}, not a file.")
             report = replace(report, size=before.st_size, mtime_ns=before.st_mtime_ns)
-            source = open_recording(path, str(path), channel=self.config.channel, command="scan")
+            source = open_recording(path, str(path), channel=self.config.channel)
         except OSError as error:
             return replace(report, error=f"cannot read {path}: {error.strerror}.")
         except (InputError, UsageError) as error:  # UsageError: it may have fewer channels than the others

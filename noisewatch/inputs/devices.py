@@ -1,0 +1,68 @@
+"""The input devices of this machine, and how one of them is selected by index or name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import DeviceError, UsageError, printable
+from .portaudio import portaudio
+
+
+@dataclass(frozen=True)
+class Device:
+    """An input device as PortAudio lists it."""
+
+    index: int
+    name: str
+    api: str  # PortAudio host API: ALSA, Core Audio, WASAPI ...
+    channels: int
+    sample_rate: int  # native, Hz
+    default: bool
+
+
+def list_devices() -> list[Device]:
+    """Return all input devices. Raises DeviceError when PortAudio is missing, does not answer or lists none."""
+    sd = portaudio()
+    apis = sd.query_hostapis()
+    try:
+        default = sd.query_devices(kind="input")["index"]
+    except (sd.PortAudioError, ValueError):
+        default = None
+    found = [
+        Device(d["index"], d["name"], apis[d["hostapi"]]["name"], d["max_input_channels"],
+               round(d["default_samplerate"]), d["index"] == default)
+        for d in sd.query_devices() if d["max_input_channels"] > 0
+    ]  # fmt: skip
+    if not found:
+        raise DeviceError(
+            "no microphone: PortAudio lists no input device. Plug one in, or allow this terminal to use it "
+            "in the system settings. `noisewatch listen demo` works without one."
+        )
+    return found
+
+
+def find_device(word: str | None) -> Device:
+    """Return one input device: by index, by name (a unique part is enough), or the default for None.
+
+    Raises DeviceError when nothing matches, and UsageError when several names match.
+    """
+    devices = list_devices()
+    if word is None:
+        return next((d for d in devices if d.default), devices[0])
+    if re.fullmatch(r"-?\d+", word):
+        matching = [d for d in devices if d.index == int(word)]
+        if not matching and any(d["index"] == int(word) for d in portaudio().query_devices()):
+            raise DeviceError(f"device {word} has no input channels. Input devices:\n{_table(devices)}")
+    else:
+        exact = [d for d in devices if d.name.lower() == word.lower()]
+        matching = exact or [d for d in devices if word.lower() in d.name.lower()]
+    if not matching:
+        raise DeviceError(f"no input device matches {word!r}. Input devices:\n{_table(devices)}")
+    if len(matching) > 1:
+        raise UsageError(f"{word!r} matches several devices. Give a longer name or an index:\n{_table(matching)}")
+    return matching[0]
+
+
+def _table(devices: list[Device]) -> str:
+    return "\n".join(f"  {d.index:3}  {printable(d.name)} ({printable(d.api)})" for d in devices)
