@@ -1,10 +1,13 @@
 """The documentation says what is true: links, examples, command lines, and where everything is."""
 
 import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
 from conftest import ROOT
+from test_architecture import MAY_IMPORT
 from typer.main import get_command
 
 from noisewatch.cli.base import app
@@ -82,3 +85,20 @@ def test_configuration_and_recipes_on_the_pages_can_be_read():
     for page in ("docs/usage.md", "docs/training.md"):
         for code in blocks(page, "toml"):
             scene_config(tomllib.loads(code).get("scene", {}))
+
+
+def test_the_page_on_architecture_lists_every_module_as_it_is():
+    script = ROOT / "tools/make_module_tables.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^\| `([\w/]+)` \| (.*) \|$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    assert [module for module, responsibility in rows if not responsibility.strip()] == []
+
+
+def test_the_page_on_architecture_sends_newcomers_to_places_that_exist():
+    text = (ROOT / "docs/architecture.md").read_text()
+    (section,) = re.findall(r"## Where do I add.*?\n## ", text, re.DOTALL)
+    for place in re.findall(r"`(\w+(?:/\w+)?)`", section.partition("| --- |")[2]):
+        if "/" in place or place in MAY_IMPORT:
+            paths = [ROOT / "noisewatch" / place, ROOT / place]
+            assert any(p.is_dir() or p.with_suffix(".py").is_file() for p in paths), place
