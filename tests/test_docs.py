@@ -11,7 +11,7 @@ from test_architecture import MAY_IMPORT
 from typer.main import get_command
 
 from noisewatch.cli.base import app
-from noisewatch.corpus.config import scene_config
+from noisewatch.corpus.overrides import scene_config
 
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "models").glob("*.md")])
 LINK = re.compile(r"(?<!`)!?\[[^\]]*\]\(([^)\s]+)\)")
