@@ -1,23 +1,29 @@
-"""Writes a model's card: what it is, how well it does on given windows, what it was trained on, its limits.
+"""Writes a model's card: what it is, how well it does on fixed windows, how it was trained.
 
+    python tools/write_card.py stamp models/mhatt.onnx models/reports/mhatt.json
     python tools/write_card.py card models/mhatt.onnx --windows mix.npz --windows live.npz -o models/mhatt.md
-    python tools/write_card.py credits models/mhatt.onnx CREDITS.md -o models/CREDITS.md
 
-The second repeats the rows about the model's sources (first column) of the tables in a Markdown file, as CC BY
-asks. Needs the training extra.
+`stamp` puts two figures of a report onto the card inside the ONNX, where `noisewatch models` reads them. `card`
+writes the Markdown card. It keeps the training notes of an existing card, and without --windows its figures, too.
+Needs the training extra.
 """
 
 from __future__ import annotations
 
+import json
 import platform
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy
+import onnx
 import onnxruntime
 import typer
 
+from noisewatch.core.card import METADATA_KEY, Card
 from noisewatch.core.model import Model
 from noisewatch.corpus.overrides import changed, scene_config
 from noisewatch.evaluation.markdown import of_windows
@@ -26,137 +32,116 @@ from noisewatch.evaluation.windows import score_windows
 from noisewatch.system.files import atomic_write
 from noisewatch.training.config import configured
 
-LIMITS = """\
-- It judges 3 s at a time. Noise that sounds for less than 0.3 s of them is not scored, and short sparse sounds
-  (single clicks, knocks) are missed more often than steady noise.
-- Between 20 and 40 dB of SNR nobody is wrong: the probability climbs through that range, the state flips in it.
-- A recording with a floor less than 40 dB under the voice (an old laptop, a phone across the room) reads noisy,
-  and that is meant: the floor would be heard.
-- Of sustained sounds, chords of steady tones in the pitch range of voices are told least surely.
-- A single far voice behind a near one is noise; a single voice alone never is.
-- A room where nobody speaks is judged against the voice heard last. Before any voice was heard, -26 dBFS is
-  assumed, and a microphone whose gain is far from ordinary makes that guess wrong.
-- The figures above are from mixtures. Few minutes of clean test speech stand behind them: the interval of the
-  false alarms per hour in the report is as wide as they make it.
-"""
-
-
-SHIPPED_KIB = 2048  # larger networks are made by their recipe
+SHIPPED_KIB = 2048  # larger networks stay out of the package
 OPTIONS = ("epochs", "windows", "batch", "lr", "seed", "precision")  # of `train`, that a recipe holds as well
-
+NUMBERS, NOTES = "Numbers", "Training notes"  # sections of a card
+ROOT = Path(__file__).parent.parent
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def card(
-    model: Path,
-    windows: Annotated[list[Path], typer.Option()],
-    out: Annotated[Path, typer.Option("-o", "--out")],
-    made_of: Annotated[str, typer.Option(help="What the windows were made of.")] = "",
-    note: Annotated[str, typer.Option(help="What was learned about it.")] = "",
+def stamp(
+    model: Annotated[Path, typer.Argument(help="The ONNX file, rewritten in place.")],
+    report: Annotated[Path, typer.Argument(help="JSON of `noisewatch evaluate DATA --model MODEL -o NAME`.")],
 ) -> None:
-    """Evaluate and write."""
-    card = Model(model).card
-    results = list(score_windows(windows, [by_hand(), *model_scorers({str(model): str(model)})]))
-    made = card.training
-    report = out.with_name(f"{model.stem}-report.md")
-    size = model.stat().st_size / 1024
-    metrics = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in card.metrics.items())
-    lines = [
-        f"# {card.name}",
-        "",
-        f"Made by noisewatch {card.version} on {card.created} by `{command_of(made)}`, best",
-        f"of {made.get('epochs')} epochs, step {made.get('steps')} with {made.get('batch')} windows each "
-        f"(seed {made.get('seed')}). {size:.0f} KiB, {card.parameters:,} parameters,",
-        f"{card.macs / 1e6:.1f} M multiply-accumulates a window. Licence of the weights: "
-        f"{card.licence or 'none given'}. Every source allows to",
-        f"ship weights trained on it: {'yes' if card.shippable else 'no'}.",
-        "",
-        *([unshipped(made, size), ""] if size > SHIPPED_KIB else []),
-        *([distilled_from(made), ""] if made.get("teachers") else []),
-        *([initialised_from(made), ""] if made.get("init_from") else []),
-        *([scenes(made), ""] if made.get("scene") else []),
-        f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.",
-        "Outputs: noise logit, SNR in dB, voice logit.",
-        f"Noise from a probability of {card.threshold} on.",
-        "",
-        f"On the validation windows of its run: {metrics}.",
-        "",
-        "## Numbers",
-        "",
-        "ROC-AUC of clean windows against noisy ones, on voices and noises that it never met and that nothing was",
-        "chosen on, through the engine that listens to microphones. Beside it the strongest level statistic.",
-        *([made_of] if made_of else []),
-        "",
-    ]
-    lines += [*of_windows(results).splitlines(), ""]
-    command = " ".join(["noisewatch evaluate", *(f"--windows {w.name}" for w in windows), f"--model {model.name}"])
-    versions = (
-        f"Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}, numpy {numpy.__version__}"
-    )
-    lines += [
-        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}; {versions}, {platform.machine()}.",
-        "",
-        *([reported(report, model), ""] if report.is_file() else []),
-        *(["## What it needs", "", note, ""] if note else []),
-        "## Limits",
-        "",
-        LIMITS,
-        "## Trained on",
-        "",
-        "Credits: [CREDITS.md](CREDITS.md).",
-        "",
-        "| kind | source | minutes | licence |",
-        "| --- | --- | --- | --- |",
-        *(f"| {s['kind']} | {s['source']} | {s['minutes']} | {s['licence']} |" for s in card.trained_on),
-        "",
-    ]
-    with atomic_write(out) as written:
-        written.write("\n".join(lines).rstrip() + "\n")
+    """Put the AUCs of a report onto the card inside the ONNX. The graph and its weights stay as they are."""
+    figures = json.loads(report.read_text())["scorers"][model.stem]
+    metrics = {"auc_0_20_db": figures["auc"]["0-20 dB"][0], "auc_live": figures["live"]["all"][0]}
+    card = replace(Model(model).card, test_metrics=metrics)
+    stored = onnx.load(model)
+    onnx.helper.set_model_props(stored, {METADATA_KEY: card.to_json()})
+    with atomic_write(model, "wb") as file:
+        file.write(stored.SerializeToString())
 
 
 @app.command()
-def credits(model: Path, tables: Path, out: Annotated[Path, typer.Option("-o", "--out")]) -> None:
-    """Repeat what is known of the sources that a model learned from."""
-    rows = credited(tables.read_text(), {s["source"] for s in Model(model).card.trained_on})
-    head = [
-        "# Credits",
-        "",
-        "Recordings that the shipped networks learned from. None of them is in this repository.",
-        "",
-    ]
+def card(
+    model: Annotated[Path, typer.Argument(help="The ONNX file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The card, such as models/NAME.md.")],
+    windows: Annotated[
+        list[Path] | None, typer.Option(help="npz to measure on (repeatable).", show_default="keep the figures")
+    ] = None,
+    made_of: Annotated[str, typer.Option(help="Recordings that the windows were made from.")] = "",
+) -> None:
+    """Write the Markdown card of a model."""
+    known = sections(out.read_text()) if out.is_file() else {}
+    numbers = measured(model, windows, made_of) if windows else known.get(NUMBERS, "Not measured yet.")
+    notes = known.get(NOTES)
+    parts = [head(Model(model).card, model.stat().st_size / 1024), f"## {NUMBERS}\n\n{numbers}"]
+    parts += [f"## {NOTES}\n\n{notes}"] if notes else []
     with atomic_write(out) as written:
-        written.write("\n".join([*head, *rows]) + "\n")
+        written.write("\n\n".join([*parts, TAIL]) + "\n")
+
+
+TAIL = """\
+## Limits, sources and licence
+
+What every network here gets wrong: [README.md](README.md#limits). What it was trained on, and why the weights may
+ship: [CREDITS.md](CREDITS.md)."""
+
+
+def sections(text: str) -> dict[str, str]:
+    """The sections of a Markdown text by their `##` headings."""
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    return {title: body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def head(card: Card, kib: float) -> str:
+    """What a model is and how it was made, from the card inside the ONNX."""
+    made = card.training
+    metrics = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in card.metrics.items())
+    about = [
+        f"Trained with noisewatch {card.version} on {card.created} by `{command_of(made)}`:\nbest of "
+        f"{made['epochs']} epochs, step {made['steps']}, {made['batch']} windows a step, seed {made['seed']}.",
+        f"{kib:.0f} KiB, {card.parameters:,} parameters, {card.macs / 1e6:.1f} M multiply-accumulates a window. "
+        f"Licence of the weights: {card.licence or 'none given'}.\n"
+        f"Every source allows weights trained on it to ship: {'yes' if card.shippable else 'no'}.",
+        *([unshipped(made, kib)] if kib > SHIPPED_KIB else []),
+        *([distilled_from(made)] if made.get("teachers") else []),
+        *([initialised_from(made)] if made.get("init_from") else []),
+        *([scenes(made)] if made.get("scene") else []),
+        f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.\n"
+        "Outputs: noise logit, SNR in dB, voice logit.\n"
+        f"Threshold: noise from a probability of {card.threshold} on.",
+        f"On the validation windows of its run: {metrics}.",
+    ]
+    return "\n\n".join([f"# {card.name}", *about])
+
+
+def measured(model: Path, windows: list[Path], made_of: str) -> str:
+    """Figures on fixed windows, and the command that gives them."""
+    results = list(score_windows(windows, [by_hand(), *model_scorers({str(model): str(model)})]))
+    command = " ".join(["noisewatch evaluate", *(f"--windows {w.name}" for w in windows), f"--model {model.name}"])
+    report = f"reports/{model.stem}"
+    again = f"noisewatch evaluate DATA --model {model.name} -o {report}"
+    parts = [
+        "ROC-AUC of clean against noisy windows. Their voices and noises were used neither for training nor for\n"
+        "any choice. Scored through the engine that listens to microphones, beside the strongest level statistic.",
+        *([made_of] if made_of else []),
+        of_windows(results).strip(),
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}; Python {platform.python_version()}, onnxruntime "
+        f"{onnxruntime.__version__}, numpy {numpy.__version__}, {platform.machine()}.",
+        f"With intervals: [{report}.md]({report}.md), by `{again}`.",
+    ]
+    return "\n\n".join(parts)
 
 
 def command_of(made: dict[str, Any]) -> str:
-    """What trained it: the recipe of its network, and the options that were given over it.
+    """The `train` command of a run: the recipe, and the options that were given over it.
 
     Recipes are called -taught with teachers, -joined of two runs, -further from one.
     """
     net, begun = made["net"], len(made.get("init_from", []))
     how = "joined" if begun > 1 else "further" if begun else "taught" if made.get("teachers") else None
     recipe = Path(f"training/recipes/{net}-{how}.toml")
-    own = (Path(__file__).parent.parent / recipe).is_file()
-    config = configured({"net": net}, Path(__file__).parent.parent / recipe if own else None)
+    own = (ROOT / recipe).is_file()
+    config = configured({"net": net}, ROOT / recipe if own else None)
     over = [
         f"--{key} {made[key]}" for key in OPTIONS if made.get(key, getattr(config, key)) != getattr(config, key)
     ]
-    return " ".join(
-        [
-            "noisewatch train DATA",
-            f"--recipe {recipe}" if own else f"--net {net}",
-            *over,
-            *["--init-from RUN"] * begun,
-        ]
-    )
-
-
-def reported(report: Path, model: Path) -> str:
-    """Where the report is, and what makes it."""
-    command = f"noisewatch evaluate DATA --model {model.name} -o {report.stem}"
-    return f"More, with intervals: [{report.name}]({report.name}), by `{command}`."
+    which = f"--recipe {recipe}" if own else f"--net {net}"
+    return " ".join(["noisewatch train DATA", which, *over, *["--init-from RUN"] * begun])
 
 
 def distilled_from(made: dict[str, Any]) -> str:
@@ -184,23 +169,13 @@ def scenes(made: dict[str, Any]) -> str:
     )
 
 
-def unshipped(made: dict[str, Any], size: float) -> str:
-    """How to come by a network that is too large for the package."""
+def unshipped(made: dict[str, Any], kib: float) -> str:
+    """How to get a network that is too large for the package."""
     return (
-        f"At {size / 1024:.0f} MB it does not ship with noisewatch. Its recipe makes it again: `"
-        f"{command_of(made)} -o RUN`\n({made.get('windows')} windows an epoch, precision "
-        f"{made.get('precision', '32')}), then `noisewatch export-onnx RUN`."
+        f"At {kib / 1024:.0f} MB it does not ship with noisewatch. Train it with `{command_of(made)} -o RUN`\n"
+        f"({made.get('windows')} windows an epoch, precision {made.get('precision', '32')}), then "
+        "`noisewatch export-onnx RUN`."
     )
-
-
-def credited(text: str, sources: set[str]) -> list[str]:
-    """Rows of the tables in a Markdown text whose first cell is one of the sources: name, origin, evidence."""
-    rows = []
-    for line in text.splitlines():
-        cells = [c.strip() for c in line.strip().strip("|").split("|")]
-        if line.startswith("|") and cells[0] in sources:
-            rows.append(f"- **{cells[0]}**: {'; '.join(c for c in cells[1:] if c)}")
-    return rows
 
 
 if __name__ == "__main__":

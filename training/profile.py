@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from noisewatch.networks import Network, reported
+from noisewatch.evaluation.networks import Network
 
 from .nets import NETS
 
@@ -25,9 +25,9 @@ def macs(net: nn.Module) -> int:
 
 
 def trainable() -> list[Network]:
-    """The networks that `train --net` knows."""
+    """The networks that `train --net` knows. Untrained: size and cost are known, figures are not."""
     made = {name: build() for name, build in NETS.items()}
     return [
-        Network(name, False, False, parameters(net), macs(net), None, None, *reported(name))
+        Network(name, False, False, parameters(net), macs(net), None, None, None, None, None)
         for name, net in made.items()
     ]

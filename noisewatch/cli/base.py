@@ -17,13 +17,12 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from ..core.shipped import reported_threshold
 from ..errors import NoisewatchError, UsageError, printable
 from ..system.patience import leave
 from .defaults import plain
 from .help import Command, Group, examples
 
-OWN_THRESHOLD = f"the model's, {reported_threshold()}"
+OWN_THRESHOLD = "the model's own"
 
 T = TypeVar("T", bound=Callable[..., Any])
 

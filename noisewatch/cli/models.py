@@ -1,27 +1,34 @@
-"""`models`: the networks there are."""
+"""`models`: the networks that ship, and those that can be trained."""
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError
 from .base import command, training
 
+if TYPE_CHECKING:
+    from ..evaluation.networks import Network
+
 
 @command()
 def models(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """List the networks: size, cost of a window on this machine, and AUC in their reports, not on fixed windows."""
-    from ..networks import shipped
+    """List the networks: size, time for one window on this machine, accuracy, threshold.
+
+    The AUCs come from each model's report on the test split, which `evaluate DATA -o NAME` writes. They are stored
+    on the card inside the ONNX file. Networks to train have none: an AUC belongs to weights.
+    """
+    from ..evaluation.networks import shipped
 
     found = shipped()
-    with suppress(UsageError):  # without the training extra, what is shipped is what there is
+    with suppress(UsageError):  # without the training extra, only the models that ship are listed
         known = {network.name for network in found}
         found += [network for network in training("profile").trainable() if network.name not in known]
     if as_json:
@@ -32,20 +39,26 @@ def models(
 
     from ..ui import terminal
 
-    table = Table("name", box=None, header_style="bold")
-    for column in ("parameters", "MACs", "KiB", "ms", "AUC 0-20 dB (report)", "AUC live (report)"):
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("name", no_wrap=True)
+    for column in ("parameters", "MACs", "KiB", "ms", "AUC\n0-20 dB", "AUC\nlive", "threshold"):
         table.add_column(column, justify="right")
-    table.add_column("")
-    for n in found:
-        cells = [
-            n.name,
-            "-" if n.parameters is None else f"{n.parameters:,}",
-            "-" if n.macs is None else f"{n.macs / 1e6:.1f} M",
-            *(
-                "-" if v is None else f"{v:{f}}"
-                for v, f in ((n.kib, ".0f"), (n.ms, ".2f"), (n.auc, ".3f"), (n.live, ".3f"))
-            ),
-            "default" if n.default else "shipped" if n.shipped else "to train",
-        ]
-        table.add_row(*cells)
-    terminal.console().print(table, markup=False)
+    table.add_column("", no_wrap=True)
+    for network in found:
+        table.add_row(*_cells(network))
+    console = terminal.console()
+    console.print(table, markup=False)
+    console.print(
+        "\nAUC: from each model's report on the test split. ms: one window on this machine.", highlight=False
+    )
+
+
+def _cells(n: Network) -> list[str]:
+    figures = ((n.kib, ".0f"), (n.ms, ".2f"), (n.auc, ".3f"), (n.live, ".3f"), (n.threshold, "g"))
+    return [
+        n.name,
+        "-" if n.parameters is None else f"{n.parameters:,}",
+        "-" if n.macs is None else f"{n.macs / 1e6:.1f} M",
+        *("-" if value is None else f"{value:{form}}" for value, form in figures),
+        "default" if n.default else "shipped" if n.shipped else "to train",
+    ]

@@ -33,6 +33,7 @@ class Card:
     shippable: bool = False  # the licence of every source allows weights trained on it to be distributed
     training: dict[str, Any] = field(default_factory=dict)  # configuration of the training run
     metrics: dict[str, float] = field(default_factory=dict)  # on the validation windows of the training run
+    test_metrics: dict[str, float] = field(default_factory=dict)  # of its report: auc_0_20_db, auc_live
     parameters: int = 0
     macs: int = 0  # multiply-accumulates for one window
     created: str = ""  # ISO 8601

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from importlib import resources
 from pathlib import Path
@@ -39,12 +38,3 @@ def find_model(source: str | Path) -> Path:
     raise ModelError(
         f"unknown model {str(source)!r}. Shipped models: {', '.join(shipped)}; or give the path of an .onnx file."
     )
-
-
-def reported_threshold(name: str = DEFAULT) -> str:
-    """A shipped model's threshold for a help text, from its report: reading its card would load ONNX Runtime."""
-    try:
-        report = json.loads(resources.files("noisewatch.models").joinpath(f"{name}-report.json").read_text())
-        return f"{report['scorers'][name]['threshold']:g} for {name}"
-    except (ImportError, OSError, ValueError, KeyError, TypeError):
-        return f"see the card of {name}"

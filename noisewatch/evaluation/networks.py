@@ -1,0 +1,66 @@
+"""The networks that ship: size, cost of one window on this machine, figures of their reports."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.model import Model
+from ..core.reference import ASSUMED_DBFS
+from ..core.shipped import DEFAULT, shipped_models
+
+RUNS = 30
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that ships or can be trained. None: not known."""
+
+    name: str
+    shipped: bool
+    default: bool
+    parameters: int | None
+    macs: int | None  # multiply-accumulates for one window
+    kib: float | None  # size of the file
+    ms: float | None  # for one window on this machine, one thread
+    auc: (
+        float | None
+    )  # mean over 0, 5, 10, 15, 20 dB in its report; a property of weights, not of a kind of network
+    live: float | None  # AUC over quiet rooms, noise alone, dense speech and gated noise in its report
+    threshold: float | None
+
+
+def shipped() -> list[Network]:
+    """The models in the package, timed on this machine."""
+    return [_measured(name) for name in shipped_models()]
+
+
+def _measured(name: str) -> Network:
+    model = Model(name)
+    card = model.card
+    return Network(
+        name=name,
+        shipped=True,
+        default=name == DEFAULT,
+        parameters=card.parameters or None,
+        macs=card.macs or None,
+        kib=model.path.stat().st_size / 1024,
+        ms=window_ms(model),
+        auc=card.test_metrics.get("auc_0_20_db"),
+        live=card.test_metrics.get("auc_live"),
+        threshold=card.threshold,
+    )
+
+
+def window_ms(model: Model) -> float:
+    """Median time for one decision, ms."""
+    window = np.full((model.frames, model.card.frontend.n_mels), -10.0, np.float32)
+    state, times = model.initial_state(), []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        model(window, ASSUMED_DBFS, state)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1000
