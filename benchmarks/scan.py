@@ -23,7 +23,8 @@ from noisewatch.audio.logmel import LogMel
 from noisewatch.core.model import Model
 from noisewatch.core.shipped import DEFAULT
 from noisewatch.inputs.recording import open_recording
-from noisewatch.recordings.judge import Judge, ScanConfig
+from noisewatch.recordings.judge import Judge
+from noisewatch.recordings.scan_config import ScanConfig
 
 DEMO = Path(noisewatch.__file__).with_name("demo.flac")
 HOPS = (0.1, 0.5, 3.0)

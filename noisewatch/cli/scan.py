@@ -11,16 +11,100 @@ import typer
 from ..core.shipped import DEFAULT
 from ..errors import OutputError, UsageError
 from ..recordings.results import Format
+from ..recordings.scan_config import HOP_S, ScanConfig
 from ..system.places import expanded
 from .base import OWN_THRESHOLD, answer_no, command, refuse_beside, refuse_without, say
 from .help import ACTIONS, DETECTION, INPUT, OUTPUT
 
 
 class Engine(StrEnum):
-    """Where files are read."""
+    """Where recordings are judged."""
 
     local = "local"
     ray = "ray"
+
+
+# Unlike those of `listen`, these options are not read from the environment or the configuration file.
+Paths = Annotated[
+    list[str],
+    typer.Argument(help="Recordings, folders (searched recursively) or quoted patterns.", rich_help_panel=INPUT),
+]
+Channel = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Channel, counted from 1.", show_default="mean of all", rich_help_panel=INPUT),
+]
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="Name of a shipped model, or an .onnx file.",
+        rich_help_panel=DETECTION,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "-t",
+        "--threshold",
+        metavar="P",
+        help="Noise probability from which a window is noisy, 0 to 1.",
+        show_default=OWN_THRESHOLD,
+        rich_help_panel=DETECTION,
+    ),
+]
+Hop = Annotated[
+    float, typer.Option(metavar="S", help="Time between readings, in seconds.", rich_help_panel=DETECTION)
+]
+FormatName = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help=f"Format of the results: {', '.join(Format)}. The last three write a label file per recording.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="DIR",
+        help="Folder for the results. Without it, label files are written next to the recordings.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+MaxNoisy = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Exit with 3 if any recording is noisy for more than this share of its time, 0 to 1.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Exit with 6 if any recording cannot be judged to its end.", rich_help_panel=OUTPUT
+    ),
+]
+Jobs = Annotated[
+    int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Number of processes.", rich_help_panel=ACTIONS)
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Skip what an earlier run with --resume or -o has judged.", rich_help_panel=ACTIONS
+    ),
+]
+EngineName = Annotated[
+    Engine, typer.Option(metavar="NAME", help="local, or ray: a running Ray cluster.", rich_help_panel=ACTIONS)
+]
+Address = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="Address of the Ray cluster.", rich_help_panel=ACTIONS)
+]
 
 
 @command(
@@ -31,97 +115,26 @@ class Engine(StrEnum):
 )
 def scan(
     ctx: typer.Context,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATHS",
-            help="Recordings, folders (searched recursively) or quoted patterns.",
-            rich_help_panel=INPUT,
-        ),
-    ],
-    channel: Annotated[
-        int | None,
-        typer.Option(
-            help="Channel to judge, counted from 1.", show_default="mean of all", rich_help_panel=INPUT, metavar="N"
-        ),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            "-m", "--model", help="Shipped model or .onnx file.", rich_help_panel=DETECTION, metavar="NAME"
-        ),
-    ] = DEFAULT,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            "-t",
-            "--threshold",
-            help="Noise probability from which a window is noisy.",
-            show_default=OWN_THRESHOLD,
-            rich_help_panel=DETECTION,
-            metavar="P",
-        ),
-    ] = None,
-    hop: Annotated[
-        float, typer.Option(help="Time between readings, in seconds.", rich_help_panel=DETECTION, metavar="S")
-    ] = 0.5,
-    form: Annotated[
-        Format,
-        typer.Option(
-            "--format",
-            help=f"Format of the results: {', '.join(Format)}. The last three write a label file per recording.",
-            rich_help_panel=OUTPUT,
-            metavar="FORMAT",
-        ),
-    ] = Format.table,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            help="Folder for the results. Without it, label files are written next to the recordings.",
-            rich_help_panel=OUTPUT,
-            metavar="DIR",
-        ),
-    ] = None,
-    max_noisy: Annotated[
-        float | None,
-        typer.Option(
-            help="Exit with 3 if any recording is noisy for more than this share of its time, 0 to 1.",
-            rich_help_panel=OUTPUT,
-            metavar="SHARE",
-        ),
-    ] = None,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict", help="Exit with 6 if any recording cannot be judged to its end.", rich_help_panel=OUTPUT
-        ),
-    ] = False,
-    jobs: Annotated[
-        int, typer.Option("-j", "--jobs", min=1, help="Number of processes.", rich_help_panel=ACTIONS, metavar="N")
-    ] = 1,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Skip recordings that an earlier run with --resume or -o has judged.",
-            rich_help_panel=ACTIONS,
-        ),
-    ] = False,
-    engine: Annotated[
-        Engine, typer.Option(help="local, or ray: a running Ray cluster.", rich_help_panel=ACTIONS, metavar="NAME")
-    ] = Engine.local,
-    address: Annotated[
-        str, typer.Option(help="Address of the Ray cluster.", rich_help_panel=ACTIONS, metavar="HOST:PORT")
-    ] = "auto",
+    paths: Paths,
+    channel: Channel = None,
+    model: ModelName = DEFAULT,
+    threshold: Threshold = None,
+    hop: Hop = HOP_S,
+    form: FormatName = Format.table,
+    out: Out = None,
+    max_noisy: MaxNoisy = None,
+    strict: Strict = False,
+    jobs: Jobs = 1,
+    resume: Resume = False,
+    engine: EngineName = Engine.local,
+    address: Address = "auto",
 ) -> None:
     """Judge recordings from beginning to end and list them, the noisiest first."""
     from ..recordings import verdict, workers
     from ..recordings.batch import Batch
     from ..recordings.find import find
     from ..recordings.journal import Journal, journal_path
-    from ..recordings.judge import Judge, ScanConfig
+    from ..recordings.judge import Judge
     from ..recordings.results import Results
 
     if max_noisy is not None and not 0 <= max_noisy <= 1:

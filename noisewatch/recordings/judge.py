@@ -7,7 +7,7 @@ import stat
 import statistics
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,7 @@ from ..errors import InputError, UsageError, numeric
 from ..inputs.recording import open_recording
 from .file_report import FileReport, Segment
 from .find import find
-
-HOP_S = 0.5  # fine enough for a recording, and five times faster than the meter's 0.1
-
-
-@dataclass(frozen=True)
-class ScanConfig:
-    """How every recording of a scan is judged."""
-
-    model: str = DEFAULT  # name of a shipped model, or the path of an .onnx file
-    hop: float = HOP_S  # s
-    threshold: float | None = None  # probability, 0..1; None: the model's own
-    channel: int | None = None  # counted from 1; None: the mean of all channels
+from .scan_config import HOP_S, ScanConfig
 
 
 def scan(

@@ -19,7 +19,8 @@ from typing import Any
 
 from ..errors import NoisewatchError, UsageError
 from .file_report import FileReport
-from .judge import Judge, ScanConfig
+from .judge import Judge
+from .scan_config import ScanConfig
 
 CONNECT_S = 5.0  # timeout for a Ray cluster to answer
 POLL_S = 0.1  # interval at which progress is reported

@@ -10,7 +10,8 @@ import soundfile as sf
 from conftest import DEMO
 
 import noisewatch
-from noisewatch.recordings.judge import Judge, ScanConfig
+from noisewatch.recordings.judge import Judge
+from noisewatch.recordings.scan_config import ScanConfig
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import soundfile as sf
 from conftest import DEMO, reports, wait_for
 
 from noisewatch.recordings import workers
-from noisewatch.recordings.judge import ScanConfig
+from noisewatch.recordings.scan_config import ScanConfig
 
 
 def long_recordings(folder: Path) -> None:
