@@ -314,11 +314,11 @@ def test_a_lock_whose_owner_is_gone_or_stays(tmp_path: Path, monkeypatch: pytest
     from noisewatch.errors import OutputError
     from noisewatch.system import locks
 
-    monkeypatch.setattr(locks, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(locks, "TIMEOUT_S", 0.3)
     (tmp_path / ".x.lock").touch()  # of a process that was killed
     with locks.locked(tmp_path / "x"):
         code = (
-            "import pathlib, sys; from noisewatch import locks; locks.PATIENCE_S = 0.3\n"
+            "import pathlib, sys; from noisewatch.system import locks; locks.TIMEOUT_S = 0.3\n"
             "with locks.locked(pathlib.Path(sys.argv[1])): pass"
         )
         done = subprocess.run(

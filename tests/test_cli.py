@@ -160,7 +160,7 @@ def test_a_user_without_a_home():
 def test_the_home_of_nobody(run, option: str):
     done = run("listen", *("demo", "--fast"), option, "~nosuchuser/x")
     assert done.returncode == (5 if option == "--model" else 2)
-    assert "~nosuchuser/x begins with a home folder that is not known here" in done.stderr
+    assert "~nosuchuser/x starts with an unknown home folder" in done.stderr
 
 
 def test_a_home_folder_in_the_configuration(run, tmp_path: Path):
@@ -446,9 +446,9 @@ def test_a_live_input_loses_lines_that_nobody_reads_and_says_how_many(monkeypatc
     outof, into = os.pipe()
     with os.fdopen(into, "w", encoding="utf-8") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        out = noisewatch.outputs.stdout.Lines(live=True)
+        out = noisewatch.outputs.stdout.StdoutWriter(live=True)
         for number in range(40_000):
-            out.put(f"{number:099}")  # 4 MB
+            out.line(f"{number:099}")  # 4 MB
         assert out.lost > 25_000
         out.close()
         os.set_blocking(outof, False)
@@ -513,14 +513,14 @@ def test_lines_that_were_not_written_are_counted(tmp_path: Path, monkeypatch: py
 
     with (tmp_path / "out").open("w") as stdout, largest_file(50_050):
         monkeypatch.setattr(sys, "stdout", stdout)
-        out = noisewatch.outputs.stdout.Lines(live=False)
+        out = noisewatch.outputs.stdout.StdoutWriter(live=False)
         for number in range(600):
             with contextlib.suppress(OSError):
-                out.put(f"{number:099}")
+                out.line(f"{number:099}")
         wait_for(lambda: out.error)
         for number in range(400):
             with contextlib.suppress(OSError):
-                out.put(f"{number:099}")
+                out.line(f"{number:099}")
         out.close()
     assert (len((tmp_path / "out").read_text().splitlines()), out.lost) == (501, 500)  # one of them is cut
 

@@ -357,7 +357,7 @@ def test_a_recipe_sets_what_is_not_given(tmp_path: Path):
             configured({}, recipe)
     recipe.unlink()
     os.mkfifo(recipe)
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="not a regular file"):
         configured({}, recipe)
     for options in (
         {"lr": 2.0},

@@ -14,8 +14,8 @@ from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.config import SceneConfig
 from noisewatch.corpus.overrides import scene_config
 from noisewatch.errors import InputError, UsageError
-from noisewatch.system.parsing import toml
-from noisewatch.system.places import MOST_BYTES, contents
+from noisewatch.system.paths import MAX_CONFIG_BYTES, read_regular_file
+from noisewatch.system.validation import parse_toml
 
 from .nets import NETS
 
@@ -121,7 +121,7 @@ def configured(options: Mapping[str, Any], recipe: Path | None = None) -> TrainC
 
 def _text(path: Path) -> str:
     try:
-        return contents(path, MOST_BYTES).decode()
+        return read_regular_file(path, MAX_CONFIG_BYTES).decode()
     except OSError as error:
         raise InputError(f"cannot read the recipe {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -131,7 +131,7 @@ def _text(path: Path) -> str:
 def read_recipe(name: str, text: str) -> dict[str, Any]:
     """The fields of TrainConfig that a TOML text sets. Raises UsageError for a key that is none of them."""
     try:
-        given = toml(text)
+        given = parse_toml(text)
     except ValueError as error:
         raise InputError(f"{name} is no TOML: {error}.") from error
     known = [f.name for f in fields(TrainConfig)]

@@ -18,7 +18,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from ..errors import NoisewatchError, UsageError, printable
-from ..system.patience import leave
+from ..system.timeouts import exit_if_hung
 from .defaults import plain
 from .help import Command, Group, examples
 
@@ -109,7 +109,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        leave(end.code)
+        exit_if_hung(end.code)
         raise
 
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ..core.events import VARIABLES
 from ..errors import DeviceError, NoisewatchError, printable
-from ..system.parsing import nearest
-from ..system.places import seen
+from ..outputs.command import VARIABLE_PREFIX
+from ..system.paths import exists
+from ..system.validation import suggest
 from . import settings
 from .base import command, say
 from .defaults import PREFIX, listen_command, options, variable
@@ -59,7 +59,7 @@ def config(
         console.print(table, markup=False)
         place = settings.place()
         where = "none, as this user has no home folder" if place is None else str(place)
-        if place is not None and not seen(place):
+        if place is not None and not exists(place):
             where += " (not there)"
         console.print(f"\nfile: {where}", markup=False, soft_wrap=True)
     for sentence in [*problem, *strange]:
@@ -91,7 +91,7 @@ def _strange(known: set[str]) -> list[str]:
     """Variables that look like ours and are not."""
     ours = sorted(name for name in os.environ if name.startswith(PREFIX))
     return [
-        f"{name} is set, and no option is called so. {nearest(name, known)}"
+        f"{name} is set, and no option is called so. {suggest(name, known)}"
         for name in ours
-        if name not in known | {settings.VARIABLE, *OTHERS} and not name.startswith(VARIABLES)
+        if name not in known | {settings.VARIABLE, *OTHERS} and not name.startswith(VARIABLE_PREFIX)
     ]

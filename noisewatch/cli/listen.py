@@ -14,7 +14,7 @@ import typer
 
 from ..core.shipped import DEFAULT
 from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, printable
-from ..system.places import expanded
+from ..system.paths import expand_home
 from .base import OWN_THRESHOLD, command, refuse_beside, refuse_without, say, tell, typed
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ..core.noise_detector import NoiseDetector
     from ..core.session import Session
     from ..inputs.source import Source
-    from ..outputs.dispatch import Reactions, Sink
-    from ..outputs.stdout import Lines
+    from ..outputs.dispatch import Dispatcher
+    from ..outputs.stdout import StdoutWriter
     from ..tasks.calibration import Calibration
     from ..ui.history import History
 
@@ -120,7 +120,9 @@ def listen(
     ] = True,
 ) -> None:
     """Watch for noise behind the voice, live."""
-    from ..outputs.dispatch import About, Clips, Command, Labels, Log, Reactions, Table
+    from ..outputs.dispatch import Dispatcher
+    from ..outputs.registry import make_sinks
+    from ..outputs.sink import SessionInfo
 
     if seconds is not None and not 1 <= seconds < float("inf"):
         raise UsageError(f"--seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
@@ -137,12 +139,14 @@ def listen(
         channel = channel if typed(ctx, "channel") else None
     if source != "-":
         raw_rate = raw_rate if typed(ctx, "raw_rate") else None
-    sinks: list[Sink] = []
-    sinks += [Log(expanded(log))] if log else []
-    sinks += [Table(expanded(table))] if table else []
-    sinks += [Labels(expanded(labels))] if labels else []
-    sinks += [Command(command)] if command is not None else []
-    sinks += [Clips(expanded(keep_clips), pre_roll)] if keep_clips else []
+    sinks = make_sinks(
+        log=log and expand_home(log),
+        table=table and expand_home(table),
+        labels=labels and expand_home(labels),
+        command=command,
+        clips=keep_clips and expand_home(keep_clips),
+        pre_roll_s=pre_roll,
+    )
 
     def opened(say: Callable[[str], None]) -> _Heard:
         from ..core.noise_detector import NoiseDetector
@@ -155,15 +159,15 @@ def listen(
         kept = None if not calibration or threshold is not None else calibrated(input, detector, hop, say)
         stream = detector.stream(hop=hop, threshold=kept.threshold if kept else threshold)
         lag_s = stream.detector.config.lag_s(stream.hop_s)
-        about = About(input.name, input.sample_rate, input.live, lag_s, datetime.now(UTC))
-        reactions = Reactions(sinks, say, about)
+        info = SessionInfo(input.name, input.sample_rate, input.live, lag_s, datetime.now(UTC))
+        dispatcher = Dispatcher(sinks, say, info)
 
         def heard(block: NDArray[np.float32]) -> None:
-            about.sample_rate = input.sample_rate
-            reactions.audio(block)
+            info.sample_rate = input.sample_rate
+            dispatcher.audio(block)
 
-        session = Session(input, stream, seconds=seconds, heard=heard, lost=reactions.lost)
-        return _Heard(session, reactions, kept, say)
+        session = Session(input, stream, seconds=seconds, heard=heard, lost=dispatcher.skip)
+        return _Heard(session, dispatcher, kept, say)
 
     if as_json:
         _listen_lines(opened, lambda item, _: item.json())
@@ -194,15 +198,15 @@ class _Heard:
     def __init__(
         self,
         session: Session,
-        reactions: Reactions,
+        dispatcher: Dispatcher,
         calibration: Calibration | None,
         say: Callable[[str], None],
     ) -> None:
         from ..ui.history import History
 
-        self.session, self.reactions, self.calibration, self.say = session, reactions, calibration, say
+        self.session, self.dispatcher, self.calibration, self.say = session, dispatcher, calibration, say
         self.history = History(session.stream.hop_s, session.stream.detector.config)
-        self.lines: Lines | None = None  # on stdout
+        self.lines: StdoutWriter | None = None  # on stdout
         self._model_failed = False
 
     def run(self, show: Show) -> None:
@@ -213,7 +217,7 @@ class _Heard:
         def keep(item: Reading | Event) -> None:
             self.history.add(item)
             if isinstance(item, Event):
-                self.reactions.event(item)
+                self.dispatcher.event(item)
 
         try:
             for item in self.session:
@@ -221,7 +225,7 @@ class _Heard:
                 show(item, self.history)
         except (KeyboardInterrupt, SystemExit):
             if self.lines is not None:
-                self.lines.hurry()
+                self.lines.stop_blocking()
             rest = self.session.interrupted()
             for item in rest:
                 keep(item)
@@ -241,9 +245,9 @@ class _Heard:
         from ..ui.wording import remarks, session_summary
 
         try:
-            lost = self.reactions.close()
+            lost = self.dispatcher.close()
         except (KeyboardInterrupt, SystemExit):  # what is being written stays whole
-            self.reactions.close()
+            self.dispatcher.close()
             raise
         stop: BaseException | None = None
         if self.lines is not None:
@@ -253,7 +257,7 @@ class _Heard:
                 stop = error
             except (KeyboardInterrupt, SystemExit) as end:  # while it waited for whoever reads
                 stop = end
-                self.lines.hurry()
+                self.lines.stop_blocking()
                 with suppress(OSError):
                     self.lines.close()
             if missing := self.lines.lost:
@@ -314,15 +318,15 @@ def _plain() -> Form:
 
 
 def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], form: Form) -> None:
-    from ..outputs.stdout import Lines
+    from ..outputs.stdout import StdoutWriter
 
     heard = opened(say)
-    lines = heard.lines = Lines(live=heard.session.source.live)
+    lines = heard.lines = StdoutWriter(live=heard.session.source.live)
 
     def show(item: Reading | Event, history: History) -> None:
         line = form(item, history)
         if line is not None:
-            lines.put(line)
+            lines.line(line)
 
     try:
         heard.run(show)
@@ -334,7 +338,7 @@ def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], form: Form)
 
 
 def _listen_meter(opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:
-    from ..outputs.stdout import Screen
+    from ..outputs.screen import Screen
     from ..ui import terminal
     from ..ui.history import History
     from ..ui.meter import Meter, live

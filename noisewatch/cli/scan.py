@@ -12,7 +12,7 @@ from ..core.shipped import DEFAULT
 from ..errors import OutputError, UsageError
 from ..recordings.results import Format
 from ..recordings.scan_config import HOP_S, ScanConfig
-from ..system.places import expanded
+from ..system.paths import expand_home
 from .base import OWN_THRESHOLD, answer_no, command, refuse_beside, refuse_without, say
 from .help import ACTIONS, DETECTION, INPUT, OUTPUT
 
@@ -143,7 +143,7 @@ def scan(
         refuse_beside(ctx, "engine", "jobs")  # a Ray cluster uses the cores that it has
     else:
         refuse_without(ctx, "--engine ray", "address")
-    out = None if out is None else expanded(out)
+    out = None if out is None else expand_home(out)
     judge = Judge(ScanConfig(model, hop, threshold, channel))
     found = find(paths)
     results = Results(form, out, [f for f in found if isinstance(f, Path)], say)

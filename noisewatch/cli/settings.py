@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, UsageError
-from ..system.parsing import nearest, toml
-from ..system.places import MOST_BYTES, contents, expanded, seen, user_folder
+from ..system.paths import MAX_CONFIG_BYTES, exists, expand_home, read_regular_file, user_folder
+from ..system.validation import parse_toml, suggest
 
 VARIABLE = "NOISEWATCH_CONFIG"  # names another file
 
@@ -18,7 +18,7 @@ def place() -> Path | None:
     """The configuration file, which need not exist; None where the user has no home folder."""
     named = os.environ.get(VARIABLE)
     if named:
-        return expanded(Path(named))
+        return expand_home(Path(named))
     folder = user_folder("config")
     return None if folder is None else folder / "config.toml"
 
@@ -32,13 +32,13 @@ def read(known: Iterable[str]) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        given = toml(contents(path, MOST_BYTES).decode())
+        given = parse_toml(read_regular_file(path, MAX_CONFIG_BYTES).decode())
     except FileNotFoundError:
         if os.environ.get(VARIABLE):
             raise UsageError(f"{VARIABLE} names {path}, and no file is there.") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, PermissionError) and not os.environ.get(VARIABLE) and not seen(path):
+        if isinstance(error, PermissionError) and not os.environ.get(VARIABLE) and not exists(path):
             return {}  # the folder of another user, as a container's HOME may be
         raise InputError(
             f"the configuration {path} cannot be read: {getattr(error, 'strerror', None) or error}."
@@ -48,5 +48,5 @@ def read(known: Iterable[str]) -> dict[str, Any]:
     names = list(known)
     for key in given:
         if key not in names:
-            raise UsageError(f"{path} sets {key!r}, which does not exist. {nearest(key, names)}")
+            raise UsageError(f"{path} sets {key!r}, which does not exist. {suggest(key, names)}")
     return given

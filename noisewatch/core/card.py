@@ -8,7 +8,7 @@ from typing import Any
 
 from ..audio.logmel import FrontendConfig
 from ..audio.signal import WINDOW_S
-from ..system.parsing import checked
+from ..system.validation import validated
 
 METADATA_KEY = "noisewatch"  # of the card in the metadata of the ONNX file
 LONGEST_NAME = 100  # characters
@@ -56,13 +56,13 @@ class Card:
             raise ValueError("it is nested too deeply") from error
         if not isinstance(given, dict) or not isinstance(given.get("frontend"), dict):
             raise TypeError("it is not a JSON object with an object `frontend`")
-        frontend = FrontendConfig.stored(checked(FrontendConfig, given["frontend"]))
+        frontend = FrontendConfig.stored(validated(FrontendConfig, given["frontend"]))
         known = {f.name: f.default is MISSING and f.default_factory is MISSING for f in fields(cls)}
         if missing := [name for name, required in known.items() if required and name not in given]:
             raise ValueError(f"it lacks {', '.join(missing)}")
         if unknown := [name for name in given if name not in known]:
             raise ValueError(f"it has unknown fields: {', '.join(unknown)}")
-        card = cls(**{**checked(cls, given), "frontend": frontend})
+        card = cls(**{**validated(cls, given), "frontend": frontend})
         card._validate()
         return card
 

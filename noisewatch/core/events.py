@@ -32,8 +32,6 @@ WarningName = Literal[
 ]
 EventName = Literal["noise_start", "noise_end", "input_lost", "input_back"]
 
-VARIABLES = "NOISEWATCH_EVENT_"  # of the environment of a command that `--exec` runs: a field each
-
 
 @dataclass(frozen=True)
 class Reading:

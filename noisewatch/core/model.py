@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..audio.logmel import FrontendConfig
 from ..errors import ModelError
 from ..system import watchdog
-from ..system.places import contents
+from ..system.paths import read_regular_file
 from .card import METADATA_KEY, Card
 from .ort import MAX_MESSAGE, first_line, open_session, run_options
 from .shipped import DEFAULT, find_model
@@ -102,7 +102,7 @@ class Model:
         except Exception as error:  # onnxruntime raises a dozen classes of its own
             why = f"fails while it runs: {first_line(error)}"
             if options.terminate:
-                why = f"does not finish: a decision may take {watchdog.LOOKS * watchdog.LOOK_S:.0f} s"
+                why = f"does not finish: a decision may take {watchdog.POLLS * watchdog.POLL_S:.0f} s"
             raise ModelError(f"{self.path} {why}. Choose another model, or export it again.") from error
         finally:
             watchdog.end(number)
@@ -120,7 +120,7 @@ def _read(path: Path) -> bytes:
             raise ModelError(
                 f"{path} has {size / 1e6:.0f} MB; allowed: {MAX_FILE / 1e6:.0f}. A noisewatch model has 1 to 20."
             )
-        return contents(path)
+        return read_regular_file(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
 

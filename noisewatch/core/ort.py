@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from ..system.patience import patiently
+from ..system.timeouts import call_with_timeout
 
 CPU = "CPUExecutionProvider"
 MAX_MEMORY = 1 << 30  # bytes, of all networks in a process
@@ -35,7 +35,7 @@ def open_session(data: bytes, path: Path) -> Any:
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 4  # fatal only: errors are raised
     try:
-        return patiently(
+        return call_with_timeout(
             # The fallback would print to stdout.
             lambda: ort.InferenceSession(data, options, [CPU], enable_fallback=0),
             LOAD_S,

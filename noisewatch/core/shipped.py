@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import ModelError, UsageError
-from ..system.places import expanded
+from ..system.paths import expand_home
 
 DEFAULT = "duo"
 
@@ -24,7 +24,7 @@ def find_model(source: str | Path) -> Path:
     if str(source) in shipped:
         return Path(str(resources.files("noisewatch.models") / f"{source}.onnx"))
     try:
-        path = expanded(Path(source))
+        path = expand_home(Path(source))
     except UsageError as error:
         raise ModelError(str(error)) from error
     try:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..audio.signal import SAMPLE_RATE
 from ..errors import InputError
 from ..inputs.recording import open_recording
-from ..system.files import Rows, atomic_write
+from ..system.csv_writer import CsvWriter
+from ..system.files import atomic_write
 
 KINDS = ("speech", "noise", "rir")
 SPLITS = ("train", "val", "test")
@@ -91,7 +92,7 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
     """Write rows to a CSV file, atomically. Paths inside its folder are stored relative to it."""
     folder = path.parent.absolute()
     with atomic_write(path, newline="") as file:
-        table = Rows(file, COLUMNS)
+        table = CsvWriter(file, COLUMNS)
         table.header()
         for row in rows:
             where = Path(row.path)

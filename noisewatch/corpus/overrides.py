@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
 from ..errors import UsageError
-from ..system.parsing import nearest
+from ..system.validation import suggest
 from .config import PAIRS, SceneConfig
 
 
@@ -37,7 +37,7 @@ def _over(base: Any, given: object, where: str) -> Any:
     values = {}
     for name, value in given.items():
         if name not in known:
-            raise UsageError(f"{where} sets {name!r}, which does not exist. {nearest(str(name), sorted(known))}")
+            raise UsageError(f"{where} sets {name!r}, which does not exist. {suggest(str(name), sorted(known))}")
         values[name] = _fitted(getattr(base, name), value, f"{where}.{name}", known[name] in PAIRS)
     return replace(base, **values)
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..audio.signal import Samples
 from ..errors import ChannelError, DeviceError, printable
 from ..system.native_stderr import quiet_stderr
-from ..system.patience import patiently
+from ..system.timeouts import call_with_timeout
 from .devices import find_device
 from .gaps import Arrivals
 from .portaudio import answered, error_text, portaudio
@@ -108,7 +108,7 @@ class Microphone:
             self._stream.close()
 
         with contextlib.suppress(TimeoutError), self._quiet:
-            patiently(close, CLOSE_S)
+            call_with_timeout(close, CLOSE_S)
 
     def _open(self) -> Any:
         stream = portaudio().InputStream(

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ..errors import DeviceError
 from ..system.native_stderr import quiet_stderr
-from ..system.patience import patiently
+from ..system.timeouts import call_with_timeout
 
 OPEN_S = 3.0  # time limit for PortAudio to answer; some devices need two seconds to start
 
@@ -50,7 +50,7 @@ def answered(call: Callable[[], T]) -> T:
     """Return the result of a call into PortAudio. Raises DeviceError if it takes longer than `OPEN_S`."""
     try:
         with quiet_stderr():
-            return patiently(call, OPEN_S)
+            return call_with_timeout(call, OPEN_S)
     except TimeoutError:
         raise DeviceError(
             f"the sound system does not answer: waited {OPEN_S:g} s. Restart its server (`systemctl --user "

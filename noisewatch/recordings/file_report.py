@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..core.events import rounded
-from ..system.parsing import checked
+from ..system.validation import validated
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,6 @@ class FileReport:
             raise ValueError("the JSON is nested too deeply") from error
         if fields.pop("type") != "file":
             raise ValueError("the line is not a file report")
-        segments = tuple(Segment(**checked(Segment, s)) for s in fields.pop("segments"))
-        fields = checked(cls, fields)
+        segments = tuple(Segment(**validated(Segment, s)) for s in fields.pop("segments"))
+        fields = validated(cls, fields)
         return cls(**{**fields, "segments": segments, "warnings": tuple(map(str, fields["warnings"]))})

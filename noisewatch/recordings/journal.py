@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import OutputError
-from ..system.files import abandoned, atomic_write, begun, parts
+from ..system.files import abandoned_parts, atomic_write, create_part, find_parts
 from ..system.locks import locked
-from ..system.places import contents, user_folder
+from ..system.paths import read_regular_file, user_folder
 from .file_report import FileReport
 
 RESULTS = "noisewatch"  # stem of the result files in an output folder
@@ -51,13 +51,13 @@ class Journal:
     def known(self) -> dict[str, FileReport]:
         """Earlier reports without an error, by absolute path. Raises OutputError."""
         found, self.damaged = self._read(self.path)
-        for part in parts(self.path.parent, self._parts):
+        for part in find_parts(self.path.parent, self._parts):
             found |= self._read(part)[0]  # its last line may be torn, which is not damage
         return found
 
     def _read(self, path: Path) -> tuple[dict[str, FileReport], int]:
         try:
-            lines = contents(path).decode(errors="replace").splitlines()
+            lines = read_regular_file(path).decode(errors="replace").splitlines()
         except FileNotFoundError:
             return {}, 0
         except OSError as error:
@@ -82,7 +82,7 @@ class Journal:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 if not self._resume:
                     self._remove_abandoned()
-                handle, self._part = begun(self.path.parent, self.path.name)
+                handle, self._part = create_part(self.path.parent, self.path.name)
                 self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
             self._file.write(_line(report))
             self._file.flush()
@@ -116,7 +116,7 @@ class Journal:
                 file.close()
 
     def _remove_abandoned(self) -> None:
-        for part in abandoned(self.path.parent, self._parts):
+        for part in abandoned_parts(self.path.parent, self._parts):
             with contextlib.suppress(OSError):
                 part.unlink()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import OutputError
-from ..system.files import Rows, atomic_write
+from ..system.csv_writer import CsvWriter
+from ..system.files import atomic_write
 from ..ui.wording import explain, remarks
 from .file_report import FileReport
 from .journal import RESULTS, absolute
@@ -99,7 +100,7 @@ def _write_csv(reports: Iterable[FileReport], file: IO[str]) -> None:
     """Write the columns of FileReport.row, a row per recording; names are quoted where they need it."""
     names = [f.name for f in fields(FileReport)]
     names[names.index("warnings") : names.index("warnings")] = ["loudest_start", "loudest_dbfs"]
-    table = Rows(file, names)
+    table = CsvWriter(file, names)
     table.header()
     for report in reports:
         table.row(report.row())

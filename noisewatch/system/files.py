@@ -1,134 +1,107 @@
-"""Where results go."""
+"""Files that are either complete or absent, and the unfinished parts that killed processes leave behind."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
 import re
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from ..errors import OutputError
-from .locks import claim, is_at
+from .locks import is_same_file, try_lock
 
-_RANDOM = r"[a-z0-9_]{8}"  # as tempfile makes them
-_swept: set[Path] = set()  # folders in which this process has removed what others left
+_RANDOM = r"[a-z0-9_]{8}"  # the random part of a name that tempfile generates
+_cleaned: set[Path] = set()  # folders that this process has cleaned
 _umask = os.umask(0o077)
 os.umask(_umask)
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path, mode: str = "w", newline: str | None = None) -> Iterator[IO[Any]]:
-    """A file that appears under its name when complete, or not at all.
+    """Open a file for writing that gets its name once it is complete, or never exists.
 
-    Creates the folders above it. Raises OutputError when the place cannot be written.
+    Creates missing parent folders. Raises OutputError if the file cannot be written.
     """
     part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder")
-        sweep(path.parent)
-        handle, part = begun(path.parent, ".noisewatch")
-        text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}  # names need not be text
+        remove_abandoned(path.parent)
+        handle, part = create_part(path.parent, ".noisewatch")
+        text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names may not be UTF-8
         with os.fdopen(handle, mode, newline=newline, **({} if "b" in mode else text)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
             part.chmod(0o666 & ~_umask)
-            if sys.platform != "win32":  # while it is held: nobody may take it for abandoned
+            if sys.platform != "win32":  # while it is locked: no other process may take it for abandoned
                 part.replace(path)
                 part = None
-        if part is not None:  # where an open file cannot be renamed
+        if part is not None:  # Windows cannot rename an open file
             part.replace(path)
             part = None
     except OSError as error:
         raise OutputError(
-            f"cannot write {path}: {error.strerror or error}. Name another place with -o, or free this one."
+            f"cannot write {path}: {error.strerror or error}. Choose another path with -o, or free this one."
         ) from error
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what writers that were killed left in a folder: once, as it may be large."""
-    if folder not in _swept:
-        _swept.add(folder)
-        for left in abandoned(folder, r"\.noisewatch"):
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left of `atomic_write`. Looks only once per folder, as it may be large."""
+    if folder not in _cleaned:
+        _cleaned.add(folder)
+        for part in abandoned_parts(folder, r"\.noisewatch"):
             with contextlib.suppress(OSError):
-                left.unlink()
+                part.unlink()
 
 
-def begun(folder: Path, name: str) -> tuple[int, Path]:
-    """A new file NAME.xxxxxxxx.part for this user alone: its descriptor, which holds it, and its path.
+def create_part(folder: Path, name: str) -> tuple[int, Path]:
+    """Create NAME.xxxxxxxx.part, private to this user and locked. Returns its descriptor, which holds the lock.
 
     Raises OSError.
     """
     while True:
         handle, path = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
-        with contextlib.suppress(OSError):  # without locks nobody takes it for abandoned either
-            if not claim(handle) or not is_at(handle, Path(path)):  # just removed
+        with contextlib.suppress(OSError):  # on a file system without locks, no part is taken for abandoned
+            if not try_lock(handle) or not is_same_file(handle, Path(path)):  # removed as abandoned just now
                 os.close(handle)
                 continue
         return handle, Path(path)
 
 
-def parts(folder: Path, name: str) -> list[Path]:
-    """All files that `begun` made under a name, which is a regular expression here, in the order of their age."""
+def find_parts(folder: Path, name: str) -> list[Path]:
+    """All parts of this user in a folder, oldest first; name: a regular expression."""
     pattern = re.compile(rf"{name}\.{_RANDOM}\.part")
     found = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             with contextlib.suppress(OSError):
-                about = entry.stat(follow_symlinks=False)
-                ours = not hasattr(os, "geteuid") or about.st_uid == os.geteuid()
-                if pattern.fullmatch(entry.name) and stat.S_ISREG(about.st_mode) and ours:
-                    found.append((about.st_mtime_ns, Path(entry.path)))
+                status = entry.stat(follow_symlinks=False)
+                ours = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+                if pattern.fullmatch(entry.name) and stat.S_ISREG(status.st_mode) and ours:
+                    found.append((status.st_mtime_ns, Path(entry.path)))
     return [path for _, path in sorted(found)]
 
 
-def abandoned(folder: Path, name: str) -> Iterator[Path]:
-    """Those of `parts` whose process is gone; each is held while the caller looks at it."""
-    for path in parts(folder, name):
+def abandoned_parts(folder: Path, name: str) -> Iterator[Path]:
+    """The parts whose process has ended; each is locked while the caller handles it (not on Windows)."""
+    for path in find_parts(folder, name):
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
-                mine = claim(descriptor) and is_at(descriptor, path)
-                if mine and sys.platform != "win32":  # where an open file can be neither read nor removed
+                ours = try_lock(descriptor) and is_same_file(descriptor, path)
+                if ours and sys.platform != "win32":  # where a locked file can be neither read nor removed
                     yield path
             finally:
                 os.close(descriptor)
-            if mine and sys.platform == "win32":
+            if ours and sys.platform == "win32":
                 yield path
-
-
-class Rows:
-    """Rows of csv that a spreadsheet shows and does not run: the writer of every csv of ours."""
-
-    def __init__(self, file: IO[str], columns: Sequence[str]) -> None:
-        self._columns = columns
-        self._writer = csv.writer(file, lineterminator="\n")
-        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-
-    def header(self) -> None:
-        self._writer.writerow(self._columns)
-
-    def row(self, values: Mapping[str, Any]) -> None:
-        """Values by column; others are left out."""
-        cells = [harmless(values.get(c), path=c == "path") for c in self._columns]
-        # csv leaves a lone carriage return bare, which ends a row in other programs.
-        bare = any(isinstance(c, str) and "\r" in c for c in cells)
-        (self._quoting if bare else self._writer).writerow(cells)
-
-
-def harmless(cell: Any, *, path: bool = False) -> Any:
-    """A cell that no spreadsheet takes for a formula: `=x` becomes `'=x`, and the path `=x` becomes `./=x`."""
-    if not isinstance(cell, str) or cell[:1] not in ("=", "+", "-", "@", "\t", "\r"):
-        return cell
-    return os.path.join(".", cell) if path else f"'{cell}"  # noqa: PTH118 - Path takes the dot away

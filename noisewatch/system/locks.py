@@ -1,4 +1,4 @@
-"""Files that more than one process wants: whose they are, on Linux, macOS and Windows."""
+"""File locks between processes, on Linux, macOS and Windows."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-PATIENCE_S = 5.0  # for another process that changes the same file
+TIMEOUT_S = 5.0  # to wait for another process to release a file
 _POLL_S = 0.02
-_FAR = 1 << 30  # Windows locks ranges of bytes, and nobody else may read them
+_BEYOND_END = 1 << 30  # Windows locks a range of bytes, which then nobody else can read
 
 
-def claim(descriptor: int) -> bool:
-    """Take an open file until it is closed, if only by the end of the process; False: another has it.
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed or the process ends; False if another process holds the lock.
 
-    Raises OSError where the file system knows no locks.
+    Raises OSError on a file system without locks.
     """
     try:
         if sys.platform == "win32":
-            os.lseek(descriptor, _FAR, os.SEEK_SET)
+            os.lseek(descriptor, _BEYOND_END, os.SEEK_SET)
             try:
                 msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
             finally:
@@ -42,23 +42,23 @@ def claim(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Alone with a file among the processes that ask; what was read before has to be read again.
+    """Exclude other processes that lock the same path. What was read of it before has to be read again.
 
-    The lock is a file beside it that is gone afterwards. Raises OutputError when another process keeps it for
-    5 s, OSError where its folder cannot be written.
+    The lock is a file beside it, which is removed afterwards. Raises OutputError if another process holds it for
+    TIMEOUT_S, OSError if the folder cannot be written.
     """
     lock = path.with_name(f".{path.name}.lock")
-    deadline = time.monotonic() + PATIENCE_S
-    while (descriptor := _taken(lock)) is None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while (descriptor := _acquire(lock)) is None:
         if time.monotonic() > deadline:
             raise OutputError(
-                f"cannot write {path}: another process has been at it for {PATIENCE_S:.0f} s. Try again."
+                f"cannot write {path}: another process has had it locked for {TIMEOUT_S:.0f} s. Try again."
             )
         time.sleep(_POLL_S)
     try:
         yield
     finally:
-        if sys.platform == "win32":  # where an open file cannot be removed
+        if sys.platform == "win32":  # which cannot remove an open file
             os.close(descriptor)
             with contextlib.suppress(OSError):
                 lock.unlink()
@@ -67,26 +67,26 @@ def locked(path: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _taken(lock: Path) -> int | None:
-    """The descriptor of the lock, which is ours; None when another has it, or just removed it."""
+def is_same_file(descriptor: int, path: Path) -> bool:
+    """Whether a path still leads to this open file."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), status)
+
+
+def _acquire(lock: Path) -> int | None:
+    """The descriptor of the lock file, locked; None if another process holds it or has just removed it."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(lock, flags, 0o666)
     except PermissionError:
-        if sys.platform == "win32" or os.path.lexists(lock):  # it is being removed; another user has it
+        if sys.platform == "win32" or os.path.lexists(lock):  # being removed, or another user's
             return None
         raise
-    with contextlib.suppress(OSError):  # no locks on this file system: go on without, as it always did
-        if not claim(descriptor) or not is_at(descriptor, lock):
+    with contextlib.suppress(OSError):  # a file system without locks: continue unprotected
+        if not try_lock(descriptor) or not is_same_file(descriptor, lock):
             os.close(descriptor)
             return None
     return descriptor
-
-
-def is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file still goes by this name."""
-    try:
-        there = path.lstat()
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(descriptor), there)

@@ -1,8 +1,8 @@
-"""Libraries that talk: ALSA and JACK about devices, mpg123 about files that are no MP3.
+"""Silences compiled libraries that write to stderr: ALSA and JACK about devices, mpg123 about damaged files.
 
-Descriptor 2 belongs to the whole process: what other threads and the caller's own libraries write to it meanwhile
-is lost, too. It is hidden only while PortAudio is asked for something or holds a microphone open, and while
-libsndfile opens and reads what is MP3 or no known format; never for WAV, FLAC, Ogg and other files with a header.
+File descriptor 2 belongs to the whole process, so whatever other threads and the caller's own libraries write to it
+in the meantime is lost too. It is hidden only while PortAudio is called or a microphone is open, and while
+libsndfile reads an MP3 or an unknown format; never for WAV, FLAC, Ogg and other formats with a header.
 """
 
 from __future__ import annotations
@@ -14,52 +14,52 @@ import threading
 from collections.abc import Iterator
 
 _lock = threading.Lock()
-_users = 0  # sections that are open, in any thread
-_kept = -1  # the real stderr meanwhile
+_sections = 0  # open sections, over all threads
+_saved = -1  # the descriptor of the real stderr while it is hidden
 
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """What compiled libraries write to file descriptor 2, past any logging, goes nowhere meanwhile.
+    """Discard what is written to file descriptor 2 within this block.
 
-    Sections may overlap, in any thread: the last one to end brings stderr back. Where Python has no stderr,
-    descriptor 2 is closed or another file, and is left alone.
+    Blocks may overlap, in any thread: the last one to end restores stderr. If Python has no stderr, descriptor 2 is
+    closed or belongs to another file, and is not touched.
     """
     hidden = _hide()
     try:
         yield
     finally:
         if hidden:
-            _show()
+            _restore()
 
 
 def _hide() -> bool:
-    global _users, _kept
+    global _sections, _saved
     with _lock:
-        if _users == 0:
+        if _sections == 0:
             if sys.stderr is None:
                 return False
-            with contextlib.suppress(OSError, ValueError):  # what it holds may have nowhere to go
+            with contextlib.suppress(OSError, ValueError):  # stderr may be closed or full
                 sys.stderr.flush()
             try:
-                _kept = os.dup(2)
+                _saved = os.dup(2)
             except OSError:  # closed
                 return False
             try:
                 null = os.open(os.devnull, os.O_WRONLY)
-            except OSError:  # no descriptor left
-                os.close(_kept)
+            except OSError:  # too many open files
+                os.close(_saved)
                 return False
             os.dup2(null, 2)
             os.close(null)
-        _users += 1
+        _sections += 1
         return True
 
 
-def _show() -> None:
-    global _users
+def _restore() -> None:
+    global _sections
     with _lock:
-        _users -= 1
-        if _users == 0:
-            os.dup2(_kept, 2)
-            os.close(_kept)
+        _sections -= 1
+        if _sections == 0:
+            os.dup2(_saved, 2)
+            os.close(_saved)

@@ -1,4 +1,4 @@
-"""Runs of a network that do not end by themselves."""
+"""Terminates runs of a network that do not end by themselves."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import threading
 import time
 from typing import Any
 
-LOOK_S = 1.0
-LOOKS = 10  # in which a run may be seen; counted, as the clock goes on while a process is stopped
+POLL_S = 1.0
+POLLS = 10  # after which a run is terminated; counted, because the clock goes on while a process is suspended
 
-_runs: dict[int, Any] = {}  # RunOptions by a number of their own
+_runs: dict[int, Any] = {}  # number of the run -> its onnxruntime.RunOptions
 _numbers = itertools.count()
-_watching = 0  # the process that has a thread for it: a fork has none
+_watching = 0  # id of the process whose thread is polling: a fork inherits no thread
 _lock = threading.Lock()
 
 
 def begin(options: Any) -> int:
-    """Watch a run of ONNX Runtime: some 10 s later it is told to stop. Costs a microsecond."""
+    """Watch a run of ONNX Runtime, and terminate it after some 10 s. Returns its number. Takes a microsecond."""
     number = next(_numbers)
     _runs[number] = options
     if _watching != os.getpid():
@@ -27,7 +27,7 @@ def begin(options: Any) -> int:
 
 
 def end(number: int) -> None:
-    """The run that `begin` gave this number has ended."""
+    """Stop watching the run of this number: it has ended."""
     del _runs[number]
 
 
@@ -40,22 +40,22 @@ def _start() -> None:
 
 
 def _watch() -> None:
-    """Look every second, for as long as there is something to look at."""
+    """Poll until there is an interval without any run."""
     global _watching
-    seen: dict[int, int] = {}
+    polls: dict[int, int] = {}  # number of the run -> in how many polls it was seen
     last = -1
     while True:
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
         running = dict(_runs)
-        seen = {number: seen.get(number, 0) + 1 for number in running}
-        for number, looks in seen.items():
-            if looks >= LOOKS:
+        polls = {number: polls.get(number, 0) + 1 for number in running}
+        for number, seen in polls.items():
+            if seen >= POLLS:
                 running[number].terminate = True
         newest = next(_numbers)
         if running or newest != last + 1:
             last = newest
             continue
         _watching = 0
-        if not _runs:  # a run that began meanwhile saw nobody watching, or is seen here
+        if not _runs:  # a run that begins after this line starts a new thread; one before it is seen here
             return
         _watching = os.getpid()

@@ -23,10 +23,10 @@ from ..core.events import Event, Reading
 from ..core.noise_detector import NoiseDetector
 from ..core.stream import VOICE
 from ..errors import InputError, OutputError
-from ..system.files import atomic_write, sweep
+from ..system.files import atomic_write, remove_abandoned
 from ..system.locks import locked
-from ..system.parsing import checked
-from ..system.places import contents, seen, user_folder
+from ..system.paths import exists, read_regular_file, user_folder
+from ..system.validation import validated
 from ..ui.wording import duration
 
 HIGHEST = 0.99
@@ -241,13 +241,13 @@ def stored(say: Callable[[str], None]) -> dict[str, Calibration]:
     path = place()
     if path is None:
         return {}
-    sweep(path.parent)
+    remove_abandoned(path.parent)
     try:
         return _read(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        if seen(path):
+        if exists(path):
             say(f"the calibrations in {path} cannot be read ({error.strerror}); going on without.")
         return {}
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
@@ -264,9 +264,9 @@ def stored(say: Callable[[str], None]) -> dict[str, Calibration]:
 def _read(path: Path) -> dict[str, Calibration]:
     names = [f.name for f in fields(Calibration)]
     found = {}
-    for device, given in json.loads(contents(path, MOST_BYTES)).items():
+    for device, given in json.loads(read_regular_file(path, MOST_BYTES)).items():
         ours = {name: given[name] for name in names if name in given}  # a later version may keep more
-        found[device] = Calibration(**checked(Calibration, ours))
+        found[device] = Calibration(**validated(Calibration, ours))
         DetectorConfig(found[device].threshold)
         for name in ("hop_s", "budget_per_hour", "recorded_s", "heard_s", "alarms"):
             if getattr(found[device], name) < 0:
@@ -287,7 +287,7 @@ def changed(say: Callable[[str], None]) -> Iterator[dict[str, Calibration]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path):
             with contextlib.suppress(FileNotFoundError):
-                contents(path, MOST_BYTES)  # what cannot be read is not written over
+                read_regular_file(path, MOST_BYTES)  # what cannot be read is not written over
             known = stored(say)
             yield known
             with atomic_write(path) as file:

@@ -224,7 +224,7 @@ def hostile(path: Path, kind: str) -> Path:
 def test_a_hostile_network_ends_as_a_sentence(
     tmp_path: Path, voice: np.ndarray, monkeypatch: pytest.MonkeyPatch, kind: str, sentence: str
 ):
-    monkeypatch.setattr(watchdog, "LOOK_S", 0.05)
+    monkeypatch.setattr(watchdog, "POLL_S", 0.05)
     with pytest.raises(ModelError, match=sentence):
         NoiseDetector(hostile(tmp_path / "m.onnx", kind)).stream().push(voice)
 

@@ -17,7 +17,7 @@ def test_writers_of_one_folder_leave_the_parts_of_the_others_alone(tmp_path: Pat
         import pathlib, sys
         from noisewatch.system import files
         for _ in range(100):
-            files._swept.clear()  # as in a new process
+            files._cleaned.clear()  # as in a new process
             with files.atomic_write(pathlib.Path({str(tmp_path)!r}, sys.argv[1])) as file:
                 file.write('x')"""
     writers = [subprocess.Popen([sys.executable, "-c", script, str(n)]) for n in range(4)]

@@ -26,11 +26,17 @@ from conftest import DEMO, largest_file, lines, wait_for
 
 from noisewatch.core.detector import DetectorConfig
 from noisewatch.core.events import Event
-from noisewatch.outputs import dispatch as reactions
-from noisewatch.outputs.dispatch import About, Outlet, Reactions, Sink
+from noisewatch.outputs import dispatch
+from noisewatch.outputs.clips import Clips
+from noisewatch.outputs.command import Command
+from noisewatch.outputs.dispatch import Dispatcher, SinkThread
+from noisewatch.outputs.labels import Labels
+from noisewatch.outputs.log import Log
+from noisewatch.outputs.sink import SessionInfo, Sink
+from noisewatch.outputs.table import Table
 
 FAST = ("demo", "--fast")
-ABOUT = About("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
+SESSION = SessionInfo("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def test_all_of_them(run, tmp_path: Path):
             event
         )
         assert event["device"] == "demo"
-        assert datetime.fromisoformat(event["utc"]) > ABOUT.began  # the clock, although it is a recording
+        assert datetime.fromisoformat(event["utc"]) > SESSION.started  # the clock, although it is a recording
     assert end["duration"] == pytest.approx(end["end"] - end["onset"], abs=2e-3)
     with (tmp_path / "e.csv").open() as file:
         (row,) = csv.DictReader(file)
@@ -74,7 +80,7 @@ def test_all_of_them(run, tmp_path: Path):
     (clip,) = (tmp_path / "clips").iterdir()
     samples, rate = sf.read(clip)
     assert len(samples) / rate == pytest.approx(end["duration"] + 1 + 0.5, abs=0.01)
-    whole, _ = sf.read(Path(reactions.__file__).with_name("demo.flac"))
+    whole, _ = sf.read(DEMO)
     first = round((start["onset"] - 1) * rate)
     assert abs(samples[:1000] - whole[first : first + 1000]).max() < 1e-4
     # Appended, with one header.
@@ -112,22 +118,23 @@ def test_a_pipe_without_a_reader_is_said_at_the_start(run, tmp_path: Path, optio
     os.mkfifo(tmp_path / "fifo")
     done = run("listen", *FAST, "--json", option, tmp_path / "fifo", timeout=20)
     assert (done.returncode, done.stdout) == (7, "")
-    assert "fifo cannot be written: nobody reads this pipe. Name another place." in done.stderr
+    assert "fifo cannot be written: this named pipe has no reader. Use another path." in done.stderr
 
 
 def test_a_sink_that_is_stuck_is_left_soon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A pipe whose reader does not read, for one. One that runs a command has the time that commands have."""
-    monkeypatch.setattr(reactions, "COMMAND_S", 30.0)
-    monkeypatch.setattr(reactions, "CLOSE_S", 0.3)
+    monkeypatch.setattr(Command, "event_s", 30.0)
+    monkeypatch.setattr(dispatch, "DRAIN_S", 30.0)
+    monkeypatch.setattr(dispatch, "CLOSE_S", 0.3)
     fifo, told = tmp_path / "fifo", tmp_path / "told"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
     with contextlib.suppress(BlockingIOError):
         while os.write(reader, bytes(4096)):  # full
             pass
-    command = reactions.Command(f"sh -c 'sleep 1; echo $NOISEWATCH_EVENT_ID > {told}'")
-    sinks = [reactions.Log(fifo), reactions.Log(tmp_path / "log"), command]
-    both = Reactions(sinks, [].append, ABOUT)
+    command = Command(f"sh -c 'sleep 1; echo $NOISEWATCH_EVENT_ID > {told}'")
+    sinks = [Log(fifo), Log(tmp_path / "log"), command]
+    both = Dispatcher(sinks, [].append, SESSION)
     both.event(Event("noise_start", 1.0, 0.5, 1, peak=0.9))
     began = time.monotonic()
     assert both.close() == [f"the log {fifo}: 1 event lost"]
@@ -172,9 +179,9 @@ def test_a_disk_without_room_is_said_at_the_start(run, tmp_path: Path, option: s
 
 def test_a_log_that_was_renamed_goes_on_under_its_name(tmp_path: Path):
     log, table, labels = (tmp_path / name for name in ("e.jsonl", "e.csv", "l.txt"))
-    sinks = [reactions.Log(log), reactions.Table(table), reactions.Labels(labels)]
+    sinks = [Log(log), Table(table), Labels(labels)]
     for sink in sinks:
-        sink.open(ABOUT)
+        sink.open(SESSION)
     for id in (1, 2):
         for sink in sinks:
             sink.event(Event("noise_end", 10.0 * id, 1.0, id, end=9.0, duration=8.0, peak=0.9, mean=0.9))
@@ -199,8 +206,8 @@ def test_labels_of_several_sessions_do_not_overlap(run, tmp_path: Path):
     assert float(second[0]) == float(noise[1])
     assert float(again[0]) - float(second[0]) == pytest.approx(float(noise[0]), abs=2e-3)
     # A live one lies where the clock says, counted from the first.
-    hour = replace(ABOUT, live=True, began=datetime.fromisoformat(first[2].split()[1]) + timedelta(hours=1))
-    sink = reactions.Labels(track)
+    hour = replace(SESSION, live=True, started=datetime.fromisoformat(first[2].split()[1]) + timedelta(hours=1))
+    sink = Labels(track)
     sink.open(hour)
     sink.close()
     assert track.read_text().splitlines()[-1].split("\t")[0] == "3600.000"
@@ -230,8 +237,8 @@ def test_clips_of_blocks_that_are_long_end_with_the_noise(tmp_path: Path):
     for block_s, hop, lag_s in ((4.0, 0.1, 3.65), (0.1, 3.0, 4.2)):  # as the detector decides
         config = DetectorConfig()
         folder = tmp_path / f"{hop}"
-        sink = reactions.Clips(folder, 1.0)
-        sink.open(replace(ABOUT, look_back_s=config.lag_s(hop)))
+        sink = Clips(folder, 1.0)
+        sink.open(replace(SESSION, decision_lag_s=config.lag_s(hop)))
         size, begun, end = round(block_s * 16_000), False, 20.05 - lag_s  # decided at the beginning of a long block
         for start in range(0, 40 * 16_000, size):
             sink.audio(start, np.full(size, 0.1, np.float32))
@@ -255,13 +262,13 @@ def test_a_clip_that_was_being_written_is_finished_by_the_next_session(soon: Pat
             return sum(path.stat().st_size for path in clips.glob(".*.part"))
 
         wait_for(lambda: written() >= 50_000)
-        reactions.Clips(clips, 1.0).open(ABOUT)  # another session, while it is being written
+        Clips(clips, 1.0).open(SESSION)  # another session, while it is being written
         assert written() >= 50_000
         process.send_signal(signal.SIGKILL)
     aim = tmp_path / "aim"
     (clips / ".2026-01-01_000000_noise1_1.flac.abcd1234.part").symlink_to(aim)
     (clips / ".2026-01-01_000000_noise2_1.flac.abcd1234.part").write_bytes(b"fLaC")
-    reactions.Clips(clips, 1.0).open(ABOUT)
+    Clips(clips, 1.0).open(SESSION)
     (clip,) = (path for path in clips.iterdir() if not path.is_symlink())
     assert re.fullmatch(r"20[\d_-]+_noise1_\d+\.flac", clip.name)
     assert sf.info(clip).duration > 1
@@ -275,9 +282,9 @@ def test_a_clip_that_was_left_stays_until_there_is_room(tmp_path: Path):
     sf.write(part, noise, 16_000, format="FLAC")
     left = part.read_bytes()
     with largest_file(len(left) // 2):
-        reactions.Clips(tmp_path, 1.0).open(ABOUT)
+        Clips(tmp_path, 1.0).open(SESSION)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [left]
-    reactions.Clips(tmp_path, 1.0).open(ABOUT)
+    Clips(tmp_path, 1.0).open(SESSION)
     (clip,) = tmp_path.iterdir()
     assert clip.name == "2026-01-01_000000_noise1_1.flac"
     assert sf.info(clip).frames == len(noise)
@@ -285,21 +292,21 @@ def test_a_clip_that_was_left_stays_until_there_is_room(tmp_path: Path):
 
 def test_what_a_kill_leaves_of_the_first_look_at_the_folder_is_removed(tmp_path: Path):
     script = (
-        "import os, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
-        "from noisewatch import reactions; from test_reactions import ABOUT\n"
-        "reactions._Clip.drop = lambda clip: os._exit(9)\n"
-        "reactions.Clips(Path(sys.argv[1]), 1.0).open(ABOUT)\n"
+        "import os, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]\n"
+        "from noisewatch.outputs import clips; from test_outputs import SESSION\n"
+        "clips.ClipFile.discard = lambda clip: os._exit(9)\n"
+        "clips.Clips(Path(sys.argv[1]), 1.0).open(SESSION)\n"
     )
-    words = [sys.executable, "-c", script, tmp_path, Path(__file__).parent]
+    words = [sys.executable, "-c", script, tmp_path, *Path(__file__).parents[:2]]
     assert subprocess.run(words, check=False).returncode == 9
     assert len(list(tmp_path.iterdir())) == 1
-    reactions.Clips(tmp_path, 1.0).open(ABOUT)
+    Clips(tmp_path, 1.0).open(SESSION)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_clip_that_is_above_full_scale_from_its_beginning(tmp_path: Path):
-    sink = reactions.Clips(tmp_path, 1.0)
-    sink.open(ABOUT)
+    sink = Clips(tmp_path, 1.0)
+    sink.open(SESSION)
     sink.event(Event("noise_start", 0.1, 0.0, 1))
     for start in range(0, 160_000, 1600):
         sink.audio(start, np.full(1600, 1.5, np.float32))
@@ -321,8 +328,8 @@ def test_no_cell_is_a_formula(run, tmp_path: Path):
     found = list(csv.DictReader(io.StringIO(done.stdout.decode(), newline="")))
     assert sorted(os.path.normpath(row["path"]) for row in found) == sorted(names)
     assert {row["path"] for row in found} >= {"./=1+1.wav", "./+1.wav", "a\rb.wav"}
-    sink = reactions.Table(tmp_path / "e.csv")
-    sink.open(ABOUT)
+    sink = Table(tmp_path / "e.csv")
+    sink.open(SESSION)
     sink.event(Event("noise_end", 9.0, 1.0, 1, end=8.0, snr_db=-3.5, device="=cmd()", model="@m"))
     sink.close()
     (row,) = csv.DictReader(io.StringIO((tmp_path / "e.csv").read_text()))
@@ -337,7 +344,7 @@ def test_no_cell_is_a_formula(run, tmp_path: Path):
 
 
 def test_clips_on_a_full_disk_slow_nothing(run, tmp_path: Path):
-    samples, rate = sf.read(Path(reactions.__file__).with_name("demo.flac"), dtype="float32")
+    samples, rate = sf.read(DEMO, dtype="float32")
     sf.write(tmp_path / "long.flac", np.tile(samples, 4), rate)
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (50_000, 50_000))
     clips = tmp_path / "clips"
@@ -387,16 +394,16 @@ def test_a_reader_that_has_enough_leaves_whole_events(tmp_path: Path):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("say {noise:{foo}}", "one field within another"),
-        ("say {nose}", "asks for {nose}; there are: noise, type"),
+        ("say {noise:{foo}}", "nested fields are not allowed"),
+        ("say {nose}", "uses {nose}; allowed: noise, type"),
         ("say 'open", "Close its quotes"),
         ("", "is empty"),
         ("say {noise:.0q}", "cannot be filled"),
         ("say {noise", "cannot be filled"),
-        ("say {noise:>1000000000}", "wider than 999"),
-        ("say {noise:.1000000000f}", "wider than 999"),
-        ("say {device!r:\uff11\uff10\uff10\uff10}", "wider than 999"),
-        ("say {noise:{noise:999999999}}", "one field within another"),
+        ("say {noise:>1000000000}", "above 999"),
+        ("say {noise:.1000000000f}", "above 999"),
+        ("say {device!r:\uff11\uff10\uff10\uff10}", "above 999"),
+        ("say {noise:{noise:999999999}}", "nested fields are not allowed"),
     ],
 )
 def test_a_command_that_cannot_be(run, command: str, said: str):
@@ -409,32 +416,33 @@ def test_a_shell_gets_the_fields_as_variables(tmp_path: Path):
     """A device that is called like a command is a name and no more."""
     told = tmp_path / "told"
     words = '"$NOISEWATCH_EVENT_DEVICE" "$NOISEWATCH_EVENT_NOISE" "$NOISEWATCH_EVENT_SNR_DB"'
-    command = reactions.Command(f"sh -c 'printf \"%s|\" {words} > {told}'")
+    command = Command(f"sh -c 'printf \"%s|\" {words} > {told}'")
     command.event(Event("noise_start", 1.0, 0.5, 1, peak=0.9, device="$(touch x); `id`"))
     assert told.read_text() == "$(touch x); `id`|0.9||"
 
 
 def test_a_command_that_fails_and_one_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(reactions, "COMMAND_S", 0.5)
+    monkeypatch.setattr(Command, "event_s", 0.5)
+    monkeypatch.setattr(dispatch, "DRAIN_S", 0.5)
     said: list[str] = []
     event = Event("noise_start", 1.0, 0.5, 1, peak=0.9)
     child = tmp_path / "child"
     hang = f"sh -c 'echo $$ > {child}; sleep 60'"
-    both = Reactions([reactions.Command("false"), reactions.Command(hang)], said.append, ABOUT)
+    both = Dispatcher([Command("false"), Command(hang)], said.append, SESSION)
     both.event(event)
     both.event(event)
     assert len(both.close()) == 2
     assert sorted(said) == sorted([
-        "--exec 'false' failed (it ended with 1). Listening goes on; what is lost is counted.",
-        f"--exec {hang!r} failed (it was still running after 0.5 s and was stopped). "
-        "Listening goes on; what is lost is counted.",
+        "--exec 'false' failed (exit code 1). Listening continues; lost events are counted.",
+        f"--exec {hang!r} failed (still running after 0.5 s, so it was killed). "
+        "Listening continues; lost events are counted.",
     ])  # fmt: skip
     assert ended(child)
 
 
 def test_a_dead_sink_slows_nothing_and_counts_what_it_loses(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reactions, "COMMAND_S", 0.2)
-    monkeypatch.setattr(reactions, "CLOSE_S", 0.2)
+    monkeypatch.setattr(dispatch, "DRAIN_S", 0.2)
+    monkeypatch.setattr(dispatch, "CLOSE_S", 0.2)
 
     class Dead(Sink):
         name = "the dead one"
@@ -443,12 +451,12 @@ def test_a_dead_sink_slows_nothing_and_counts_what_it_loses(monkeypatch: pytest.
             time.sleep(60)
 
     said: list[str] = []
-    outlet = Outlet(Dead(), said.append, 0.0)
+    outlet = SinkThread(Dead(), said.append, 0.0)
     began = time.monotonic()
-    for _ in range(reactions.QUEUE + 50):
+    for _ in range(dispatch.QUEUE + 50):
         outlet.put(Event("noise_start", 1.0, 0.5))
     assert time.monotonic() - began < 5
-    assert said == ["the dead one failed (it is too slow). Listening goes on; what is lost is counted."]
+    assert said == ["the dead one failed (it is too slow). Listening continues; lost events are counted."]
     assert outlet.lost in (49, 50)  # one is in its hands
     outlet.finish(time.monotonic())
     outlet.join(time.monotonic())

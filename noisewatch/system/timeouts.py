@@ -1,4 +1,4 @@
-"""Calls into libraries that may never return: made on a thread that nobody has to wait for."""
+"""Timeouts for calls into libraries that may never return."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FLUSH_S = 1.0
 
 T = TypeVar("T")
 
-_unreturned: set[threading.Thread] = set()
+_hung: set[threading.Thread] = set()  # threads whose call has not returned
 
 
-def patiently(call: Callable[[], T], seconds: float) -> T:
-    """What the call returns or raises. Raises TimeoutError when it is not done in time.
+def call_with_timeout(call: Callable[[], T], seconds: float) -> T:
+    """Run a call on a daemon thread, and return or raise what it does. Raises TimeoutError if it takes longer.
 
-    The caller obeys signals meanwhile, which it would not inside a library.
+    The calling thread handles signals in the meantime, which it could not do inside a library.
     """
     outcome: list[Any] = []
     failure: list[BaseException] = []
@@ -28,14 +28,14 @@ def patiently(call: Callable[[], T], seconds: float) -> T:
     def work() -> None:
         try:
             outcome.append(call())
-        except BaseException as error:  # handed on to whoever waits
+        except BaseException as error:  # raised again in the calling thread
             failure.append(error)
         finally:
-            _unreturned.discard(thread)
+            _hung.discard(thread)
             done.set()
 
     thread = threading.Thread(target=work, daemon=True)
-    _unreturned.add(thread)
+    _hung.add(thread)
     thread.start()
     if not done.wait(seconds):
         raise TimeoutError(f"no answer within {seconds:g} s")
@@ -45,11 +45,11 @@ def patiently(call: Callable[[], T], seconds: float) -> T:
     return result
 
 
-def leave(code: object) -> None:
-    """End the process here if a call has not returned: the libraries' own clean-up would wait for it, too."""
-    if _unreturned:
-        with suppress(TimeoutError):  # nobody may be reading
-            patiently(_flush, FLUSH_S)
+def exit_if_hung(code: object) -> None:
+    """End the process at once if a call has not returned: the exit handlers of the library would wait for it."""
+    if _hung:
+        with suppress(TimeoutError):  # stdout may have no reader
+            call_with_timeout(_flush, FLUSH_S)
         os._exit(code if isinstance(code, int) else int(code is not None))
 
 
