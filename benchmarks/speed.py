@@ -15,7 +15,8 @@ from pathlib import Path
 import soundfile as sf
 
 import noisewatch
-from noisewatch.audio.logmel import HighPass, LogMel
+from noisewatch.audio.highpass import HighPass
+from noisewatch.audio.logmel import LogMel
 from noisewatch.core.health import Health
 from noisewatch.core.model import Model
 from noisewatch.core.shipped import DEFAULT

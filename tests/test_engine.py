@@ -308,7 +308,7 @@ def test_streams_share_a_model_across_threads(detector: NoiseDetector, voice: np
         (np.zeros(10, np.complex64), "complex64"),
         (np.zeros(10, bool), "bool"),
         ([None, 0.1], "object"),
-        ([[0.1], [0.1, 0.2]], "no array"),
+        ([[0.1], [0.1, 0.2]], "not an array"),
         (np.full(10, 20_000.0), r"reach 2e\+04.*-1\.\.1"),
         (np.full(10, 1e300), r"reach 1e\+300.*-1\.\.1"),
     ],

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from noisewatch.audio import levels
+from noisewatch.audio import highpass, levels
 from noisewatch.audio import logmel as frontend
-from noisewatch.audio.logmel import LogMel, high_passed
-from noisewatch.audio.signal import Samples
+from noisewatch.audio.highpass import high_passed
+from noisewatch.audio.logmel import FRAMES, MELS, LogMel
+from noisewatch.audio.signal import WINDOW, Samples
 from noisewatch.corpus import catalogue as catalogues
 from noisewatch.corpus import channel, draw, render, scene, synthetic, tracks
 from noisewatch.corpus.catalogue import Catalogue
@@ -36,8 +37,8 @@ NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE = range(5)  # columns of the targets
 
 # A window in the cache, 24.5 kB, and the teachers' outputs for it. `complete` is last: a torn record lacks it.
 WINDOW_RECORD = np.dtype(
-    [("logmel", "<f2", (298, 40)), ("tracks", "<f2", (2, 150)), ("reference", "<f4"), ("targets", "<f4", 5),
-     ("complete", "?")]
+    [("logmel", "<f2", (FRAMES, MELS)), ("tracks", "<f2", (2, WINDOW // levels.FRAME)),
+     ("reference", "<f4"), ("targets", "<f4", 5), ("complete", "?")]
 )  # fmt: skip
 TEACHER_RECORD = np.dtype([("noise", "<f4"), ("snr_db", "<f4"), ("complete", "?")])
 
@@ -135,8 +136,8 @@ def teacher_record(teachers: Teachers, logmel: Samples, reference_dbfs: float) -
 
 def _fingerprint(catalogue: Catalogue, seed: int, config: SceneConfig) -> str:
     """A digest of everything that the windows of a seed are made from and with."""
-    modules = (channel, catalogues, draw, scene, synthetic, tracks, render, frontend, levels, window_cache)
-    code = [inspect.getsource(module) for module in modules]
+    drawn_by = (channel, catalogues, draw, scene, synthetic, tracks, render)
+    code = [inspect.getsource(module) for module in (*drawn_by, highpass, frontend, levels, window_cache)]
     code += [inspect.getsource(part) for part in (Windows.scene, window_record)]
     versions = [np.__version__, soxr.__version__, sf.__libsndfile_version__]
     made_with = (seed, config, WINDOW_RECORD, TEACHER_RECORD, *code, *versions)

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from noisewatch.audio.logmel import FRAMES
 from noisewatch.core.model import Model
 from noisewatch.errors import ModelError
-
-from .nets.head import FRAMES
 
 
 class Teachers:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 import noisewatch
 from noisewatch.audio.logmel import FrontendConfig, LogMel
+from noisewatch.audio.signal import WINDOW, WINDOW_S
 from noisewatch.core.card import METADATA_KEY, Card
 from noisewatch.core.detector import DetectorConfig
 from noisewatch.core.model import INPUTS, OUTPUTS, Model
@@ -60,7 +61,7 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
     card = Card(
         name=out.stem,
         version=noisewatch.__version__,
-        window_s=3.0,
+        window_s=WINDOW_S,
         hop_s=0.1,
         threshold=DetectorConfig(threshold).threshold,
         frontend=FrontendConfig.stored(state["frontend"]),
@@ -168,6 +169,6 @@ def parity_windows() -> Iterator[tuple[NDArray[np.float32], float]]:
     clip = load_audio(Path(noisewatch.__file__).with_name("demo.flac"))
     rng = np.random.default_rng(0)
     for _ in range(PARITY_WINDOWS):
-        start = int(rng.integers(0, len(clip) - 48_000))
+        start = int(rng.integers(0, len(clip) - WINDOW))
         gain = np.float32(10 ** (rng.uniform(-50, 10) / 20))
-        yield LogMel().feed(clip[start : start + 48_000] * gain), float(rng.uniform(-45, -10))
+        yield LogMel().feed(clip[start : start + WINDOW] * gain), float(rng.uniform(-45, -10))

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from noisewatch.audio.logmel import FRAMES, MELS
 from noisewatch.evaluation.networks import Network
 
 from .nets import NETS
@@ -17,10 +18,10 @@ def parameters(net: nn.Module) -> int:
 
 
 def macs(net: nn.Module) -> int:
-    """Multiply-accumulates of convolutions and matrix products for one window of 298 frames."""
+    """Multiply-accumulates of convolutions and matrix products for one window."""
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        net.eval()(torch.zeros(1, 298, 40), torch.zeros(1))
+        net.eval()(torch.zeros(1, FRAMES, MELS), torch.zeros(1))
     return int(counter.get_total_flops() // 2)
 
 

@@ -8,24 +8,26 @@ import numpy as np
 
 from .signal import Samples
 
-BLOCK_S = 0.1  # what is decided at a time
-MEMORY_S = 0.5  # time constant of the powers that decide
-# Power of the sum over the sum of powers: 1 where channels have nothing in common, 0 where they cancel.
-CANCELS = 0.25
-AGREES = 0.5  # from here on the mean is taken again
-FADE_S = 0.01  # from one to the other, so that nothing clicks
-MOST = 1 << 18  # samples of all channels in a block
+BLOCK_S = 0.1  # s between decisions
+MEMORY_S = 0.5  # time constant of the averaged powers
+# Power of the sum over the sum of powers: 1 for uncorrelated channels, 0 for channels that cancel.
+CANCELS = 0.25  # below it the loudest channel is picked
+AGREES = 0.5  # above it the mean is taken again
+FADE_S = 0.01  # crossfade from one to the other, against clicks
+MAX_BLOCK = 1 << 18  # samples of all channels in a block
 
 
 class Downmix:
-    """The mean of all channels; where they cancel each other (opposite polarity), the loudest of them.
+    """The mean of all channels or, where they cancel each other (opposite polarity), the loudest of them.
 
-    Decided for each 0.1 s by the powers of the last half second. Any split of the samples gives the same bits.
+    Decided every 0.1 s from the powers of about the last half second. Any chunking gives the same bits.
+
+    cancelled  whether the channels have cancelled each other so far
     """
 
     def __init__(self, channels: int, sample_rate: int) -> None:
         self.channels = channels
-        self.cancelled = False  # somewhere so far
+        self.cancelled = False
         self._block = block_frames(channels, sample_rate)
         self._fade = min(self._block, max(1, round(FADE_S * sample_rate)))
         self._keep = math.exp(-self._block / sample_rate / MEMORY_S)
@@ -36,7 +38,7 @@ class Downmix:
         self._tail = np.zeros((0, channels), np.float32)
 
     def feed(self, samples: Samples) -> Samples:
-        """Take samples (n, channels) and return those (m,) that are decided."""
+        """Take samples (n, channels); return the blocks that they complete as one channel (m,)."""
         if self.channels == 1:
             return samples[:, 0]
         if len(self._tail):
@@ -46,11 +48,11 @@ class Downmix:
         return self._mixed(samples[:whole], self._block)
 
     def finish(self) -> Samples:
-        """The rest, less than a block."""
+        """The rest (m,), less than a block."""
         rest, self._tail = self._tail, self._tail[:0]
         return self._mixed(rest, len(rest))
 
-    @np.errstate(over="ignore", invalid="ignore")  # samples that are not finite are refused later, in a sentence
+    @np.errstate(over="ignore", invalid="ignore")  # as_float refuses samples that are not finite
     def _mixed(self, samples: Samples, size: int) -> Samples:
         mono = _mean(samples)
         if not len(mono):
@@ -86,8 +88,8 @@ class Downmix:
 
 
 def block_frames(channels: int, sample_rate: int) -> int:
-    """Samples of each channel in a block: 0.1 s, less where there are very many channels."""
-    return max(1, min(round(BLOCK_S * sample_rate), MOST // channels))
+    """Samples per channel in a block: 0.1 s, or fewer for very many channels."""
+    return max(1, min(round(BLOCK_S * sample_rate), MAX_BLOCK // channels))
 
 
 def _one(block: Samples, picked: int | None) -> Samples:
@@ -95,17 +97,17 @@ def _one(block: Samples, picked: int | None) -> Samples:
 
 
 def _mean(samples: Samples) -> Samples:
-    if samples.shape[1] == 2:  # the same bits as `mean`, ten times as fast
+    if samples.shape[1] == 2:  # the same bits as `mean` in a tenth of the time
         return np.asarray((samples[:, 0] + samples[:, 1]) / np.float32(2))
     return np.asarray(samples.mean(axis=1))
 
 
 def _power(samples: Samples, size: int) -> Samples:
-    """Power of each block without its mean, summed in the same order whatever stands beside it.
+    """Power of each block of samples (n,) around its mean: (n // size,), the same bits from any chunking.
 
-    A constant offset is no sound: channels of the same sound may have opposite ones, and the other way round.
+    A constant offset is not sound: channels with the same sound may have opposite offsets, and vice versa.
     """
     blocks = np.ascontiguousarray(samples).reshape(-1, size)
-    blocks = blocks - blocks[:, :1]  # a constant becomes exactly 0
+    blocks = blocks - blocks[:, :1]  # a constant block becomes exactly 0
     blocks -= (np.einsum("kb->k", blocks) / np.float32(size))[:, None]
     return np.asarray(np.einsum("kb,kb->k", blocks, blocks))

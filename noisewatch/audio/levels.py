@@ -1,13 +1,13 @@
-"""Levels and SNR, defined once: training labels, the meter and the evaluation mean the same decibels."""
+"""Levels and SNR, defined once for training labels, the meter and the evaluation."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .signal import SAMPLE_RATE, Samples
+from .signal import BLOCK, SAMPLE_RATE, Samples
 
-FRAME = 320  # samples: 20 ms at 16 kHz
+FRAME = 2 * BLOCK  # samples (20 ms)
 ACTIVE_RANGE_DB = 30.0  # a frame within this much of the loudest one is active
 _TINY = 1e-12
 
@@ -20,7 +20,7 @@ def frame_power(samples: Samples) -> Powers:
 
 
 def active_frames(power: Powers) -> NDArray[np.bool_]:
-    """Which frames are active: within 30 dB of the loudest. (frames,) -> (frames,)."""
+    """Which frames are active, that is within 30 dB of the loudest: (frames,) -> (frames,)."""
     return np.asarray(power > power.max(initial=0.0) * 10 ** (-ACTIVE_RANGE_DB / 10))
 
 
@@ -39,7 +39,7 @@ def active_rms(samples: Samples) -> float:
 
 
 def active_seconds(samples: Samples) -> float:
-    """How long samples (n,) at 16 kHz sound: the duration of their active frames, 0 for silence under -60 dBFS."""
+    """Total duration of the active frames of samples (n,) at 16 kHz, s; 0 for silence below -60 dBFS."""
     power = frame_power(samples)
     if not len(power) or power.mean() < 1e-6:
         return 0.0
@@ -47,19 +47,19 @@ def active_seconds(samples: Samples) -> float:
 
 
 def dbfs(power: float) -> float:
-    """Mean square -> dB relative to full scale (a full-scale square wave is 0 dBFS)."""
+    """Mean square to dB relative to full scale; a full-scale square wave has 0 dBFS."""
     return float(10 * np.log10(power + _TINY))
 
 
 def snr_db(speech: Samples, noise: Samples) -> float:
-    """Active speech level over active noise level, dB; both (n,) at 16 kHz and the same gain."""
+    """Active speech level over active noise level, dB; both (n,) at 16 kHz and at the same gain."""
     return 20 * float(np.log10((active_rms(speech) + _TINY) / (active_rms(noise) + _TINY)))
 
 
 def floor_db(samples: Samples) -> float:
-    """How far the recording's own floor lies under its active level, dB; understated without pauses.
+    """Distance from the active level of samples (n,) at 16 kHz down to their noise floor, dB.
 
-    The floor is the 5th percentile of the 20 ms levels. samples (n,) at 16 kHz.
+    The floor is the 5th percentile of the 20 ms levels, so the result is too low for a recording without pauses.
     """
     power = frame_power(samples)
     if not len(power):

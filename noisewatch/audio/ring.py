@@ -1,4 +1,4 @@
-"""The last N rows of anything."""
+"""A ring buffer of rows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 
 class Ring:
-    """Keeps the last `capacity` rows. Rows lie in one piece, so that reading them copies nothing."""
+    """The last `capacity` rows of a stream, contiguous in memory: reading them copies nothing."""
 
     def __init__(self, capacity: int, width: int) -> None:
+        """An empty buffer for rows of `width` float32."""
         self.capacity = capacity
         self._rows = np.zeros((4 * capacity, width), np.float32)
         self._start = self._end = 0
@@ -18,7 +19,7 @@ class Ring:
         return self._end - self._start
 
     def push(self, rows: NDArray[np.float32]) -> None:
-        """Append rows (n, width); what falls off the front is forgotten."""
+        """Append rows (n, width); the oldest rows beyond `capacity` are dropped."""
         rows = rows[-self.capacity :]
         if self._end + len(rows) > len(self._rows):
             kept = self.last(self.capacity - len(rows)).copy()
@@ -29,9 +30,9 @@ class Ring:
         self._start = max(self._start, self._end - self.capacity)
 
     def last(self, count: int) -> NDArray[np.float32]:
-        """A view of the newest `count` rows, or of all there are: (<= count, width). Copy it to keep it."""
+        """A view (<= count, width) of the newest rows, valid until the next push."""
         return self._rows[max(self._start, self._end - count) : self._end]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all rows."""
         self._start = self._end = 0

@@ -9,7 +9,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..audio.logmel import HighPass, LogMel
+from ..audio.highpass import HighPass
+from ..audio.logmel import LogMel
 from ..audio.resampler import Resampler
 from ..audio.ring import Ring
 from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, Samples, as_float

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import levels
-from ..audio.logmel import high_passed
+from ..audio.highpass import high_passed
 from ..audio.signal import SAMPLE_RATE, Samples
 from ..errors import InputError
 from .draw import Rng

@@ -11,7 +11,7 @@ import numpy as np
 from rich.progress import track
 
 from ..audio import levels
-from ..audio.logmel import high_passed
+from ..audio.highpass import high_passed
 from ..audio.signal import SAMPLE_RATE
 from ..decoding.suffixes import SUFFIXES
 from ..errors import InputError

@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 
 from ..audio import levels
-from ..audio.signal import SAMPLE_RATE, WINDOW, Samples
+from ..audio.signal import BLOCK, SAMPLE_RATE, WINDOW, Samples
 from . import channel
 from .catalogue import Catalogue, Recording
 from .config import SceneConfig, ShapeConfig, VoiceConfig
@@ -36,7 +36,7 @@ def voice_track(recording: Recording, take: Take, dense: bool, rng: Rng, config:
         return piece
     track = own_floor(piece, rng)
     start = int(rng.integers(0, WINDOW - len(piece) + 1))
-    fade = np.minimum(1, np.minimum(np.arange(len(piece)), np.arange(len(piece))[::-1]) / 160)
+    fade = np.minimum(1, np.minimum(np.arange(len(piece)), np.arange(len(piece))[::-1]) / BLOCK)
     track[start : start + len(piece)] *= 1 - fade
     track[start : start + len(piece)] += piece * fade
     return track

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from ..audio.signal import WINDOW
 from ..errors import InputError
 from .scorers import Judgement, Scorer, told_apart
 from .statistics import balanced_accuracy, roc_auc
@@ -96,10 +97,10 @@ def _load(
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{file} holds no windows ({error}); it needs the arrays x, y and snr.") from error
     shapes = y.shape == snr.shape == situation.shape == (len(x),)
-    if x.ndim != 2 or x.shape[1] != 48_000 or not shapes or x.dtype != np.int16 or situation.dtype.kind != "U":
+    if x.ndim != 2 or x.shape[1] != WINDOW or not shapes or x.dtype != np.int16 or situation.dtype.kind != "U":
         raise InputError(
             f"{file}: x is {x.dtype} {x.shape}, y {y.shape}, snr {snr.shape}, situation {situation.dtype} "
-            f"{situation.shape}; needed: int16 (n, 48000), (n,), (n,), text (n,)."
+            f"{situation.shape}; needed: int16 (n, {WINDOW}), (n,), (n,), text (n,)."
         )
     if set(np.unique(y).tolist()) != {0, 1} or not np.isfinite(snr).all():
         raise InputError(f"{file}: y has to hold both 0 (clean) and 1 (noisy), and snr numbers.")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import levels
-from ..audio.logmel import HighPass
+from ..audio.highpass import HighPass
 from ..audio.signal import LOUDEST, SAMPLE_RATE, WINDOW
 from ..core.card import Card
 from ..core.detector import Detector, DetectorConfig

@@ -16,8 +16,7 @@ from rich.live import Live
 from rich.segment import Segment
 from rich.style import Style
 
-from ..audio.logmel import FrontendConfig
-from ..audio.signal import WINDOW
+from ..audio.logmel import FRAMES, MELS
 from ..core.events import Reading
 from ..core.stream import VOICE, Stream
 from ..errors import printable
@@ -26,7 +25,6 @@ from . import terminal
 from .history import SPAN_S, History
 from .wording import advice, clock, duration
 
-FRAMES = FrontendConfig().frames(WINDOW)  # of the window in the picture
 FRAMES_PER_S = 6  # bar and numbers
 PICTURE_S = 0.5  # the picture costs more than the rest, and moves slowly
 PICTURE_ROWS = 8
@@ -184,7 +182,7 @@ class Meter:
         now = time.monotonic()
         if now - self._picture_key[0] < PICTURE_S and self._picture_key[1] == width:
             return self._picture
-        frames = self.stream.window() if self.stream else np.zeros((0, 40), np.float32)
+        frames = self.stream.window() if self.stream else np.zeros((0, MELS), np.float32)
         self._picture = picture(frames, width - 7)
         self._picture_key = (now, width)
         return self._picture

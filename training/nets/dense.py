@@ -10,8 +10,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from noisewatch.audio.logmel import MELS
+
 STACKED = 25  # frames of 20 ms
-MELS = 40
 
 
 class Dense(nn.Module):

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noisewatch.audio.levels import ACTIVE_RANGE_DB
+from noisewatch.audio.logmel import FRAMES, MELS
 
-FRAMES, MELS = 298, 40
 DB = 10 / 2.302585  # natural-log power -> dB
 # Summed Mel power over mean square: 46.2 dB measured on white noise. What it is off by is learned.
 MEL_SUM_DB = 46.4
