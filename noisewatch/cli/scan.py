@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..core.shipped import DEFAULT
-from ..errors import OutputError, UsageError
+from ..errors import UsageError
 from ..recordings.results import Format
 from ..recordings.scan_config import HOP_S, ScanConfig
 from ..system.paths import expand_home
@@ -133,7 +133,6 @@ def scan(
     from ..recordings import verdict, workers
     from ..recordings.batch import Batch
     from ..recordings.find import find
-    from ..recordings.journal import Journal, journal_path
     from ..recordings.judge import Judge
     from ..recordings.results import Results
 
@@ -146,16 +145,8 @@ def scan(
     out = None if out is None else expand_home(out)
     judge = Judge(ScanConfig(model, hop, threshold, channel))
     found = find(paths)
-    results = Results(form, out, [f for f in found if isinstance(f, Path)], say)
-    journal = None
-    if out is not None or resume:
-        try:
-            journal = Journal(journal_path(out), resume=resume)
-        except OutputError as error:
-            results.lost(error)
-    batch = Batch(found, judge, results, journal=journal, say=say)
-    if resume:
-        batch.resume()
+    results = Results(form, out, found, say)
+    batch = Batch(found, judge, results, out=out, resume=resume, say=say)
     reports = batch.run(workers.engine(judge, jobs=jobs, ray_address=address if engine is Engine.ray else None))
     results.check_written()
     if max_noisy is not None and (sentence := verdict.too_noisy(reports, max_noisy)):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import NoisewatchError, OutputError
 from .file_report import FileReport
-from .journal import Journal, absolute
+from .journal import Journal, absolute, journal_path
 from .judge import Judge
 from .progress import with_progress
 from .results import Results
@@ -24,53 +25,63 @@ class Batch:
         judge: Judge,
         results: Results,
         *,
-        journal: Journal | None = None,
+        out: Path | None = None,
+        resume: bool = False,
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        """found: as `find` returns it; say: prints a sentence to stderr."""
-        self._found, self._judge, self._results, self._journal, self._say = found, judge, results, journal, say
+        """found: as `find` returns it; out: folder for the journal; say: prints a sentence to stderr.
+
+        Without a folder there is a journal only with `resume`, in the user's cache.
+        """
+        self._found, self._judge, self._results, self._resume, self._say = found, judge, results, resume, say
+        self._journal: Journal | None = None
+        if out is not None or resume:
+            try:
+                self._journal = Journal(journal_path(out), resume=resume)
+            except OutputError as error:
+                self._lose_journal(error)
         self._files = [f for f in found if isinstance(f, Path)]
         self._reports = {f.path: f for f in found if isinstance(f, FileReport)}
 
-    def resume(self) -> None:
+    def run(self, engine: Engine) -> list[FileReport]:
+        """Judge the recordings and write the results. Returns the reports, in the order of the recordings.
+
+        When Ctrl-C, SIGTERM or a failing model stops it, writes the reports that it has and raises again.
+        Raises OutputError where the journal to resume from cannot be read.
+        """
+        if self._resume and self._journal is not None:
+            self._reuse(self._journal)
+        for report in self._reports.values():
+            self._results.add(report)
+        waiting = [f for f in self._files if str(f) not in self._reports]
+        try:
+            with contextlib.closing(with_progress(engine, waiting)) as reports:  # ends workers and bar first
+                for report in reports:
+                    self._take(report)
+        except (KeyboardInterrupt, SystemExit, NoisewatchError) as end:
+            self._stop(end)
+            raise
+        in_order = [self._reports[str(f) if isinstance(f, Path) else f.path] for f in self._found]
+        if self._journal is not None:
+            try:
+                self._journal.finish(in_order)
+            except OutputError as error:
+                self._lose_journal(error)
+        self._results.finish(in_order)
+        return in_order
+
+    def _reuse(self, journal: Journal) -> None:
         """Take over the reports of the journal that still apply. Raises OutputError where it cannot be read."""
-        if self._journal is None:
-            return
-        known = self._journal.known()
-        if self._journal.damaged:
-            name = self._journal.path.name
+        known = journal.known()
+        if journal.damaged:
             self._say(
-                f"{self._journal.path} is damaged: {self._journal.damaged} of its lines cannot be read. It is "
-                f"renamed to {name}.damaged, and those recordings are judged again."
+                f"{journal.path} is damaged: {journal.damaged} of its lines cannot be read. It is renamed to "
+                f"{journal.path.name}.damaged, and those recordings are judged again."
             )
         for file in self._files:
             report = known.get(absolute(file))
             if report is not None and self._judge.made(report) and _unchanged(file, report):
                 self._reports[str(file)] = replace(report, path=str(file))
-
-    def run(self, engine: Engine) -> list[FileReport]:
-        """Judge the rest and write all results. Returns the reports in the order in which they were found.
-
-        When stopped by Ctrl-C or SIGTERM, or by a model that fails on a recording, it writes what there is and
-        raises again.
-        """
-        for report in self._reports.values():
-            self._results.add(report)
-        waiting = [f for f in self._files if str(f) not in self._reports]
-        try:
-            for report in with_progress(engine, waiting):
-                self._take(report)
-        except (KeyboardInterrupt, SystemExit, NoisewatchError) as end:
-            self._stop(end)
-            raise
-        reports = [self._reports[str(f) if isinstance(f, Path) else f.path] for f in self._found]
-        if self._journal is not None:
-            try:
-                self._journal.finish(reports)
-            except OutputError as error:
-                self._lose_journal(error)
-        self._results.finish(reports)
-        return reports
 
     def _take(self, report: FileReport) -> None:
         self._reports[report.path] = report

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from .file_report import FileReport
 from .workers import Engine, bytes_of
 
 
-def with_progress(engine: Engine, paths: Sequence[Path]) -> Iterator[FileReport]:
+def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[FileReport, None, None]:
     """Yield the reports of an engine under a progress bar, which only a terminal gets."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

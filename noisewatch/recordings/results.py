@@ -34,11 +34,13 @@ class Format(StrEnum):
 class Results:
     """Writes reports in one format, and says on stderr what could not be judged."""
 
-    def __init__(self, form: Format, out: Path | None, files: Sequence[Path], say: Callable[[str], None]) -> None:
-        """out: folder for the results, or None; files: the recordings; say: prints a sentence to stderr."""
+    def __init__(
+        self, form: Format, out: Path | None, found: Sequence[Path | FileReport], say: Callable[[str], None]
+    ) -> None:
+        """out: folder for the results, or None; found: as `find` returns it; say: prints a sentence to stderr."""
         self._form, self._out, self._say = form, out, say
-        folders = [os.path.dirname(absolute(f)) for f in files]  # noqa: PTH120 - of text
-        self._base = Path(os.path.commonpath(folders)) if files else Path()
+        folders = [os.path.dirname(absolute(f)) for f in found if isinstance(f, Path)]  # noqa: PTH120 - of text
+        self._base = Path(os.path.commonpath(folders)) if folders else Path()
         self._unwritten: list[OutputError] = []
         self._lost = False  # a file that holds all reports could not be written
 
