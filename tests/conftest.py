@@ -73,6 +73,14 @@ def reports(text: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def detector():
+    """The default model, loaded once: streams share nothing else."""
+    from noisewatch import NoiseDetector
+
+    return NoiseDetector()
+
+
+@pytest.fixture(scope="session")
 def voice() -> np.ndarray:
     """The clean beginning of the demo clip: 6 s of a voice, float32 at 16 kHz."""
     samples, _ = sf.read(DEMO, dtype="float32", frames=6 * 16_000)
