@@ -1,0 +1,10 @@
+"""Signal processing on arrays. Every module imports only from modules above it:
+
+signal     the format: sample rate, window, block, and samples of any type as float32
+levels     levels, SNR and noise floor
+ring       a ring buffer of rows
+resampler  any sample rate to 16 kHz
+downmix    one channel out of many
+logmel     the front end's numbers, and log-Mel frames
+highpass   the filter before everything else
+"""

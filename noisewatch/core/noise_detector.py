@@ -36,7 +36,8 @@ class NoiseDetector:
 
         hop        s between decisions: a multiple of 0.01 from 0.01 to 60; default: the model's, usually 0.1
         threshold  noise probability from which a reading counts as noise, 0.05 to 0.99; default: the model's
-        config     all options of the verdict, including the threshold, which is then not the model's
+        config     all options of the verdict. Its threshold replaces the model's; to change only a time, pass
+                   `DetectorConfig(detector.model.card.threshold, min_on_s=1.0)`
 
         Raises UsageError for a value out of range, and if both threshold and config are given.
         """
