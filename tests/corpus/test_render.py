@@ -18,7 +18,7 @@ from noisewatch.corpus.tracks import SHORTEST_NOISE_S, noise_track
 SCENES = SceneConfig()
 
 
-def test_the_mix_has_the_snr_that_was_drawn(catalogue: Catalogue):
+def test_the_mix_has_the_snr_of_the_scene(catalogue: Catalogue):
     checked = 0
     for n in range(300):
         scene = draw_scene(np.random.default_rng(n), catalogue, SCENES)
@@ -39,7 +39,7 @@ def test_labels_follow_the_definition(catalogue: Catalogue):
         assert np.isfinite(window.samples).all()
         assert np.abs(window.samples).max() <= 1.5  # lossy codecs and resamplers overshoot
         assert window.voice == (scene.voice is not None)
-        if scene.mic.agc_db:  # it moves the SNR that was drawn
+        if scene.mic.agc_db:  # an AGC changes the SNR
             continue
         if scene.snr_db is None or scene.snr_db >= 40:
             assert window.noisy == 0
@@ -64,7 +64,7 @@ def test_short_noise_is_not_scored(catalogue: Catalogue):
 
 @pytest.mark.parametrize("shape", ["steady", "onset", "offset", "events", "gated"])
 @pytest.mark.parametrize("kind", ["impacts", "calls"])
-def test_noise_is_not_cut_until_it_is_too_short(kind: str, shape: str, catalogue: Catalogue):
+def test_shaping_leaves_enough_noise_to_be_scored(kind: str, shape: str, catalogue: Catalogue):
     for seed in range(12):
         scene = draw_scene(np.random.default_rng(seed), catalogue, SCENES)
         noise = Noise(kind, (), (), shape, None)
@@ -73,7 +73,7 @@ def test_noise_is_not_cut_until_it_is_too_short(kind: str, shape: str, catalogue
         assert active_seconds(heard / np.abs(heard).max()) >= SHORTEST_NOISE_S
 
 
-def test_a_piece_of_a_recording_is_one_that_sounds():
+def test_an_excerpt_of_a_noise_is_audible():
     row = Row("x.wav", "noise", "s", "g", 60.0, "train", "yes", None, "CC0")
     click, rain = np.zeros(30 * 16_000), np.ones(30 * 16_000)  # s
     click[::32_000] = 1.0
@@ -82,4 +82,4 @@ def test_a_piece_of_a_recording_is_one_that_sounds():
     noise = Noise("recording", (Take(0),), (0.0,), "steady", None)
     tracks = [noise_track(noise, catalogue, np.random.default_rng(seed), SCENES) for seed in range(20)]
     heard = [active_seconds(track / np.abs(track).max()) >= SHORTEST_NOISE_S for track in tracks]
-    assert sum(heard) >= 18  # of each draw half are clicks; five are tried
+    assert sum(heard) >= 18  # half of the draws hit the clicks; five are tried

@@ -1,4 +1,4 @@
-"""Words on the command line, and the recordings that they name."""
+"""Words on the command line, and the recordings that they match."""
 
 from __future__ import annotations
 
@@ -8,34 +8,49 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO, lines, reports
+from conftest import DEMO, reports
+
+from noisewatch.recordings.file_report import FileReport
+from noisewatch.recordings.find import find
 
 
-def test_patterns_and_names_that_look_like_them(run, tmp_path: Path):
-    samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
+def test_patterns_and_names_that_look_like_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "a" / "b").mkdir(parents=True)
-    for name in ("a/b/x.wav", "a/y.wav", "take [1].wav"):
-        sf.write(tmp_path / name, samples, rate)
-    done = run("scan", "**/*.wav", "take [1].wav", "a", "--format", "jsonl", cwd=tmp_path)
-    assert sorted(r["path"] for r in lines(done.stdout, "file")) == ["a/b/x.wav", "a/y.wav", "take [1].wav"]
+    for name in ("a/b/x.wav", "a/y.wav", "a/notes.txt", "a/.hidden.wav", "take [1].wav"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert find(["a"]) == [Path("a/y.wav"), Path("a/b/x.wav")]
+    assert find(["a/*.wav"]) == [Path("a/y.wav")]
+    once = find(["**/*.wav", "take [1].wav", "a", str(tmp_path / "a" / "y.wav")])
+    assert sorted(map(str, once)) == ["a/b/x.wav", "a/y.wav", "take [1].wav"]
+    assert find(["a/notes.txt"]) == [Path("a/notes.txt")]  # a file that is named is tried, whatever its suffix
 
 
-def test_an_empty_folder_is_said(run, tmp_path: Path):
-    done = run("scan", tmp_path)
-    assert done.returncode == 6
-    assert "no recordings in the folder" in done.stderr
+def test_a_folder_is_entered_once(tmp_path: Path):
+    (tmp_path / "x.wav").touch()
+    (tmp_path / "loop").symlink_to(".")
+    (tmp_path / "copy.wav").symlink_to("x.wav")
+    assert find([tmp_path, tmp_path / "loop"]) == [tmp_path / "copy.wav"]  # the first name of the file
 
 
-def test_a_folder_that_is_closed_is_said(run, tmp_path: Path):
+def test_words_that_match_nothing_have_a_report(tmp_path: Path):
+    for word, sentence in ((str(tmp_path), "no recordings in the folder"), ("x?.wav", "nothing matches 'x?.wav'"),
+                           ("", "nothing matches ''"), ("x" * 300, "File name too long")):  # fmt: skip
+        (report,) = find([word])
+        assert isinstance(report, FileReport)
+        assert sentence in (report.error or "")
+
+
+def test_a_folder_without_permission_is_reported(run, tmp_path: Path):
     if os.name != "posix" or os.geteuid() == 0:
-        pytest.skip("nothing is closed to root")
+        pytest.skip("root may read every folder")
     (tmp_path / "closed").mkdir(mode=0)
     done = run("scan", tmp_path, DEMO, "--strict")
     assert done.returncode == 6
     assert "Permission denied" in done.stderr
 
 
-def test_one_file_that_does_not_fit_ends_nothing(run, tmp_path: Path):
+def test_files_that_cannot_be_judged_do_not_stop_a_scan(run, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32", frames=5 * 16_000)
     noise = np.random.default_rng(0).standard_normal(len(samples)).astype(np.float32) * 0.05
     sf.write(tmp_path / "stereo.wav", np.stack([samples, samples + noise], 1), rate)
@@ -48,8 +63,3 @@ def test_one_file_that_does_not_fit_ends_nothing(run, tmp_path: Path):
     whys = {"mono.wav": "no channel 2", "take.raw": "no header", "x" * 300: "too long", "": "nothing"}
     for name, why in whys.items():
         assert why in found[name]["error"]
-    # A report on another channel is not reused.
-    out = tmp_path / "out"
-    for channel, share in ((1, 0), (2, 1), (1, 0)):
-        run("scan", tmp_path / "stereo.wav", "-o", out, "--resume", "--channel", channel)
-        assert reports((out / "noisewatch.jsonl").read_text())["stereo.wav"]["noisy"] == share

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile as sf
 from conftest import DEMO, lines, reports
@@ -13,7 +14,7 @@ from noisewatch.recordings.file_report import FileReport
 from noisewatch.recordings.journal import Journal
 
 
-def test_resume_keeps_what_other_scans_found(run, tmp_path: Path):
+def test_resume_keeps_the_reports_of_other_scans(run, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -35,9 +36,9 @@ def test_a_resumed_scan_judges_only_what_is_new_or_changed(run, tmp_path: Path):
     result = out / "noisewatch.jsonl"
     assert not list(out.glob("*.part"))
     # One report is marked, another recording changes, a line is torn.
-    kept = lines(result.read_text(), "file")
-    kept[0]["noisy"] = 0.25
-    text = "".join(json.dumps(r) + "\n" for r in kept[:2]) + json.dumps(kept[2])[:40]
+    stored = lines(result.read_text(), "file")
+    stored[0]["noisy"] = 0.25
+    text = "".join(json.dumps(r) + "\n" for r in stored[:2]) + json.dumps(stored[2])[:40]
     result.write_text(text)
     sf.write(tmp_path / "1.wav", samples, rate)
     again = run("scan", tmp_path, "-o", out, "--resume", "--format", "jsonl")
@@ -56,10 +57,20 @@ def test_resume_without_a_folder_uses_the_cache(run, tmp_path: Path):
     run("scan", DEMO, env=env)
     assert not (tmp_path / "cache").exists()  # nothing is stored without --resume or -o
     first = run("scan", DEMO, "--resume", "--format", "jsonl", env=env)
-    kept = tmp_path / "cache" / "noisewatch" / "scan.jsonl"
-    kept.write_text(kept.read_text().replace('"threshold": ', '"threshold":'))
+    journal = tmp_path / "cache" / "noisewatch" / "scan.jsonl"
+    journal.write_text(journal.read_text().replace('"threshold": ', '"threshold":'))
     second = run("scan", DEMO, "--resume", "--format", "jsonl", env=env)
     assert first.stdout == second.stdout
+
+
+def test_a_report_on_another_channel_is_not_reused(run, tmp_path: Path):
+    samples, rate = sf.read(DEMO, dtype="float32", frames=5 * 16_000)
+    noise = np.random.default_rng(0).standard_normal(len(samples)).astype(np.float32) * 0.05
+    sf.write(tmp_path / "stereo.wav", np.stack([samples, samples + noise], 1), rate)
+    out = tmp_path / "out"
+    for channel, share in ((1, 0), (2, 1), (1, 0)):
+        run("scan", tmp_path / "stereo.wav", "-o", out, "--resume", "--channel", channel)
+        assert reports((out / "noisewatch.jsonl").read_text())["stereo.wav"]["noisy"] == share
 
 
 def test_two_scans_share_a_journal(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Where results go, and what happens where they cannot."""
+"""Where results are written, and what happens where they cannot be."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import soundfile as sf
 from conftest import DEMO
 
 
-def test_labels_beside_the_recordings(run, tmp_path: Path):
+def test_labels_are_written_beside_the_recordings(run, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32")
     sf.write(tmp_path / "take.flac", samples, rate)
     run("scan", tmp_path / "take.flac", "--format", "audacity")
     assert "noise" in (tmp_path / "take.flac.noise.txt").read_text()
 
 
-def test_labels_stay_below_the_folder_that_was_named(run, tmp_path: Path):
+def test_labels_are_written_below_the_output_folder(run, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
     for name in ("c", "b/d"):
         (tmp_path / name).mkdir(parents=True)
@@ -41,16 +41,19 @@ def test_names_that_the_terminal_cannot_show(run, tmp_path: Path):
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl", "rttm"])
-def test_what_cannot_be_stored_is_shown(run, form: str):
+def test_results_that_cannot_be_stored_are_shown(run, form: str):
     done = run("scan", DEMO, "-o", "/proc/nowhere", "--hop", "3", "--format", form)
     assert done.returncode == 7
     assert "demo.flac" in done.stdout
-    assert done.stderr.count("cannot write /proc/nowhere") in (1, 2)  # when it fails, and as the reason of the 7
+    assert done.stderr.count("cannot write /proc/nowhere") in (
+        1,
+        2,
+    )  # at once, and as the reason for the 7
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root mounts a disk to fill")
-def test_a_full_disk_behind_a_scan(run, tmp_path: Path):
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk(run, tmp_path: Path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)]

@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "empty.wav").touch()
     (root / "text.mp3").write_text("no music " * 50)
     (root / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
-    (root / "notes.txt").write_text("not asked for")
+    (root / "notes.txt").write_text("not a recording")
     (root / "cut.wav").write_bytes((root / 'a "quoted", comma.wav').read_bytes()[:300_000])
     if os.name == "posix":
         sf.write(os.fsencode(root / "caf") + b"\xe9.wav", samples[: 5 * rate], rate)
@@ -123,14 +123,14 @@ def test_labels_for_other_programs(run, folder: Path, tmp_path: Path):
     assert "intervals: size = 1" in (tmp_path / "sub" / "stereo.ogg.noise.TextGrid").read_text()
 
 
-def test_two_processes_say_the_same(run, folder: Path):
+def test_two_processes_give_the_same_reports(run, folder: Path):
     one = reports(run("scan", folder, "--format", "jsonl").stdout)
     two = reports(run("scan", folder, "--format", "jsonl", "--jobs", "2").stdout)
     assert one == two
 
 
 @pytest.mark.extras
-def test_a_ray_cluster_says_the_same(run, folder: Path, tmp_path_factory: pytest.TempPathFactory):
+def test_a_ray_cluster_gives_the_same_reports(run, folder: Path, tmp_path_factory: pytest.TempPathFactory):
     pytest.importorskip("ray", reason="the ray extra is not installed")
     ray = [sys.executable, "-m", "ray.scripts.scripts"]
     port = 6391

@@ -26,7 +26,7 @@ def long_recordings(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_keeps_what_is_done(tmp_path: Path, jobs: int):
+def test_ctrl_c_keeps_finished_reports(tmp_path: Path, jobs: int):
     samples, rate = sf.read(DEMO, dtype="float32")
     sf.write(tmp_path / "0.wav", samples, rate)
     long_recordings(tmp_path)
