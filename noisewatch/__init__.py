@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .core.noise_detector import NoiseDetector
     from .core.stream import Stream
     from .errors import DeviceError, InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
+    from .evaluation.api import evaluate
+    from .evaluation.figures import Estimate, Report, ScorerFigures, WindowScores
     from .recordings.file_report import FileReport, Segment
     from .recordings.judge import scan
 
@@ -25,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DetectorConfig",
     "DeviceError",
+    "Estimate",
     "Event",
     "FileReport",
     "InputError",
@@ -34,10 +37,14 @@ __all__ = [
     "OutputError",
     "ParityError",
     "Reading",
+    "Report",
+    "ScorerFigures",
     "Segment",
     "Stream",
     "UsageError",
+    "WindowScores",
     "__version__",
+    "evaluate",
     "scan",
 ]
 
@@ -49,6 +56,8 @@ _MODULES = (
     "core.stream",
     "recordings.file_report",
     "recordings.judge",
+    "evaluation.figures",
+    "evaluation.api",
 )
 
 if not TYPE_CHECKING:

@@ -1,9 +1,9 @@
-"""What each threshold of a model costs and finds on the validation split: where the one on its card comes from.
+"""The false alarms and misses of each threshold on the validation split: a card's threshold is chosen here.
 
 python tools/choose_threshold.py DATA [--model NAME ...] [--seeds 4]
 
-A recording that is not clean after all raises its alarm each time that it is joined anew: the number of voices
-says more than the number of alarms.
+A recording with noise of its own raises an alarm each time that it is joined anew, so the number of voices says
+more than the number of alarms.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from noisewatch.corpus.manifest import read_manifest
 from noisewatch.evaluation.scorers import model_scorer
 from noisewatch.evaluation.stream_metrics import on_streams
 from noisewatch.evaluation.testset import draw, rendered
-from noisewatch.ui.terminal import console
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 SNRS = (10.0, 20.0)
@@ -29,10 +28,10 @@ SEED = 7
 
 def main(
     data: Path,
-    model: Annotated[list[str] | None, typer.Option(help="Repeat for more.")] = None,
-    seeds: Annotated[int, typer.Option(help="Ways to join the recordings of a voice.")] = 4,
+    model: Annotated[list[str] | None, typer.Option(help="Shipped model or .onnx file (repeatable).")] = None,
+    seeds: Annotated[int, typer.Option(help="How many times the recordings of each voice are joined anew.")] = 4,
 ) -> None:
-    """Print a table a model."""
+    """Print a table for each model."""
     catalogue, _ = Catalogue.load(read_manifest(data), "val")
     items = [i for i in draw(catalogue, 2 * WINDOWS, SEED) if i.situation == "speech" and i.snr_db in SNRS]
     windows = [(item.snr_db, rendered(item, catalogue, SEED)) for item in items]
@@ -40,23 +39,23 @@ def main(
         scorer = model_scorer(name)
         assert scorer.detector is not None
         judged = [(snr, scorer.judge(samples).noise or 0.0) for snr, samples in windows]
-        table = on_streams(scorer.detector, catalogue, range(SEED, SEED + seeds), THRESHOLDS, console(stderr=True))
+        table = on_streams(scorer.detector, catalogue, range(SEED, SEED + seeds), THRESHOLDS, progress=True)
         some = table[THRESHOLDS[0]]
-        print(f"\n{name}, val split: {some['noises']} noises, {some['clean_minutes']:.1f} clean minutes joined "
+        print(f"\n{name}, val split: {some.noises} noises, {some.clean_minutes:.1f} clean minutes joined "
               f"{seeds} times; alarms are the mean of these")  # fmt: skip
         print("threshold  false alarms  an hour (95 %)     voices  time noisy  missed  " +
               "  ".join(f"{snr:g} dB called" for snr in SNRS))  # fmt: skip
         for threshold, f in table.items():
-            rate, low, high = f["false_alarms_per_hour"]
+            rate, low, high = f.false_alarms_per_hour
             called = [[noise >= threshold for at, noise in judged if at == snr] for snr in SNRS]
             print(
-                f"{threshold:9.2f}  {f['false_alarms']:12.1f}  {rate:5.1f} ({low:.1f}-{high:.1f})".ljust(44)
-                + f"{len(f['false_alarms_by_voice']):6d}  {f['clean_time_called_noisy']:10.1%}  {f['missed']:6d}  "
+                f"{threshold:9.2f}  {f.false_alarms:12.1f}  {rate:5.1f} ({low:.1f}-{high:.1f})".ljust(44)
+                + f"{len(f.false_alarms_by_voice):6d}  {f.clean_time_called_noisy:10.1%}  {f.missed:6d}  "
                 + "  ".join(f"{sum(c) / len(c):12.0%}" for c in called),
                 flush=True,
             )
         for threshold, f in table.items():
-            print(f"{threshold:9.2f}", *(f"{voice} {n}" for voice, n in f["false_alarms_by_voice"].items()))
+            print(f"{threshold:9.2f}", *(f"{voice} {n}" for voice, n in f.false_alarms_by_voice.items()))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from noisewatch.core.card import METADATA_KEY, Card
 from noisewatch.core.model import Model
 from noisewatch.corpus.overrides import changed, scene_config
 from noisewatch.evaluation.markdown import of_windows
-from noisewatch.evaluation.scorers import by_hand, model_scorers
+from noisewatch.evaluation.scorers import level_statistic, model_scorers
 from noisewatch.evaluation.windows import score_windows
 from noisewatch.system.files import atomic_write
 from noisewatch.training.config import configured
@@ -111,7 +111,7 @@ def head(card: Card, kib: float) -> str:
 
 def measured(model: Path, windows: list[Path], made_of: str) -> str:
     """Figures on fixed windows, and the command that gives them."""
-    results = list(score_windows(windows, [by_hand(), *model_scorers({str(model): str(model)})]))
+    results = list(score_windows(windows, [level_statistic(), *model_scorers({str(model): str(model)})]))
     command = " ".join(["noisewatch evaluate", *(f"--windows {w.name}" for w in windows), f"--model {model.name}"])
     report = f"reports/{model.stem}"
     again = f"noisewatch evaluate DATA --model {model.name} -o {report}"

@@ -14,34 +14,82 @@ import typer
 
 from ..core.shipped import DEFAULT
 from .base import command, refuse_beside, refuse_without, say, training
+from .help import DETECTION, INPUT, OUTPUT
 
 
-@command()
+@command(
+    "noisewatch evaluate data                                # the test split",
+    "noisewatch evaluate data -m duo -m runs/mine --split val",
+    "noisewatch evaluate --windows mix.npz --windows live.npz --baselines",
+    "noisewatch evaluate data -m mine.onnx -o reports/mine   # .json and .md",
+)
 def evaluate(
     ctx: typer.Context,
     data: Annotated[
-        Path | None, typer.Argument(help="Folder with manifest.csv, or a csv.", show_default="data")
+        Path | None,
+        typer.Argument(help="Folder with manifest.csv, or a CSV file.", show_default="data", rich_help_panel=INPUT),
     ] = None,
     windows: Annotated[
-        list[Path] | None, typer.Option(help="Instead: npz with x (n, 48000), y, snr, situation; repeat for more.")
+        list[Path] | None,
+        typer.Option(
+            metavar="NPZ",
+            help="Instead of DATA: fixed windows, as arrays x (n, 48000), y, snr, situation (repeatable).",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
+    split: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Split of DATA: val to choose, test to report.", rich_help_panel=INPUT),
+    ] = "test",
+    count: Annotated[
+        int,
+        typer.Option(
+            min=10,
+            metavar="N",
+            help="Windows of clean speech from DATA; half as many at each SNR.",
+            rich_help_panel=INPUT,
+        ),
+    ] = 600,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Random seed of the windows.", rich_help_panel=INPUT)
+    ] = 7,
     model: Annotated[
-        list[str] | None, typer.Option(help="Shipped model, .onnx, run or checkpoint; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="NAME",
+            help="Shipped model, .onnx file, run or checkpoint (repeatable).",
+            show_default=DEFAULT,
+            rich_help_panel=DETECTION,
+        ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Of the manifest: val to choose, test to report.")] = "test",
-    count: Annotated[int, typer.Option(min=10, help="Clean windows; half as many at each SNR.")] = 600,
-    seed: Annotated[int, typer.Option(min=0, help="Of the windows.")] = 7,
-    baselines: Annotated[bool, typer.Option("--baselines", help="Score the installed baselines as well.")] = False,
-    dnsmos: Annotated[Path | None, typer.Option(help="sig_bak_ovr.onnx of DNSMOS, for --baselines.")] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Score the installed baselines, too.", rich_help_panel=DETECTION),
+    ] = False,
+    dnsmos: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="DNSMOS's sig_bak_ovr.onnx, for --baselines.", rich_help_panel=DETECTION),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Write NAME.json and NAME.md.", show_default="stdout")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="NAME",
+            help="Write NAME.json and NAME.md.",
+            show_default="print Markdown",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
-    """Score models, and a level statistic beside them, on voices and noises kept apart."""
-    from ..evaluation import markdown, report
-    from ..evaluation.scorers import by_hand, model_scorers
-    from ..evaluation.windows import score_windows, table
+    """Score models on labelled data, beside the strongest level statistic."""
+    from ..evaluation.api import evaluate
+    from ..evaluation.markdown import of_report, of_windows
+    from ..evaluation.report_files import report_paths, write_report
+    from ..evaluation.windows import as_text
 
     if windows:
         refuse_beside(ctx, "windows", "data", "split", "count", "seed")
@@ -49,40 +97,43 @@ def evaluate(
         refuse_without(ctx, "--baselines", "dnsmos")
     if out is not None:
         refuse_beside(ctx, "out", "as_json")  # both formats are written
-        report.places(out)  # before minutes of work
-    with exported(model or [DEFAULT]) as names:
-        scorers = [*model_scorers(names), by_hand()]
-    if baselines:
-        from ..evaluation.baselines import installed
-
-        others, missing = installed(dnsmos)
-        scorers += others
-        for sentence in missing:
-            say(sentence)
-    if windows:
-        results = []
-        for result in score_windows(windows, scorers):
-            results.append(result)
-            if out is None:
-                print(json.dumps(result) if as_json else table(result), flush=True)
-        if out is not None:
-            print(*report.write(results, markdown.of_windows(results), out), sep="\n")
-        return
-    result = report.report_on(data or Path("data"), split, scorers, count=count, seed=seed)
+        report_paths(out)  # fails before minutes of work, not after
+    with exported(model or [DEFAULT]) as models:
+        if windows:
+            found = evaluate(windows=windows, models=models, baselines=baselines, dnsmos=dnsmos, on_skip=say)
+            scores = []
+            for each in found:
+                scores.append(each)
+                if out is None:
+                    print(json.dumps(each.json()) if as_json else as_text(each), flush=True)
+            if out is not None:
+                print(*write_report([s.json() for s in scores], of_windows(scores), out), sep="\n")
+            return
+        report = evaluate(
+            data=data or Path("data"),
+            split=split,
+            count=count,
+            seed=seed,
+            models=models,
+            baselines=baselines,
+            dnsmos=dnsmos,
+            on_skip=say,
+            progress=True,
+        )
     if out is not None:
-        print(*report.write(result, markdown.of_report(result), out), sep="\n")
+        print(*write_report(report.json(), of_report(report), out), sep="\n")
     else:
-        print(json.dumps(result) if as_json else markdown.of_report(result))
+        print(json.dumps(report.json()) if as_json else of_report(report))
 
 
 @contextmanager
 def exported(names: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Model names by the name to show; runs and checkpoints are exported on the way, which needs torch."""
+    """Files of models by the names that the user gave. Exports runs and checkpoints first, which needs torch."""
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for number, name in enumerate(names):
             path = Path(name)
-            if os.path.isdir(path) or path.suffix == ".pt":  # noqa: PTH112 - a closed folder is no folder
+            if os.path.isdir(path) or path.suffix == ".pt":  # noqa: PTH112 - Path.is_dir raises for a closed folder
                 out = Path(folder) / f"{number}.onnx"
                 files[name] = str(training("export").export(path, out))
             else:

@@ -1,6 +1,6 @@
-"""Baselines: other estimators and a few level statistics, on the same windows.
+"""Baselines: other estimators and simple level statistics. Higher scores are noisier.
 
-Each is used as its authors use it, where it is installed; none is a dependency. Higher scores are noisier.
+Each is used as its authors use it, if it is installed; none is a dependency.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ import soxr
 
 from ..audio import levels
 from ..audio.signal import SAMPLE_RATE, Samples
-from ..errors import InputError
+from ..core.ort import open_session
+from ..errors import InputError, ModelError
 from .scorers import Judgement, Scorer
 
-DNSMOS_S = 9.01  # what DNSMOS P.835 listens to; shorter clips are repeated
+DNSMOS_S = 9.01  # length of the input of DNSMOS P.835; shorter clips are repeated
 WADA_SHAPE = 0.4  # of the Gamma distribution of speech amplitudes (Kim & Stern, Interspeech 2008)
 
 
 def installed(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
-    """Scorers for what is installed, and a sentence for each that is not.
+    """The baselines that are installed, and a sentence for each that is not.
 
-    dnsmos: path of sig_bak_ovr.onnx of the Deep Noise Suppression Challenge.
+    dnsmos: path of sig_bak_ovr.onnx of the Deep Noise Suppression Challenge. Raises InputError if it does not load.
     """
-    found, missing = [_quietest(), _wada()], []
+    found, missing = [_quietest_tenth(), _wada()], []
     for name, package, make in (
         ("voicequal, SNR", "voicequal", _voicequal),
         ("RNNoise as SNR", "pyrnnoise", _rnnoise),
@@ -38,7 +39,7 @@ def installed(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
         except ImportError as error:
             missing.append(f"{name} is left out: {error}. pip install {package.replace('_', '-')}")
     if dnsmos is None:
-        missing.append("DNSMOS is left out: --dnsmos names its file, sig_bak_ovr.onnx")
+        missing.append("DNSMOS is left out: give the path of its sig_bak_ovr.onnx with --dnsmos")
     else:
         found.append(Scorer("DNSMOS P.835 BAK", _dnsmos(dnsmos)))
     return found, missing
@@ -52,7 +53,7 @@ def _by_snr(estimate: Callable[[Samples], float]) -> Callable[[Samples], Judgeme
     return judge
 
 
-def _quietest() -> Scorer:
+def _quietest_tenth() -> Scorer:
     def judge(samples: Samples) -> Judgement:
         return Judgement(float(10 * np.log10(np.percentile(levels.frame_power(samples), 10) + 1e-14)))
 
@@ -85,7 +86,7 @@ def _voicequal(module: Any) -> Callable[[Samples], Judgement]:
 
 
 def _rnnoise(module: Any) -> Callable[[Samples], Judgement]:
-    """Power of what it lets through over the power of what it takes away."""
+    """SNR as the power of its output over the power that it removes."""
     core = import_module("pyrnnoise.rnnoise")
     size = core.FRAME_SIZE
 
@@ -97,15 +98,15 @@ def _rnnoise(module: Any) -> Callable[[Samples], Judgement]:
             frames = [core.process_mono_frame(state, pcm[i : i + size])[0] for i in range(0, len(pcm), size)]
         finally:
             core.destroy(state)
-        kept = np.concatenate(frames).astype(float)[2 * size :]  # it answers two frames late
-        gone = pcm[: len(kept)] - kept
-        return float(10 * np.log10(((kept**2).mean() + 1e-3) / ((gone**2).mean() + 1e-3)))
+        output = np.concatenate(frames).astype(float)[2 * size :]  # its delay is two frames
+        removed = pcm[: len(output)] - output
+        return float(10 * np.log10(((output**2).mean() + 1e-3) / ((removed**2).mean() + 1e-3)))
 
     return _by_snr(estimate)
 
 
 def _silero(module: Any) -> Callable[[Samples], Judgement]:
-    """Level of the frames that it takes for no speech, under the level of those that it takes for speech."""
+    """SNR as the level of the frames that it calls speech over the level of the others."""
     vad = module.SileroVAD(SAMPLE_RATE)
     size = vad.window_size_samples
 
@@ -122,13 +123,13 @@ def _silero(module: Any) -> Callable[[Samples], Judgement]:
 
 
 def _dnsmos(path: Path) -> Callable[[Samples], Judgement]:
-    import onnxruntime as ort
-
     try:
-        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-    except Exception as error:  # onnxruntime raises a dozen classes of its own
-        raise InputError(f"{path} is no ONNX model that can be loaded: {str(error).splitlines()[0]}") from error
+        session = open_session(path.read_bytes(), path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}.") from error
+    except ModelError as error:
+        raise InputError(str(error)) from error
+    name = session.get_inputs()[0].name
 
     def judge(samples: Samples) -> Judgement:
         x = np.resize(samples, int(DNSMOS_S * SAMPLE_RATE))[None]

@@ -1,4 +1,4 @@
-"""Anything that judges a window: a model through the engine, or a level statistic."""
+"""Scorers judge a window: a model through the engine, a level statistic, another tool."""
 
 from __future__ import annotations
 
@@ -12,41 +12,42 @@ from ..audio import levels
 from ..audio.signal import Samples
 from ..core.noise_detector import NoiseDetector
 
-BY_HAND = "95th - 10th percentile of 20 ms levels"
+LEVEL_STATISTIC = "95th - 10th percentile of 20 ms levels"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a scorer says of one window. None: it cannot tell."""
+    """A scorer's result for one window. None: it cannot judge it."""
 
-    noise: float | None  # higher is noisier; a probability where the scorer has a threshold
+    noise: float | None  # higher is noisier; a probability if the scorer has a threshold
     snr_db: float | None = None
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Anything that judges windows: a model through the engine, a statistic, another tool."""
+    """Anything that judges windows."""
 
     name: str
     judge: Callable[[Samples], Judgement]  # (48000,) float32 at 16 kHz
     threshold: float | None = None  # its scores are probabilities, noisy from here on
-    detector: NoiseDetector | None = None  # what it listens to streams with
+    detector: NoiseDetector | None = None  # of a model, which also listens to streams
 
 
-def told_apart(names: Sequence[str], short: Callable[[Path], str]) -> dict[str, str]:
-    """A short name for each path or word, its own where several would be called the same: scores are kept by it."""
+def distinct_names(names: Sequence[str], short: Callable[[Path], str]) -> dict[str, str]:
+    """A short name for each path or word, or the name itself if that is taken. Results are keyed by it."""
     shorts = {name: short(Path(name)) for name in names}
-    return {name: called if list(shorts.values()).count(called) == 1 else name for name, called in shorts.items()}
+    taken = list(shorts.values())
+    return {name: called if taken.count(called) == 1 else name for name, called in shorts.items()}
 
 
 def model_scorers(files: Mapping[str, str]) -> list[Scorer]:
-    """A scorer for each model, each under a name of its own. files: by the names that the user gave."""
-    called = told_apart(list(files), lambda path: path.stem if path.suffix == ".onnx" else str(path))
-    return [replace(model_scorer(files[name]), name=shown) for name, shown in called.items()]
+    """A scorer for each model. files: shipped names or paths of ONNX files, by the names that the user gave."""
+    shown = distinct_names(list(files), lambda path: path.stem if path.suffix == ".onnx" else str(path))
+    return [replace(model_scorer(files[name]), name=called) for name, called in shown.items()]
 
 
 def model_scorer(name: str) -> Scorer:
-    """A shipped model or an ONNX file, through the engine that listens to microphones."""
+    """A shipped model or an ONNX file, through the engine that listens to microphones. Raises ModelError."""
     detector = NoiseDetector(name)
 
     def judge(samples: Samples) -> Judgement:
@@ -56,14 +57,14 @@ def model_scorer(name: str) -> Scorer:
     return Scorer(name, judge, detector.model.card.threshold, detector)
 
 
-def by_hand() -> Scorer:
-    """The strongest statistic by hand: how far the level swings. A voice over a silent room swings most."""
+def level_statistic() -> Scorer:
+    """The strongest simple rule: how far the level swings. A voice in a silent room swings most."""
 
     def judge(samples: Samples) -> Judgement:
         spread = spread_db(samples)
         return Judgement(-spread, spread)
 
-    return Scorer(BY_HAND, judge)
+    return Scorer(LEVEL_STATISTIC, judge)
 
 
 def spread_db(window: Samples) -> float:

@@ -16,7 +16,7 @@ def roc_auc(clean: ArrayLike, noisy: ArrayLike) -> float:
     """
     low, high = np.sort(np.asarray(clean, float)), np.asarray(noisy, float)
     if np.isnan(low).any() or np.isnan(high).any():
-        raise ValueError("a score is nan: leave out what could not be judged, and say how many")
+        raise ValueError("a score is nan: leave out windows that could not be judged, and report how many")
     if not len(low) or not len(high):
         return float("nan")
     below = np.searchsorted(low, high, "left") + np.searchsorted(low, high, "right")
@@ -40,8 +40,8 @@ def clustered(
 ) -> tuple[float, float]:
     """95 % bootstrap interval of a figure of windows, whole clusters (speakers) drawn with replacement.
 
-    figure: takes indices of windows, gives a number; clusters (n,): what each window belongs to; of (n,)
-    bool: the windows that the figure looks at, all unless given. nan with fewer than two clusters.
+    figure: a number from indices of windows. clusters (n,): what each window belongs to. of (n,) bool: the windows
+    to use, by default all. nan with fewer than two clusters.
     """
     used = np.arange(len(np.asarray(clusters))) if of is None else np.flatnonzero(of)
     labels, members = np.unique(np.asarray(clusters)[used], return_inverse=True)
@@ -58,29 +58,32 @@ def clustered(
 
 
 def wilson_interval(count: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share of which `count` in `of` were seen (Wilson 1927)."""
+    """95 % interval of a share, of which `count` in `of` were observed (Wilson 1927)."""
     z2 = 1.96**2
     middle, half = count + z2 / 2, 1.96 * math.sqrt(count * (of - count) / of + z2 / 4)
     return max(0.0, (middle - half) / (of + z2)), min(1.0, (middle + half) / (of + z2))
 
 
-def reliability(probability: ArrayLike, noisy: ArrayLike, bins: int = 10) -> tuple[float, list[list[float]]]:
-    """Expected calibration error, and for each bin its mean probability, share noisy and share of all.
+def reliability(
+    probability: ArrayLike, noisy: ArrayLike, bins: int = 10
+) -> tuple[float, tuple[tuple[float, float, float], ...]]:
+    """Expected calibration error, and for each bin its mean probability, share noisy and share of all windows.
 
-    Both classes weigh the same, as in training.
+    Both classes have the same weight, as in training.
     """
     p, y = np.asarray(probability, float), np.asarray(noisy, bool)
     weight = np.where(y, 0.5 / max(1, y.sum()), 0.5 / max(1, (~y).sum()))
     place = np.minimum((p * bins).astype(int), bins - 1)
-    table, error = [], 0.0
+    table: list[tuple[float, float, float]] = []
+    error = 0.0
     for b in range(bins):
         mine = place == b
         share = float(weight[mine].sum())
         if share:
             mean, hit = (float((weight * v)[mine].sum() / share) for v in (p, y))
             error += share * abs(mean - hit)
-            table.append([mean, hit, share])
-    return error, table
+            table.append((mean, hit, share))
+    return error, tuple(table)
 
 
 def spearman(a: ArrayLike, b: ArrayLike) -> float:

@@ -1,20 +1,19 @@
-"""What a model calls on long streams: false alarms behind clean voices, noises missed, how late it is."""
+"""A model on long streams: false alarms behind clean voices, missed noises, delay."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from ..audio.signal import SAMPLE_RATE, Samples
 from ..core.events import Event, Reading
 from ..core.noise_detector import NoiseDetector
 from ..corpus.catalogue import Catalogue
 from ..tasks.calibration import called, poisson_interval
+from .figures import Estimate, StreamFigures
+from .progress import tracked
 from .statistics import wilson_interval
 from .testset import Stream, streams
 
@@ -28,18 +27,19 @@ def on_streams(
     catalogue: Catalogue,
     seeds: Sequence[int],
     thresholds: Sequence[float],
-    console: Console | None = None,
-) -> dict[float, dict[str, Any]]:
-    """For each threshold: false alarms an hour on clean streams; misses and delays on noisy ones.
+    *,
+    progress: bool = False,
+) -> dict[float, StreamFigures]:
+    """False alarms, misses and delays for each threshold.
 
     Each seed joins the recordings of every voice anew, with other pauses, floors and noises. The clean minutes are
-    those that are there, and false alarms the mean over the seeds: the same voice heard again is no more evidence.
+    counted once, and false alarms are the mean over the seeds: the same voice heard again is no more evidence.
     """
     heard: list[Heard] = []
     for seed in seeds:
         made = list(streams(catalogue, seed, noisy=False))
         made += [s for s in streams(catalogue, seed, noisy=True) if s.noises]
-        for stream in track(made, "streams", console=console, transient=True, disable=console is None):
+        for stream in tracked(made, "streams", progress):
             heard.append((stream, _listened(model, stream.samples)))
     return {threshold: _figures(heard, len(seeds), threshold, model.model.card.hop_s) for threshold in thresholds}
 
@@ -52,7 +52,7 @@ def _listened(model: NoiseDetector, samples: Samples) -> list[Reading]:
     return readings + [r for r in stream.finish() if isinstance(r, Reading)]
 
 
-def _figures(heard: Sequence[Heard], times: int, threshold: float, hop_s: float) -> dict[str, Any]:
+def _figures(heard: Sequence[Heard], times: int, threshold: float, hop_s: float) -> StreamFigures:
     voices: Counter[str] = Counter()
     alarmed, seconds = 0.0, 0.0
     noises, missed, on_already, delays = 0, 0, 0, []
@@ -68,28 +68,30 @@ def _figures(heard: Sequence[Heard], times: int, threshold: float, hop_s: float)
             if began:
                 delays.append(began[0] - onset)
             elif any(start < onset and until > end for start, until in spans):
-                on_already += 1  # called noisy before there was noise: neither found nor missed
+                on_already += 1  # called noisy before there was noise
             else:
                 missed += 1
     alarms = voices.total() / times
     low, high = poisson_interval(round(alarms))
     hours = max(seconds / 3600 / times, 1e-9)
-    return {
-        "clean_minutes": 60 * hours,
-        "false_alarms": alarms,
-        "false_alarms_per_hour": [alarms / hours, low / hours, high / hours],
-        "false_alarms_by_voice": dict(voices.most_common()),
-        "clean_time_called_noisy": alarmed / max(seconds, 1e-9),
-        "noises": noises,
-        "missed": missed,
-        "missed_share": [missed / noises, *wilson_interval(missed, noises)] if noises else [None] * 3,
-        "on_already": on_already,
-        "median_delay_s": float(np.median(delays)) if delays else None,
-    }
+    return StreamFigures(
+        clean_minutes=60 * hours,
+        false_alarms=alarms,
+        false_alarms_per_hour=Estimate(alarms / hours, low / hours, high / hours),
+        false_alarms_by_voice=dict(voices.most_common()),
+        clean_time_called_noisy=alarmed / max(seconds, 1e-9),
+        noises=noises,
+        missed=missed,
+        missed_share=(
+            Estimate(missed / noises, *wilson_interval(missed, noises)) if noises else Estimate(None, None, None)
+        ),
+        on_already=on_already,
+        median_delay_s=float(np.median(delays)) if delays else None,
+    )
 
 
 def _spans(events: Sequence[Event]) -> Spans:
-    """When each noise was decided to be there, and when to be over."""
+    """When each noise was called, and when it was called over, s."""
     spans, start = [], None
     for event in events:
         if event.event == "noise_start":

@@ -1,0 +1,137 @@
+"""Results of an evaluation: figures with intervals, by scorer. `json()` gives what the command writes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+
+class Estimate(NamedTuple):
+    """A figure and its 95 % interval. None where there is nothing to compute it from."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, value: float, low: float, high: float) -> Estimate:
+        """From numbers, of which nan becomes None: JSON knows no nan."""
+        return cls(*(None if math.isnan(x) else float(x) for x in (value, low, high)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far probabilities are right: of the windows given 0.8, four in five should be noisy."""
+
+    expected_error: Estimate
+    bins: tuple[tuple[float, float, float], ...]  # mean probability, share that is noisy, share of all windows
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a scorer decides at its threshold."""
+
+    threshold: float
+    balanced_accuracy: dict[str, Estimate]  # by SNR, such as "10 dB", and "0-20 dB"
+    clean_called_noisy: dict[str, Estimate]  # share of the clean windows: with "speech", and of "all"
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class SnrErrors:
+    """Estimated against true SNR, over windows of 0 to 30 dB."""
+
+    mae_db: Estimate
+    bias_db: Estimate
+    spearman: Estimate  # rank correlation
+    told: float  # share of the windows with an estimate
+
+
+@dataclass(frozen=True)
+class StreamFigures:
+    """False alarms on clean streams; misses and delays on noisy ones."""
+
+    clean_minutes: float
+    false_alarms: float  # mean over the seeds
+    false_alarms_per_hour: Estimate
+    false_alarms_by_voice: dict[str, int]  # most first; voices without any are left out
+    clean_time_called_noisy: float  # share
+    noises: int
+    missed: int
+    missed_share: Estimate
+    on_already: int  # called noisy before they began: neither found nor missed
+    median_delay_s: float | None
+
+
+@dataclass(frozen=True)
+class ScorerFigures:
+    """Every figure of one scorer on a split. AUC is the area under the ROC curve, clean against noisy."""
+
+    unjudged: int  # windows that it could not judge; they are left out of every figure
+    auc: dict[
+        str, Estimate
+    ]  # clean speech against speech with noise, by SNR; "0-20 dB" is the mean of 0, 5, ..., 20
+    live: dict[str, Estimate]  # all clean windows against noisy ones, by situation, and "all"
+    by_noise_kind: dict[str, Estimate]
+    by_noise_source: dict[str, Estimate]
+    by_voice_source: dict[str, Estimate]
+    decisions: Decisions | None = None  # of scorers with a threshold
+    snr: SnrErrors | None = None  # of scorers that estimate the SNR
+    conditions: dict[str, Estimate] = field(
+        default_factory=dict
+    )  # AUC at 0-20 dB by condition, such as "telephone"
+    streams: StreamFigures | None = None  # of models
+
+    def json(self) -> dict[str, Any]:
+        """The figures for json.dump. Groups that a scorer does not have are left out."""
+        groups: dict[str, Any] = {}
+        for name, value in asdict(self).items():
+            if name == "decisions":
+                groups |= value or {}
+            elif value is not None:
+                groups[name] = value
+        return groups
+
+
+@dataclass(frozen=True)
+class Report:
+    """All figures of all scorers on one split of a manifest, and how they were made."""
+
+    split: str
+    left_out: int  # recordings that could not be used
+    noisewatch: str  # version
+    made: str  # date, ISO 8601
+    machine: str
+    seed: int
+    windows: int
+    speakers: int
+    scorers: dict[str, ScorerFigures]
+    differences: dict[str, Estimate]  # mean AUC over 0-20 dB of the first scorer minus that of each other
+
+    def json(self) -> dict[str, Any]:
+        """The report for json.dump."""
+        return {**asdict(self), "scorers": {name: figures.json() for name, figures in self.scorers.items()}}
+
+
+@dataclass(frozen=True)
+class WindowScores:
+    """The figures of one scorer on one file of fixed windows. None: nothing to compute it from."""
+
+    windows: str  # name of the file
+    scorer: str
+    clean: int
+    noisy: int
+    unjudged: int  # left out of every figure
+    auc: dict[str, float | None]  # by SNR or situation, "0-20 dB" where all of its steps are there, and "all"
+    balanced_accuracy: float | None = None  # at the threshold, of scorers that have one
+    false_alarms: float | None = None  # share of the clean windows called noisy
+    snr_mae_db: float | None = None  # up to 30 dB
+
+    def json(self) -> dict[str, Any]:
+        """The scores for json.dump. Figures that are not known are left out."""
+        known = asdict(self)
+        for name in ("balanced_accuracy", "false_alarms", "snr_mae_db"):
+            if known[name] is None:
+                del known[name]
+        return known

@@ -1,0 +1,85 @@
+"""The report on a split of a manifest, from the command and from Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+import noisewatch
+from noisewatch.core.shipped import DEFAULT
+from noisewatch.corpus.catalogue import Catalogue
+from noisewatch.evaluation import testset
+from noisewatch.evaluation.figures import Estimate
+from noisewatch.evaluation.markdown import of_report
+from noisewatch.evaluation.report import report
+from noisewatch.evaluation.scorers import Judgement, Scorer
+from noisewatch.evaluation.testset import CONDITIONS
+
+
+def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path):
+    done = run("evaluate", toy_set, "--count", 20, "-o", tmp_path / "report", timeout=200)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    figures = result["scorers"][DEFAULT]
+    kinds = ("auc", "live", "conditions", "balanced_accuracy", "clean_called_noisy")
+    for value, low, high in (spread for kind in kinds for spread in figures[kind].values()):
+        assert 0 <= low <= value <= high <= 1
+    assert set(figures["conditions"]) == set(CONDITIONS) - {"room"}  # the toy set has none
+    assert figures["streams"]["clean_minutes"] > 0.3
+    assert figures["streams"]["noises"] > 0
+    text = (tmp_path / "report.md").read_text()
+    assert f"| {DEFAULT} |" in text
+    assert "nan" not in text
+    assert run("evaluate", toy_set, "--split", "exam").returncode == 2
+
+
+def test_what_is_not_known_is_null_and_a_dash(catalogue: Catalogue):
+    scorers = [Scorer("mute", lambda samples: Judgement(None), threshold=0.5)]
+    made = report(catalogue, scorers, split="train", count=10, seed=0)
+    json.loads(json.dumps(made.json()), parse_constant=pytest.fail)
+    text = of_report(made)
+    assert "| mute | - |" in text
+    assert "nan" not in text
+
+
+def test_the_same_item_has_the_same_samples(catalogue: Catalogue):
+    items = testset.draw(catalogue, 20, seed=1)
+    assert items == testset.draw(catalogue, 20, seed=1)
+    for item in items:
+        samples = testset.rendered(item, catalogue, 1)
+        np.testing.assert_array_equal(samples, testset.rendered(item, catalogue, 1))
+        assert np.abs(samples).max() <= 1
+    (first, *_) = testset.streams(catalogue, 1, noisy=True)
+    assert all(end - onset >= 1 for onset, end in first.noises)
+
+
+def test_the_report_from_python(toy_set: Path):
+    made = noisewatch.evaluate(data=toy_set, count=10, seed=3, models=["tcn"])
+    assert (made.split, made.seed, made.left_out) == ("test", 3, 0)
+    tcn, statistic = made.scorers.values()
+    assert isinstance(tcn.auc["0-20 dB"], Estimate)
+    assert tcn.decisions is not None
+    assert tcn.decisions.threshold == 0.85
+    assert tcn.streams is not None
+    assert (statistic.decisions, statistic.streams) == (None, None)
+    assert list(made.differences) == list(made.scorers)[1:]
+    stored = made.json()
+    assert "decisions" not in stored["scorers"]["tcn"]  # its figures lie beside the others
+    assert "threshold" not in stored["scorers"][next(iter(made.differences))]
+    with pytest.raises(noisewatch.UsageError, match="unknown split 'exam'; allowed: train, val, test"):
+        noisewatch.evaluate(data=toy_set, split="exam")
+
+
+def test_the_reports_in_the_repository_have_the_same_keys(toy_set: Path):
+    """What reads one report reads all: those of the models that ship were written by earlier versions."""
+    made = noisewatch.evaluate(data=toy_set, count=10, models={DEFAULT: DEFAULT}).json()
+    stored = json.loads((ROOT / "models" / "reports" / f"{DEFAULT}.json").read_text())
+    assert list(made) == list(stored)
+    ours, theirs = made["scorers"][DEFAULT], stored["scorers"][DEFAULT]
+    assert list(ours) == list(theirs)
+    for group in ("calibration", "snr", "streams", "clean_called_noisy", "auc", "live"):
+        assert list(ours[group]) == list(theirs[group])
