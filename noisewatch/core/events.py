@@ -32,6 +32,8 @@ WarningName = Literal[
 ]
 EventName = Literal["noise_start", "noise_end", "input_lost", "input_back"]
 
+VOICE = 0.5  # voice probability from which someone is taken to speak
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -59,6 +61,11 @@ class Reading:
     warnings: tuple[WarningName, ...] = ()
     reference: Literal["heard", "assumed"] = "assumed"
     utc: str | None = None
+
+    @property
+    def spoken(self) -> bool:
+        """Whether someone speaks in the window; False if it could not be judged."""
+        return self.voice is not None and self.voice >= VOICE
 
     def json(self) -> str:
         """One JSON line, without the newline."""

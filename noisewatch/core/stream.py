@@ -16,12 +16,11 @@ from ..audio.ring import Ring
 from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, Samples, as_float
 from ..errors import InputError, UsageError, numeric
 from .detector import Detector, DetectorConfig
-from .events import Event, Reading, Reason, WarningName
+from .events import VOICE, Event, Reading, Reason, WarningName
 from .health import HEARD_S, Health
 from .model import Model, Output
 from .reference import MEASURED_SNR_DB, Reference
 
-VOICE = 0.5  # voice probability from which someone is taken to speak
 HOP_RANGE_S = (0.01, 60.0)
 RATES = (1_000, 768_000)  # Hz
 REST_S = 0.5  # a stream that ends this long after its last decision gets a final one

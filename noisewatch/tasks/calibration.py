@@ -21,7 +21,6 @@ from ..core.card import Card
 from ..core.detector import Detector, DetectorConfig
 from ..core.events import Event, Reading
 from ..core.noise_detector import NoiseDetector
-from ..core.stream import VOICE
 from ..errors import InputError, OutputError
 from ..system.files import atomic_write, remove_abandoned
 from ..system.locks import locked
@@ -111,8 +110,7 @@ class Room:
         windows, last = [], -1.0
         for reading in self.readings:
             end = round(reading.time * SAMPLE_RATE)
-            spoken = reading.voice is not None and reading.voice >= VOICE
-            if spoken and reading.time >= last + 1 and WINDOW <= end <= len(self.samples):
+            if reading.spoken and reading.time >= last + 1 and WINDOW <= end <= len(self.samples):
                 windows.append(self.samples[end - WINDOW : end])
                 last = reading.time
         return windows

@@ -18,7 +18,7 @@ from rich.style import Style
 
 from ..audio.logmel import FRAMES, MELS
 from ..core.events import Reading
-from ..core.stream import VOICE, Stream
+from ..core.stream import Stream
 from ..errors import printable
 from ..inputs.source import Source
 from . import terminal
@@ -145,9 +145,7 @@ class Meter:
         level = reading.level_dbfs if reading else None
         if self._warming_up and self.stream:
             level = self.stream.level_dbfs
-        voice = (
-            "" if reading is None or reading.voice is None else "voice" if reading.voice >= VOICE else "no voice"
-        )
+        voice = "" if reading is None or reading.voice is None else "voice" if reading.spoken else "no voice"
         lines = [[*level_bar(level, max(10, width - 40)), Segment(f"   {voice}", DIM)]]
         if reading and reading.warnings:
             lines.append([Segment("warns  ", DIM), Segment(", ".join(reading.warnings), COLOURS["unknown"])])

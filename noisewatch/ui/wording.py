@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from ..core.events import Event, Reading
-from ..core.stream import VOICE
 from ..core.summary import Summary
 
 Verdict = Literal["clean", "maybe", "noisy", "unknown"]  # the state of a reading as it is shown
@@ -62,15 +61,14 @@ def advice(reading: Reading, shown: Verdict) -> str:
         return REASONS.get(reading.reason or "", "The input cannot be judged.")
     if "clipping" in reading.warnings:
         return CLIPPING
-    spoken = reading.voice is not None and reading.voice >= VOICE
     if shown == "maybe":
-        where = "behind your voice" if spoken else "in the room"
+        where = "behind your voice" if reading.spoken else "in the room"
         return f"There may be noise {where}: too faint or too brief to be sure."
     if shown == "clean":
-        return only_voice(reading.snr_db) if spoken else "Quiet: there is nothing a listener would notice."
+        return only_voice(reading.snr_db) if reading.spoken else "Quiet: there is nothing a listener would notice."
     if reading.noise is not None and reading.noise < STOPPED:
         return "The noise seems to have stopped. Waiting a moment to be sure."
-    return behind_voice(reading.snr_db) if spoken else NOISE_ALONE
+    return behind_voice(reading.snr_db) if reading.spoken else NOISE_ALONE
 
 
 def only_voice(snr_db: float | None) -> str:
