@@ -13,7 +13,8 @@ from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import read_manifest
 from noisewatch.evaluation.testset import streams
-from noisewatch.tasks.calibration import alarms, choose, poisson_interval
+from noisewatch.tasks.false_alarms import alarms, poisson_interval
+from noisewatch.tasks.threshold import choose
 
 BUDGETS = (10.0, 30.0, 60.0, 120.0)  # false alarms an hour
 

@@ -1,7 +1,13 @@
 """Is there noise behind the voice?
 
 >>> import noisewatch
->>> stream = noisewatch.NoiseDetector().stream()
+>>> for item in noisewatch.listen():  # the microphone: readings and events
+...     print(item.json())
+>>> noisewatch.check("take.wav").answer
+'ok'
+>>> for report in noisewatch.scan("meetings/"):
+...     print(report.path, report.noisy)
+>>> stream = noisewatch.NoiseDetector().stream()  # samples of your own
 >>> for reading in stream.push(samples, sample_rate=48_000):
 ...     print(reading.time, reading.state, reading.noise)
 """
@@ -16,15 +22,27 @@ if TYPE_CHECKING:
     from .core.events import Event, Reading
     from .core.noise_detector import NoiseDetector
     from .core.stream import Stream
-    from .errors import DeviceError, InputError, ModelError, NoisewatchError, OutputError, ParityError, UsageError
+    from .errors import (
+        DeviceError,
+        InputError,
+        ModelError,
+        NoisewatchError,
+        OutputError,
+        ParityError,
+        ThresholdError,
+        UsageError,
+    )
     from .evaluation.api import evaluate
     from .evaluation.figures import Estimate, Report, ScorerFigures, WindowScores
     from .recordings.file_report import FileReport, Segment
     from .recordings.judge import scan
+    from .tasks.check import Answer, check
+    from .tasks.listen import listen
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
     "DetectorConfig",
     "DeviceError",
     "Estimate",
@@ -41,34 +59,36 @@ __all__ = [
     "ScorerFigures",
     "Segment",
     "Stream",
+    "ThresholdError",
     "UsageError",
     "WindowScores",
     "__version__",
+    "check",
     "evaluate",
+    "listen",
     "scan",
 ]
 
-_MODULES = (
-    "errors",
-    "core.events",
-    "core.detector",
-    "core.noise_detector",
-    "core.stream",
-    "recordings.file_report",
-    "recordings.judge",
-    "evaluation.figures",
-    "evaluation.api",
-)
+_HOMES = {
+    "core.detector": ("DetectorConfig",),
+    "core.events": ("Event", "Reading"),
+    "core.noise_detector": ("NoiseDetector",),
+    "core.stream": ("Stream",),
+    "evaluation.api": ("evaluate",),
+    "evaluation.figures": ("Estimate", "Report", "ScorerFigures", "WindowScores"),
+    "recordings.file_report": ("FileReport", "Segment"),
+    "recordings.judge": ("scan",),
+    "tasks.check": ("Answer", "check"),
+    "tasks.listen": ("listen",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}  # all others: errors
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         # Late, so that the command can answer Ctrl-C before NumPy and the rest are there.
         if name in __all__:
-            for path in _MODULES:
-                module = importlib.import_module(f".{path}", __name__)
-                if hasattr(module, name):
-                    return getattr(module, name)
+            return getattr(importlib.import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

@@ -4,6 +4,7 @@
     ├── UsageError        2  arguments that are unknown, out of range or contradictory
     │   └── ChannelError     a channel that the input does not have
     ├── ParityError       3  ONNX Runtime and torch disagree
+    ├── ThresholdError    3  no threshold keeps false alarms within the budget
     ├── DeviceError       4  no usable live input
     ├── ModelError        5  a model that is missing or does not fit
     ├── InputError        6  a recording, stream or manifest that cannot be read or judged
@@ -40,6 +41,12 @@ class ChannelError(UsageError):
 
 class ParityError(NoisewatchError):
     """ONNX Runtime and torch disagree on the same windows."""
+
+    exit_code = 3
+
+
+class ThresholdError(NoisewatchError):
+    """No threshold keeps the false alarms of a room within the budget."""
 
     exit_code = 3
 

@@ -25,8 +25,10 @@ from noisewatch.core.events import Reading
 from noisewatch.core.model import Model
 from noisewatch.core.shipped import DEFAULT
 from noisewatch.errors import InputError
-from noisewatch.tasks import calibration
-from noisewatch.tasks.calibration import Calibration, Room, alarms, choose
+from noisewatch.tasks import calibrations, threshold
+from noisewatch.tasks.calibrations import Calibration
+from noisewatch.tasks.false_alarms import alarms, poisson_interval, rate_in_words
+from noisewatch.tasks.threshold import Room, choose
 
 HOP = 0.1
 
@@ -49,11 +51,11 @@ def test_minutes_without_an_alarm_keep_the_models_threshold():
 
 def test_an_alarm_at_the_models_threshold_raises_it_no_further_than_needed():
     lively = [room(60, 1, mean=1)]
-    threshold = choose(lively, 1.0, HOP, 0.7)
-    assert threshold is not None
+    chosen = choose(lively, 1.0, HOP, 0.7)
+    assert chosen is not None
     assert alarms(lively, 0.7, HOP) > 0
-    assert alarms(lively, threshold, HOP) == 0
-    assert alarms(lively, round(threshold - 0.01, 2), HOP) > 0
+    assert alarms(lively, chosen, HOP) == 0
+    assert alarms(lively, round(chosen - 0.01, 2), HOP) > 0
 
 
 def test_hours_lower_the_threshold_but_never_below_off():
@@ -80,11 +82,11 @@ def test_too_little(recordings: list[list[Reading]], sentence: str):
 @pytest.mark.parametrize("budget", [6.0, 60.0])
 def test_the_promised_rate_holds_in_hours_that_it_was_not_chosen_on(budget: float):
     """Chosen in one hour, counted in ten others: within the error of both counts."""
-    threshold = choose([room(3600, 1)], budget, HOP, 0.3)
-    assert threshold is not None
-    called = alarms([room(5 * 3600, seed) for seed in (2, 3)], threshold, HOP)
-    low, high = calibration.poisson_interval(called)
-    assert low / 10 < calibration.poisson_interval(math.floor(budget))[1]  # that may hide behind what was counted
+    chosen = choose([room(3600, 1)], budget, HOP, 0.3)
+    assert chosen is not None
+    called = alarms([room(5 * 3600, seed) for seed in (2, 3)], chosen, HOP)
+    low, high = poisson_interval(called)
+    assert low / 10 < poisson_interval(math.floor(budget))[1]  # that may hide behind what was counted
     assert high / 10 > 0.2 * budget  # and it is not far more careful than it was asked to be
 
 
@@ -96,13 +98,13 @@ def test_the_promised_rate_holds_in_hours_that_it_was_not_chosen_on(budget: floa
     ],
 )  # fmt: skip
 def test_poisson_intervals(count: int, interval: tuple[float, float]):
-    assert calibration.poisson_interval(count) == pytest.approx(interval, rel=3e-5)
+    assert poisson_interval(count) == pytest.approx(interval, rel=3e-5)
 
 
 def test_ten_thousand_alarms_cost_nothing():
-    low, high = calibration.poisson_interval(10_000)
+    low, high = poisson_interval(10_000)
     assert (low + high) / 2 == pytest.approx(10_001.4, abs=0.1)
-    low, high = calibration.poisson_interval(10**12)  # in closed form: a sum over so many would not end
+    low, high = poisson_interval(10**12)  # in closed form: a sum over so many would not end
     assert high - low == pytest.approx(2 * 1.96e6, rel=1e-3)
 
 
@@ -115,7 +117,7 @@ def test_ten_thousand_alarms_cost_nothing():
     ],
 )
 def test_an_interval_in_words(count: int, seconds: float, said: str):
-    assert calibration.rate_in_words(count, seconds) == said
+    assert rate_in_words(count, seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -128,17 +130,17 @@ def test_an_interval_in_words(count: int, seconds: float, said: str):
     ],
 )  # fmt: skip
 def test_a_share_in_words(share: float, said: str):
-    assert calibration.share_in_words(share) == said
+    assert threshold.share_in_words(share) == said
 
 
 def test_what_a_threshold_costs_is_measured_behind_the_voice(voice: np.ndarray):
     detector = NoiseDetector()
     readings = detector.stream().push(voice)
-    low, high = calibration.hit_rates(detector, [Room(readings, voice)], (0.9, 0.99)) or (0.0, 1.0)
+    low, high = threshold.hit_rates(detector, [Room(readings, voice)], (0.9, 0.99)) or (0.0, 1.0)
     assert low > 0.8
     assert high < low - 0.2
     quiet = (np.random.default_rng(0).standard_normal(64_000) * 1e-4).astype(np.float32)
-    assert calibration.hit_rates(detector, [Room(detector.stream().push(quiet), quiet)], (0.9,)) is None
+    assert threshold.hit_rates(detector, [Room(detector.stream().push(quiet), quiet)], (0.9,)) is None
 
 
 def test_provisional_until_enough_was_heard():
@@ -281,23 +283,23 @@ def test_damaged_calibrations_are_set_aside(tmp_path: Path, monkeypatch: pytest.
     left = kept.with_name(".noisewatch.abcd1234.part")  # by a process that was killed
     left.touch()
     said: list[str] = []
-    assert calibration.stored(said.append) == {}
+    assert calibrations.stored(said.append) == {}
     assert not left.exists()
     assert len(said) == 1
     assert "set aside as calibrations.json.damaged; going on without" in said[0]
     assert kept.with_name("calibrations.json.damaged").read_text(encoding="latin-1") == text
-    assert calibration.stored(said.append) == {}
+    assert calibrations.stored(said.append) == {}
     assert len(said) == 1
     fresh = Calibration("mic", "duo", HOP, 0.9, 1.0, "2026-01-01", 60.0)
-    with calibration.changed(said.append) as known:
+    with calibrations.changed(said.append) as known:
         known["mic"] = fresh
-    assert calibration.stored(said.append) == {"mic": fresh}
+    assert calibrations.stored(said.append) == {"mic": fresh}
 
 
 def test_two_processes_count_all_that_they_heard(tmp_path: Path):
     script = (
         "import sys\n"
-        "from noisewatch import calibration as c\n"
+        "from noisewatch.tasks import calibrations as c\n"
         "for n in range(25):\n"
         "    with c.changed(print) as known:\n"
         "        known['mic'] = known.get('mic', c.Calibration('mic', 'duo', .1, .9, 1., 'x', 60.)).after(1.0, 1)\n"

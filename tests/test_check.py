@@ -18,9 +18,9 @@ from conftest import DEMO
 
 import noisewatch
 from noisewatch import NoiseDetector, Reading
-from noisewatch.cli.check import _checked, answer
 from noisewatch.core.summary import Summary
 from noisewatch.inputs.source import TICK_S
+from noisewatch.tasks.check import Limits, answer
 
 RATE = 16_000
 
@@ -155,7 +155,7 @@ class Idle:
 
 
 def test_a_pause_of_a_pipe_is_no_part_of_it(voice: np.ndarray):
-    found = _checked("-", Idle(voice), NoiseDetector(), None, None, 0.2, None)
+    found = noisewatch.tasks.check.check(Idle(voice))
     assert (found.answer, found.seconds) == ("ok", 6.0)
 
 
@@ -171,7 +171,7 @@ def test_no_sentence_says_more_than_its_numbers(run):
     totals = Summary()
     totals.add(reading)
     quiet.push(np.full(RATE, 0.1, np.float32))
-    found = answer("take", [reading], totals, quiet, 0.2, None, live=False)
+    found = answer("take", [reading], totals, quiet, Limits(), live=False)
     assert (found.answer, found.snr_db) == ("ok", 11.0)
     assert "Nothing but your voice" not in found.advice
     assert "SNR is low" in found.advice

@@ -56,12 +56,9 @@ def test_the_users_folder(run, tmp_path: Path):
 
 
 def test_the_default_threshold_is_the_one_on_the_card(run):
-    """In README, in every --help and in `config`."""
-    said = f"{Model(DEFAULT).card.threshold:g} for {DEFAULT}"
-    assert f"({said})" in (ROOT / "README.md").read_text()
-    for command in ("listen", "check", "scan"):
-        text = run(command, "--help", env={"COLUMNS": "200"}).stdout
-        assert f"the model's, {said}" in text
+    """In the documentation and in `config`."""
+    said = f"({Model(DEFAULT).card.threshold:g} for the default model)"
+    assert said in (ROOT / "docs" / "concepts.md").read_text()
     found = shown(run("config", "--json", env={"PULSE_SERVER": "none"}).stdout)
     assert found["threshold"] == (Model(DEFAULT).card.threshold, f"card of {DEFAULT}")
     done = run("config", "--json", env={"NOISEWATCH_MODEL": "nothing"})
@@ -81,10 +78,10 @@ def test_ones_and_zeros_are_numbers(run):
     [
         ("treshold = 0.9", 2, "sets 'treshold', which does not exist. Did you mean threshold?"),
         ('hop = "often"', 2, "sets hop to 'often'"),
-        ("hop = ", 6, "is no TOML"),
+        ("hop = ", 6, "is not TOML"),
         ("[listen]\nhop = 0.5", 2, "sets 'listen', which does not exist"),
-        ("hop = " + "9" * 5000, 6, "is no TOML: Exceeds the limit (4300 digits)"),
-        ("hop = 0x" + "f" * 5000, 6, "is no TOML: Exceeds the limit (4300 digits)"),
+        ("hop = " + "9" * 5000, 6, "is not TOML: Exceeds the limit (4300 digits)"),
+        ("hop = 0x" + "f" * 5000, 6, "is not TOML: Exceeds the limit (4300 digits)"),
         ("#" * (65 << 10), 6, "cannot be read: it is longer than the 65536 bytes allowed"),
         ("hop = " + "[" * 5000, 6, "is nested too deeply"),
         ("hop = 0.123", 2, "the hop is 0.123 s; allowed"),
@@ -114,10 +111,10 @@ def test_only_regular_files_are_read(run, tmp_path: Path, make):
     assert f"calibrations.json cannot be read ({why}); going on without" in done.stderr
     done = run("scan", DEMO, "--resume", "--hop", "3", env={"XDG_CACHE_HOME": str(tmp_path)}, timeout=20)
     assert done.returncode == 7
-    assert f"scan.jsonl, to go on from it: {why}." in done.stderr
+    assert f"scan.jsonl to resume from it: {why}." in done.stderr
     done = run("listen", "demo", "--model", tmp_path / "noisewatch" / "config.toml", timeout=20)
     assert done.returncode == 5
-    assert "is no file" in done.stderr
+    assert "is not a file" in done.stderr
 
 
 def test_variables_that_are_wrong(run, tmp_path: Path):

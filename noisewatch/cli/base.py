@@ -6,6 +6,7 @@ import codecs
 import importlib
 import io
 import os
+import re
 import select
 import signal
 import sys
@@ -13,16 +14,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import typer
 
 from ..errors import NoisewatchError, UsageError, printable
 from ..system.timeouts import exit_if_hung
-from .defaults import plain
-from .help import Command, Group, examples
-
-OWN_THRESHOLD = "the model's own"
+from . import settings
+from .help import Command, Configurable, Group, examples
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -49,6 +48,8 @@ def _exit_codes() -> Iterator[None]:
         _fail(str(error), error.exit_code)
     except typer.BadParameter as error:
         error.message = plain(error.message)
+        if (said := settings.explained(error)) is not None:
+            _fail(f"{said}: {error.message}", 2)
         raise
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -87,9 +88,26 @@ app = typer.Typer(
 )
 
 
-def command(*lines: str, name: str | None = None, **more: Any) -> Callable[[T], T]:
-    """Decorator: make a function a subcommand. lines: examples for its help."""
-    return app.command(name, cls=Command, epilog=examples(*lines) if lines else None, **more)
+def command(*lines: str, name: str | None = None, configurable: bool = False) -> Callable[[T], T]:
+    """Decorator: make a function a subcommand.
+
+    lines: examples for its help. configurable: all its options can be set by environment and file.
+    """
+    cls = Configurable if configurable else Command
+    return app.command(name, cls=cls, epilog=examples(*lines) if lines else None)
+
+
+_ALLOWED = {
+    "number": "must be a number.",
+    "integer": "must be an integer.",
+    "boolean": "must be true or false.",
+}
+
+
+def plain(message: str) -> str:
+    """Why a value is not a number; pydantic, which Typer uses where it is installed, is wordy about it."""
+    match = re.match("Input should be a valid (number|integer|boolean)", message)
+    return _ALLOWED[match[1]] if match else message
 
 
 def main() -> None:
@@ -216,7 +234,7 @@ def _root(
         from .. import __version__
 
         print(WELCOME.format(version=__version__))
-    elif ctx.invoked_subcommand in ("listen", "check", "calibrate", "config"):
-        from .defaults import defaults
-
-        ctx.default_map = defaults(ctx)
+        return
+    commands = cast(Group, ctx.command).commands
+    if ctx.invoked_subcommand == "config" or settings.configurable(commands[ctx.invoked_subcommand]):
+        ctx.default_map = settings.defaults(commands)

@@ -1,11 +1,11 @@
-"""`config`: what `listen` starts with."""
+"""`config`: the options that `listen` starts with."""
 
 from __future__ import annotations
 
 import json
 import os
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -15,27 +15,30 @@ from ..system.paths import exists
 from ..system.validation import suggest
 from . import settings
 from .base import command, say
-from .defaults import PREFIX, listen_command, options, variable
+from .help import PREFIX, Group
 
 OTHERS = ("NOISEWATCH_DATA",)  # the recordings that the project's own tests read
 _FROM = {"ENVIRONMENT": "environment", "DEFAULT_MAP": "file", "DEFAULT": "default"}
 
 
-@command()
+@command("noisewatch config", "NOISEWATCH_DEVICE=USB noisewatch config --json")
 def config(
     ctx: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
-    """Show what `listen` begins with, and where each value comes from."""
-    command = listen_command(ctx)
-    known = options(command)
-    with command.make_context("listen", [], parent=ctx.find_root()) as session:
+    """Show the options that `listen` starts with, and where each value comes from.
+
+    A variable such as NOISEWATCH_DEVICE goes before config.toml, and the command line before both.
+    """
+    commands = cast(Group, ctx.find_root().command).commands
+    known = settings.configurable(commands["listen"])
+    with commands["listen"].make_context("listen", [], parent=ctx.find_root()) as session:
         rows = [
             {
                 "option": name,
                 "value": session.params[param.name],
-                "from": _FROM[session.get_parameter_source(param.name).name],
-                "variable": variable(name),
+                "from": _FROM[getattr(session.get_parameter_source(param.name), "name", "DEFAULT")],
+                "variable": param.envvar,
             }
             for name, param in known.items()
         ]
@@ -70,7 +73,7 @@ def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str
     """Fill in the threshold that `listen` would use where none is set. Sentences: why it is not known."""
     from ..core.model import Model
     from ..inputs.devices import find_device
-    from ..tasks.calibration import fitting
+    from ..tasks.calibrations import of_device
 
     if row["value"] is not None:
         return []
@@ -80,8 +83,8 @@ def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str
         if params["calibration"]:
             with suppress(DeviceError):  # no microphone, no calibration
                 device = find_device(params["device"]).name
-                if kept := fitting(device, card, params["hop"], say):
-                    row |= {"value": kept.threshold, "from": f"calibration of {printable(device)}"}
+                if own := of_device(device, card, params["hop"], say):
+                    row |= {"value": own.threshold, "from": f"calibration of {printable(device)}"}
     except NoisewatchError as error:
         return [str(error)]
     return []
@@ -93,5 +96,5 @@ def _strange(known: set[str]) -> list[str]:
     return [
         f"{name} is set, and no option is called so. {suggest(name, known)}"
         for name in ours
-        if name not in known | {settings.VARIABLE, *OTHERS} and not name.startswith(VARIABLE_PREFIX)
+        if name not in known | {settings.FILE_VARIABLE, *OTHERS} and not name.startswith(VARIABLE_PREFIX)
     ]

@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+PREFIX = "NOISEWATCH_"  # of environment variables
+
 # The order in which people meet them.
 COMMANDS = {
     "Listen": ("listen", "check", "scan", "devices", "calibrate"),
@@ -33,6 +35,17 @@ class Command(TyperCommand):
         for title in sorted(groups, key=lambda title: title == "Options"):
             with formatter.section(title):
                 formatter.write_dl(groups[title])
+
+
+class Configurable(Command):
+    """A command whose options all have an environment variable, and so can stand in the file."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for param in self.params:
+            if param.param_type_name == "option" and param.envvar is None:
+                long = max(param.opts, key=len).lstrip("-")
+                param.envvar = PREFIX + long.upper().replace("-", "_")
 
 
 class Group(TyperGroup):

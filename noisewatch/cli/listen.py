@@ -1,131 +1,132 @@
-"""`listen` and `devices`: live inputs, and recordings as if they were."""
+"""`listen`: live inputs, and recordings as if they were."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..core.shipped import DEFAULT
-from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, printable
+from ..errors import printable
 from ..system.paths import expand_home
-from .base import OWN_THRESHOLD, command, refuse_beside, refuse_without, say, tell, typed
+from .base import command, refuse_beside, refuse_without, say, tell, typed
+from .help import ACTIONS, DETECTION, INPUT, OUTPUT
+from .options import Channel, Device, ModelName, RawRate, Threshold
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..core.events import Event, Reading
-    from ..core.noise_detector import NoiseDetector
-    from ..core.session import Session
-    from ..inputs.source import Source
-    from ..outputs.dispatch import Dispatcher
     from ..outputs.stdout import StdoutWriter
-    from ..tasks.calibration import Calibration
+    from ..tasks.listen import Listening
     from ..ui.history import History
 
-    Form = Callable[[Reading | Event, History], str | None]  # the line for an item, if there is one
-    Show = Callable[[Reading | Event, History], None]  # is given every item, after the history took it
+    Item = Reading | Event
+    Begin = Callable[[Callable[[str], None]], Listening]
+    Form = Callable[[Item, History], str | None]  # the line for an item, if there is one
 
 
-@command()
-def devices(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """List the inputs: index, name, channels, native rate, the default, and what they are calibrated to."""
-    from ..inputs.devices import list_devices
-    from ..tasks import calibration
-
-    found, known = list_devices(), calibration.stored(say)
-    if as_json:
-        for device in found:
-            kept = known.get(device.name)
-            print(json.dumps(asdict(device) | {"calibration": asdict(kept) if kept else None}))
-        return
-    from rich.table import Table
-
-    from ..ui import terminal
-
-    table = Table("index", "name", "system", "channels", "rate (Hz)", "default", box=None, header_style="bold")
-    if known:
-        table.add_column("calibrated")
-    for d in found:
-        mark, kept = "default" if d.default else "", known.get(d.name)
-        cells = [str(d.index), printable(d.name), printable(d.api), str(d.channels), str(d.sample_rate), mark]
-        if known:
-            cells.append(f"threshold {kept.threshold:.2f}; {kept.sentence()}" if kept else "")
-        table.add_row(*cells)
-    terminal.console().print(table, markup=False)
-
-
-@command(context_settings={"auto_envvar_prefix": "NOISEWATCH"})
+@command(
+    "noisewatch listen                                the default microphone",
+    "noisewatch listen --device 2 --log events.jsonl",
+    "noisewatch listen talk.flac --fast               a recording, not in real time",
+    "ffmpeg -v error -i talk.mp4 -f wav - | noisewatch listen -",
+    "noisewatch listen --exec 'notify-send \"{event} {noise:.0%}\"'",
+    configurable=True,
+)
 def listen(
     ctx: typer.Context,
     source: Annotated[
-        str | None, typer.Argument(help="A recording, - for stdin, or demo. Without it: the microphone.")
+        str | None, typer.Argument(help="A recording, - for stdin, or demo. Default: the microphone.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="Microphone: index, or a unique part of its name.")] = None,
-    channel: Annotated[
-        int | None, typer.Option(help="Channel, counted from 1.", show_default="the first; of a recording the mean")
-    ] = None,
-    model: Annotated[str, typer.Option(help="Shipped model or an .onnx file.")] = DEFAULT,
-    hop: Annotated[
-        float | None, typer.Option(help="Seconds between readings.", show_default="the model's, 0.1")
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Noise from this probability on.", show_default=f"the calibration's, or {OWN_THRESHOLD}"),
-    ] = None,
+    device: Device = None,
+    channel: Channel = None,
+    raw_rate: RawRate = None,
     seconds: Annotated[
-        float | None, typer.Option(help="Stop after this much audio; a pipe at the latest after this much time.")
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Stop after this much audio; with a pipe, also after this much time.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     fast: Annotated[
-        bool, typer.Option("--fast/--no-fast", help="A recording as fast as it goes, not paced as if live.")
+        bool,
+        typer.Option(
+            "--fast/--no-fast",
+            help="Read a recording as fast as possible, not in real time.",
+            rich_help_panel=INPUT,
+        ),
     ] = False,
-    raw_rate: Annotated[
-        int | None, typer.Option(help="The pipe carries raw s16le mono at this rate (Hz), not WAV.")
+    model: ModelName = DEFAULT,
+    threshold: Threshold = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Seconds between readings.",
+            show_default="the model's, 0.1",
+            rich_help_panel=DETECTION,
+        ),
     ] = None,
+    calibration: Annotated[
+        bool,
+        typer.Option(
+            "--calibration/--no-calibration",
+            help="Use the calibration of the microphone.",
+            rich_help_panel=DETECTION,
+        ),
+    ] = True,
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json/--no-json", envvar="NOISEWATCH_JSON", help="Readings and events as JSON lines, no meter."
+            "--json/--no-json",
+            help="Print readings and events as JSON lines; no meter.",
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
-    log: Annotated[Path | None, typer.Option(help="Append every event to a file, as JSON lines.")] = None,
-    table: Annotated[
-        Path | None, typer.Option("--csv", envvar="NOISEWATCH_CSV", help="Append every noise to a csv.")
+    log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Append every event to a file, as JSON lines.", rich_help_panel=OUTPUT),
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="Append every noise to an Audacity label track.")] = None,
-    command: Annotated[
+    table: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Append every noise to a CSV file.", rich_help_panel=OUTPUT),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Append every noise to an Audacity label track.", rich_help_panel=OUTPUT),
+    ] = None,
+    exec_: Annotated[
         str | None,
         typer.Option(
             "--exec",
-            envvar="NOISEWATCH_EXEC",
-            help="Run on every event; output is discarded, e.g. 'notify-send {event} {noise:.0%}'. In sh -c, use "
-            "variables like $NOISEWATCH_EVENT_DEVICE, never fields.",
+            metavar="COMMAND",
+            help="Command to run on every event (its output is discarded). Fields of the event stand in braces; "
+            "inside sh -c use $NOISEWATCH_EVENT_DEVICE and the like instead.",
+            rich_help_panel=ACTIONS,
         ),
     ] = None,
     keep_clips: Annotated[
-        Path | None, typer.Option(help="Keep each noise as a FLAC in this folder.", show_default="nothing is kept")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Save each noise as a FLAC in this folder.",
+            show_default="nothing is saved",
+            rich_help_panel=ACTIONS,
+        ),
     ] = None,
-    pre_roll: Annotated[float, typer.Option(help="Seconds before the noise in a clip.")] = 2.0,
-    calibration: Annotated[
-        bool, typer.Option("--calibration/--no-calibration", help="Use what `calibrate` found for the device.")
-    ] = True,
+    pre_roll: Annotated[
+        float, typer.Option(metavar="S", help="Seconds before the noise in a clip.", rich_help_panel=ACTIONS)
+    ] = 2.0,
 ) -> None:
-    """Watch for noise behind the voice, live."""
-    from ..outputs.dispatch import Dispatcher
-    from ..outputs.registry import make_sinks
-    from ..outputs.sink import SessionInfo
+    """Watch for noise behind the voice, live.
 
-    if seconds is not None and not 1 <= seconds < float("inf"):
-        raise UsageError(f"--seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
+    Shows a meter; plain lines where stdout is not a terminal. Ctrl-C ends it.
+    """
+    from ..outputs.registry import make_sinks
+
     if keep_clips is None:
         refuse_without(ctx, "--keep-clips", "pre_roll")
     if source is None and fast:
@@ -134,7 +135,7 @@ def listen(
         refuse_beside(ctx, "threshold", "calibration")
     if source is not None and calibration:
         refuse_beside(ctx, "source", "calibration")
-    if source is not None:  # what is configured is about the microphone
+    if source is not None:  # the configured device is for microphones
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None
     if source != "-":
@@ -143,201 +144,58 @@ def listen(
         log=log and expand_home(log),
         table=table and expand_home(table),
         labels=labels and expand_home(labels),
-        command=command,
+        command=exec_,
         clips=keep_clips and expand_home(keep_clips),
         pre_roll_s=pre_roll,
     )
 
-    def opened(say: Callable[[str], None]) -> _Heard:
-        from ..core.noise_detector import NoiseDetector
-        from ..core.session import Session
-        from ..inputs.opening import open_source
+    def begin(notify: Callable[[str], None]) -> Listening:
+        from ..tasks import listen as task
 
-        detector = NoiseDetector(model)
-        input = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
-        ctx.call_on_close(input.close)  # last: a sound server may hang
-        kept = None if not calibration or threshold is not None else calibrated(input, detector, hop, say)
-        stream = detector.stream(hop=hop, threshold=kept.threshold if kept else threshold)
-        lag_s = stream.detector.config.lag_s(stream.hop_s)
-        info = SessionInfo(input.name, input.sample_rate, input.live, lag_s, datetime.now(UTC))
-        dispatcher = Dispatcher(sinks, say, info)
-
-        def heard(block: NDArray[np.float32]) -> None:
-            info.sample_rate = input.sample_rate
-            dispatcher.audio(block)
-
-        session = Session(input, stream, seconds=seconds, heard=heard, lost=dispatcher.skip)
-        return _Heard(session, dispatcher, kept, say)
+        listening = task.begin(
+            source, device=device, channel=channel, raw_rate=raw_rate, model=model, hop=hop, threshold=threshold,
+            calibrated=calibration, seconds=seconds, paced=not fast, sinks=sinks, notify=notify,
+        )  # fmt: skip
+        ctx.call_on_close(listening.source.close)  # last: a sound server may hang
+        return listening
 
     if as_json:
-        _listen_lines(opened, lambda item, _: item.json())
+        _lines(begin, lambda item, _: item.json())
         return
     from ..ui import terminal
 
     console = terminal.console(highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
-        _listen_meter(opened, model)
+        _meter(begin, model)
     else:
-        _listen_lines(opened, _plain())
+        from ..ui.plain import PlainLines
+
+        _lines(begin, PlainLines())
 
 
-def calibrated(
-    source: Source, detector: NoiseDetector, hop: float | None, say: Callable[[str], None]
-) -> Calibration | None:
-    """What `calibrate` found for a microphone with this model and hop; say: is told of damage."""
-    if not source.live:
-        return None
-    from ..tasks.calibration import fitting
-
-    return fitting(source.name, detector.model.card, hop, say)
-
-
-class _Heard:
-    """A session with all that it sets off, and what there is to say when it ends."""
-
-    def __init__(
-        self,
-        session: Session,
-        dispatcher: Dispatcher,
-        calibration: Calibration | None,
-        say: Callable[[str], None],
-    ) -> None:
-        from ..ui.history import History
-
-        self.session, self.dispatcher, self.calibration, self.say = session, dispatcher, calibration, say
-        self.history = History(session.stream.hop_s, session.stream.detector.config)
-        self.lines: StdoutWriter | None = None  # on stdout
-        self._model_failed = False
-
-    def run(self, show: Show) -> None:
-        """To the end, or until Ctrl-C."""
-
-        from ..core.events import Event
-
-        def keep(item: Reading | Event) -> None:
-            self.history.add(item)
-            if isinstance(item, Event):
-                self.dispatcher.event(item)
-
-        try:
-            for item in self.session:
-                keep(item)
-                show(item, self.history)
-        except (KeyboardInterrupt, SystemExit):
-            if self.lines is not None:
-                self.lines.stop_blocking()
-            rest = self.session.interrupted()
-            for item in rest:
-                keep(item)
-            for item in rest:
-                show(item, self.history)
-            raise
-        except ModelError:
-            self._model_failed = True
-            raise
-        except OSError:  # of stdout: nobody reads on, or its disk is full; but the log goes on
-            for item in self.session.interrupted():
-                keep(item)
-            raise
-
-    def end(self) -> Iterator[str]:
-        """Closes what is open. Plain sentences: the summary, events that were lost, the rate of alarms."""
-        from ..ui.wording import remarks, session_summary
-
-        try:
-            lost = self.dispatcher.close()
-        except (KeyboardInterrupt, SystemExit):  # what is being written stays whole
-            self.dispatcher.close()
-            raise
-        stop: BaseException | None = None
-        if self.lines is not None:
-            try:
-                self.lines.close()
-            except OSError as error:
-                stop = error
-            except (KeyboardInterrupt, SystemExit) as end:  # while it waited for whoever reads
-                stop = end
-                self.lines.stop_blocking()
-                with suppress(OSError):
-                    self.lines.close()
-            if missing := self.lines.lost:
-                count = f"stdout: {missing} line{'' if missing == 1 else 's'}"
-                why = self.lines.error and (self.lines.error.strerror or str(self.lines.error))
-                lost.append(f"{count} not written: {why}" if why else f"{count} lost, as nobody read them")
-        stream, source = self.session.stream, self.session.source
-        if self.history.totals.readings or not self._model_failed:  # or it would blame the sound
-            yield session_summary(
-                self.history.totals,
-                time=stream.time,
-                heard_s=stream.heard_s,
-                drops=source.drops,
-                skipped=stream.skipped,
-            )
-        yield from remarks(source.name, source.notes)
-        yield from lost
-        if self.calibration is not None:
-            yield self._counted(self.calibration)
-        if stop is not None:
-            raise stop
-
-    def _counted(self, used: Calibration) -> str:
-        """Adds the session to the calibration that it used, unless that was forgotten or made anew meanwhile."""
-        from ..tasks import calibration
-
-        totals = self.history.totals
-        judged = totals.judged_s(self.session.stream.time)
-        try:
-            with calibration.changed(self.say) as known:
-                now = known.get(used.device)
-                if now is None or now.key != used.key:
-                    return f"the calibration of {used.device} was changed meanwhile; this session is not counted"
-                kept = known[used.device] = now.after(judged, totals.noises)
-        except NoisewatchError as error:
-            return f"this session is not counted: {error}"
-        return f"threshold {kept.threshold:.2f}, calibrated {kept.made}: {kept.sentence()}"
-
-
-def _plain() -> Form:
-    """A line for a reading a second, every change of the verdict and every event."""
-    from ..core.events import Event
-    from ..ui.wording import event_line, reading_line
-
-    due, before = 0.0, None
-
-    def form(item: Reading | Event, history: History) -> str | None:
-        nonlocal due, before
-        if isinstance(item, Event):
-            return event_line(item)
-        verdict = history.verdict(item)
-        if item.time >= due - 1e-6 or (verdict, item.reason) != before or item.reason == "stalled":
-            due, before = item.time + 1, (verdict, item.reason)
-            return reading_line(item, verdict)
-        return None
-
-    return form
-
-
-def _listen_lines(opened: Callable[[Callable[[str], None]], _Heard], form: Form) -> None:
+def _lines(begin: Begin, form: Form) -> None:
+    """Lines on stdout, sentences on stderr."""
     from ..outputs.stdout import StdoutWriter
 
-    heard = opened(say)
-    lines = heard.lines = StdoutWriter(live=heard.session.source.live)
+    listening = begin(say)
+    lines = StdoutWriter(live=listening.source.live)
 
-    def show(item: Reading | Event, history: History) -> None:
-        line = form(item, history)
+    def show(item: Item) -> None:
+        line = form(item, listening.history)
         if line is not None:
             lines.line(line)
 
     try:
-        heard.run(show)
+        _run(listening, show, lines.stop_blocking)
     finally:
-        for sentence in heard.end():
+        for sentence in _ending(listening, lines):
             if not isinstance(lines.error, BrokenPipeError):  # `| head -1`: nobody wants to know
                 tell(printable(sentence))
-    _judge_session(heard)
+    listening.require_judged()
 
 
-def _listen_meter(opened: Callable[[Callable[[str], None]], _Heard], model: str) -> None:
+def _meter(begin: Begin, model: str) -> None:
+    """The meter, and sentences below it."""
     from ..outputs.screen import Screen
     from ..ui import terminal
     from ..ui.history import History
@@ -346,34 +204,60 @@ def _listen_meter(opened: Callable[[Callable[[str], None]], _Heard], model: str)
     screen = Screen()
     console = terminal.console(highlight=False, file=screen)
     meter = Meter(History(0.1), Path(model).stem)
-    heard = None
+    listening = None
     try:
         with live(meter, console):  # first, so that there is a picture while the rest loads
-            heard = opened(meter.notes.append)
-            meter.history = heard.history
-            meter.stream, meter.source = heard.session.stream, heard.session.source
-            heard.run(lambda item, history: None)
+            listening = begin(meter.notes.append)
+            meter.history = listening.history
+            meter.stream, meter.source = listening.stream, listening.source
+            _run(listening, lambda item: None)
     finally:
-        if heard is not None:
-            ending = list(heard.end())
+        if listening is not None:
+            ending = list(_ending(listening))
             for sentence in [*ending, *meter.notes]:
                 console.print(printable(sentence), markup=False, soft_wrap=True)
         screen.close()
-    _judge_session(heard)
+    listening.require_judged()
 
 
-def _judge_session(heard: _Heard) -> None:
-    """An input of which nothing could be judged is a failure, and its exit code says so."""
-    history, source = heard.history, heard.session.source
-    if history.totals.unknown < history.totals.readings:
-        return
-    from ..ui.wording import explain
+def _run(listening: Listening, show: Callable[[Item], None], hurry: Callable[[], None] = lambda: None) -> None:
+    """To the end, or until Ctrl-C. hurry: called when there is no more time."""
+    try:
+        for item in listening:
+            show(item)
+    except (KeyboardInterrupt, SystemExit):
+        hurry()
+        for item in listening.stop():
+            show(item)
+        raise
+    except OSError:  # stdout has no reader or no room; the log gets its end all the same
+        listening.stop()
+        raise
 
-    if history.last is None or not heard.session.stream.heard_s:
-        problem, advice = f"{source.name} sent nothing.", "Check what should write to it."
-    else:
-        why = explain(history.last.reason, live=source.live)
-        problem, advice = f"nothing of {source.name} could be judged. {why}", "Give a recording with sound in it."
-    if source.live:
-        raise DeviceError(f"{problem} Other inputs: noisewatch devices")
-    raise InputError(f"{problem} {advice}")
+
+def _ending(listening: Listening, lines: StdoutWriter | None = None) -> Iterator[str]:
+    """Close everything. Yields sentences: the summary, what was lost, the rate of alarms."""
+    from ..ui.wording import remarks
+
+    sentences = listening.close()
+    stop: BaseException | None = None
+    if lines is not None:
+        try:
+            lines.close()
+        except OSError as error:
+            stop = error
+        except (KeyboardInterrupt, SystemExit) as end:  # while it waited for a reader
+            stop = end
+            lines.stop_blocking()
+            with suppress(OSError):
+                lines.close()
+        if lines.lost:
+            count = f"stdout: {lines.lost} line{'' if lines.lost == 1 else 's'}"
+            why = lines.error and (lines.error.strerror or str(lines.error))
+            sentences.append(f"{count} not written: {why}" if why else f"{count} lost, as nobody read them")
+    if listening.history.totals.readings or not listening.model_failed:  # else it would blame the sound
+        yield listening.summary()
+    yield from remarks(listening.source.name, listening.source.notes)
+    yield from sentences
+    if stop is not None:
+        raise stop

@@ -1,4 +1,4 @@
-"""Options that several commands have. Each is declared once; command line, environment and file all fill it."""
+"""Options that several commands have, each declared once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Device = Annotated[
     typer.Option(
         "-d",
         "--device",
+        metavar="NAME",
         envvar="NOISEWATCH_DEVICE",
         help="Microphone: its index, or a unique part of its name.",
         show_default="the system's",
@@ -22,6 +23,7 @@ Device = Annotated[
 Channel = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         envvar="NOISEWATCH_CHANNEL",
         help="Channel, counted from 1.",
         show_default="microphone: the first; recording: the mean",
@@ -30,15 +32,29 @@ Channel = Annotated[
 ]
 RawRate = Annotated[
     int | None,
-    typer.Option(help="Sample rate in Hz of a pipe with raw s16le mono samples.", rich_help_panel=INPUT),
+    typer.Option(
+        metavar="HZ", help="The pipe carries raw s16le mono samples at this rate (Hz).", rich_help_panel=INPUT
+    ),
 ]
 ModelName = Annotated[
     str,
     typer.Option(
         "-m",
         "--model",
+        metavar="NAME",
         envvar="NOISEWATCH_MODEL",
         help="Name of a shipped model, or an .onnx file.",
+        rich_help_panel=DETECTION,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "-t",
+        "--threshold",
+        metavar="P",
+        help="Noise probability from which a window is noisy, 0 to 1.",
+        show_default="the calibration's, or the model's own",
         rich_help_panel=DETECTION,
     ),
 ]

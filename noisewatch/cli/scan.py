@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..recordings.results import Format
 from ..recordings.scan_config import HOP_S, ScanConfig
 from ..system.paths import expand_home
-from .base import OWN_THRESHOLD, answer_no, command, refuse_beside, refuse_without, say
+from .base import answer_no, command, refuse_beside, refuse_without, say
 from .help import ACTIONS, DETECTION, INPUT, OUTPUT
 
 
@@ -50,7 +50,7 @@ Threshold = Annotated[
         "--threshold",
         metavar="P",
         help="Noise probability from which a window is noisy, 0 to 1.",
-        show_default=OWN_THRESHOLD,
+        show_default="the model's own",
         rich_help_panel=DETECTION,
     ),
 ]

@@ -1,52 +1,94 @@
-"""Options of `listen` from a file: what every session on this machine should begin with."""
+"""Options from `config.toml` and from the environment.
+
+The parser of the command line reads them too: a value of the file is a default, and a variable goes before it. An
+option can be set there if it has a variable, and is read only by the commands that have it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from ..errors import InputError, UsageError
 from ..system.paths import MAX_CONFIG_BYTES, exists, expand_home, read_regular_file, user_folder
 from ..system.validation import parse_toml, suggest
+from .help import PREFIX
 
-VARIABLE = "NOISEWATCH_CONFIG"  # names another file
+FILE_VARIABLE = f"{PREFIX}CONFIG"  # names another file
 
 
 def place() -> Path | None:
-    """The configuration file, which need not exist; None where the user has no home folder."""
-    named = os.environ.get(VARIABLE)
+    """The configuration file, which need not exist; None for a user without a home folder."""
+    named = os.environ.get(FILE_VARIABLE)
     if named:
         return expand_home(Path(named))
     folder = user_folder("config")
     return None if folder is None else folder / "config.toml"
 
 
-def read(known: Iterable[str]) -> dict[str, Any]:
-    """The options that the file sets, by their names on the command line without the dashes.
+def configurable(command: Any) -> dict[str, Any]:
+    """The parameters of a command that have a variable, by the long name of the option without dashes."""
+    return {max(p.opts, key=len).lstrip("-"): p for p in command.params if p.envvar}
 
-    Raises InputError for what is no TOML, UsageError for a key that is none of `known`.
+
+def defaults(commands: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the file sets, by command and parameter, as a parser's default map.
+
+    Raises InputError for what is not TOML, and UsageError for unknown keys and for values of the wrong kind.
     """
+    options = {name: configurable(command) for name, command in commands.items()}
+    known = {key: param for each in options.values() for key, param in each.items()}
+    given = _read()
+    for key, value in given.items():
+        if key not in known:
+            raise UsageError(f"{place()} sets {key!r}, which does not exist. {suggest(key, known)}")
+        _check_kind(key, value, known[key])
+    return {
+        name: {p.name: given[key] if p.is_flag else str(given[key]) for key, p in each.items() if key in given}
+        for name, each in options.items()
+    }
+
+
+def _check_kind(key: str, value: object, param: Any) -> None:
+    if param.is_flag and not isinstance(value, bool):
+        raise UsageError(f"{place()} sets {key} to {value!r}; allowed: true or false.")
+    if not param.is_flag and (isinstance(value, bool) or not isinstance(value, str | int | float)):
+        raise UsageError(f"{place()} sets {key} to {value!r}; allowed: a number or a text, as on the command line.")
+
+
+def _read() -> dict[str, Any]:
     path = place()
     if path is None:
         return {}
     try:
-        given = parse_toml(read_regular_file(path, MAX_CONFIG_BYTES).decode())
+        return parse_toml(read_regular_file(path, MAX_CONFIG_BYTES).decode())
     except FileNotFoundError:
-        if os.environ.get(VARIABLE):
-            raise UsageError(f"{VARIABLE} names {path}, and no file is there.") from None
+        if os.environ.get(FILE_VARIABLE):
+            raise UsageError(f"{FILE_VARIABLE} names {path}, and no file is there.") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, PermissionError) and not os.environ.get(VARIABLE) and not exists(path):
+        if isinstance(error, PermissionError) and not os.environ.get(FILE_VARIABLE) and not exists(path):
             return {}  # the folder of another user, as a container's HOME may be
         raise InputError(
             f"the configuration {path} cannot be read: {getattr(error, 'strerror', None) or error}."
         ) from error
     except ValueError as error:
-        raise InputError(f"the configuration {path} is no TOML: {error}.") from error
-    names = list(known)
-    for key in given:
-        if key not in names:
-            raise UsageError(f"{path} sets {key!r}, which does not exist. {suggest(key, names)}")
-    return given
+        raise InputError(f"the configuration {path} is not TOML: {error}.") from error
+
+
+def explained(error: typer.BadParameter) -> str | None:
+    """Which variable or line of the file a bad value came from; None for the command line."""
+    ctx, param = error.ctx, error.param
+    if ctx is None or param is None or param.name is None:
+        return None
+    source = getattr(ctx.get_parameter_source(param.name), "name", "")
+    key = max(param.opts, key=len).lstrip("-")
+    if source == "ENVIRONMENT":
+        return f"{param.envvar} is {os.environ.get(str(param.envvar))!r}"
+    if source == "DEFAULT_MAP":
+        return f"{place()} sets {key} to {(ctx.default_map or {}).get(param.name)!r}"
+    return None

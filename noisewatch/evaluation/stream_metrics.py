@@ -11,7 +11,7 @@ from ..audio.signal import SAMPLE_RATE, Samples
 from ..core.events import Event, Reading
 from ..core.noise_detector import NoiseDetector
 from ..corpus.catalogue import Catalogue
-from ..tasks.calibration import called, poisson_interval
+from ..tasks.false_alarms import called, poisson_interval
 from .figures import Estimate, StreamFigures
 from .progress import tracked
 from .statistics import wilson_interval

@@ -13,9 +13,11 @@ from .piped import Piped
 from .recording import open_recording
 from .source import Source
 
+Input = str | os.PathLike[str] | Source | None  # whatever names a source, or is one
+
 
 def open_source(
-    word: str | None = None,
+    source: Input = None,
     *,
     device: str | None = None,
     channel: int | None = None,
@@ -24,7 +26,8 @@ def open_source(
 ) -> Source:
     """Open a source of audio.
 
-    word: None for a microphone, "demo" for the demo clip, "-" for stdin, else the path of a file or named pipe.
+    source: None for a microphone, "demo" for the demo clip, "-" for stdin, else the path of a file or named pipe.
+        An object that is a source already is returned as it is.
     device: index or name of the microphone; None for the default one.
     channel: counted from 1; None averages the channels of a recording, and takes the first of a microphone.
     raw_rate: sample rate (Hz) of a pipe that carries signed 16-bit mono without a header.
@@ -33,6 +36,9 @@ def open_source(
     Raises DeviceError for a microphone that cannot be opened, InputError for a recording or pipe that cannot be
     read, and UsageError (ChannelError for a missing channel) for arguments that do not fit the source.
     """
+    if not (source is None or isinstance(source, str | os.PathLike)):
+        return source
+    word = None if source is None else os.fspath(source)
     if channel is not None and channel < 1:
         raise UsageError(f"the channel is {channel}; channels count from 1.")
     piped = word is not None and word not in ("-", "demo") and _is_pipe(word)

@@ -1,0 +1,62 @@
+"""How often the detector called a noise, and what that says of an hour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..core.detector import Detector, DetectorConfig
+from ..core.events import Event, Reading
+from ..ui.wording import duration
+
+EXACT = 100  # count above which an interval is approximated
+_Z = 1.959963984540054  # normal deviate of 97.5 %
+
+
+def alarms(recordings: Sequence[Sequence[Reading]], threshold: float, hop_s: float) -> int:
+    """How many noises the detector would call in readings, at a threshold."""
+    events = [e for readings in recordings for e in called(readings, threshold, hop_s)]
+    return sum(e.event == "noise_start" for e in events)
+
+
+def called(readings: Sequence[Reading], threshold: float, hop_s: float, end_s: float | None = None) -> list[Event]:
+    """The events that the detector makes of readings at a threshold; with end_s, in a stream that ends there."""
+    detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
+    events = [e for r in readings for e in detector.update(r.time, r.noise, r.reason)[1]]
+    return events if end_s is None else events + detector.finish(end_s)
+
+
+def poisson_interval(count: int) -> tuple[float, float]:
+    """95 % interval of the mean of which `count` were seen (Garwood 1936): exact, above 100 within 0.003 %."""
+    if count > EXACT:
+        return _chi_square(2 * count, -_Z) / 2, _chi_square(2 * count + 2, _Z) / 2
+
+    def below(mean: float, k: int) -> float:  # P(N <= k)
+        return sum(math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(k + 1))
+
+    def solve(k: int, target: float) -> float:
+        low, high = 1e-9, 10.0 * (k + 5)
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if below(middle, k) > target else (low, middle)
+        return low
+
+    return (solve(count - 1, 0.975) if count else 0.0), solve(count, 0.025)
+
+
+def _chi_square(freedom: int, z: float) -> float:
+    """The quantile of the chi-square distribution at a normal deviate (Wilson & Hilferty 1931)."""
+    return float(freedom * (1 - 2 / (9 * freedom) + z * math.sqrt(2 / (9 * freedom))) ** 3)
+
+
+def rate_in_words(count: int, seconds: float, what: str = "alarm") -> str:
+    """What so many alarms in so many seconds say of an hour: "no alarm, at most 8 an hour, from 28 min 10 s"."""
+    low, high = (3600 / seconds * bound for bound in poisson_interval(count))
+    noun, *rest = what.split(" ")
+    counted = " ".join([f"{count or 'no'} {noun}{'' if count < 2 else 's'}", *rest])
+    bounds = f"at most {_rounded(high)}" if not count else f"{_rounded(low)} to {_rounded(high)}"
+    return f"{counted}, {bounds} an hour, from {duration(seconds)}"
+
+
+def _rounded(rate: float) -> str:
+    return f"{rate:.2g}" if rate < 10 else f"{rate:.0f}"

@@ -1,0 +1,208 @@
+"""Listen to a source: readings and events as they come, and everything that they set off."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..audio.signal import Samples
+from ..core.events import Event, Reading
+from ..core.noise_detector import NoiseDetector
+from ..core.session import Session
+from ..core.shipped import DEFAULT
+from ..core.stream import Stream
+from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError
+from ..inputs.opening import Input, open_source
+from ..inputs.source import Source
+from ..outputs.dispatch import Dispatcher
+from ..outputs.sink import SessionInfo, Sink
+from ..ui.history import History
+from ..ui.wording import explain, session_summary
+from . import calibrations
+from .calibrations import Calibration, Notify
+
+log = logging.getLogger("noisewatch")
+
+
+def listen(
+    source: Input = None,
+    *,
+    device: str | None = None,
+    channel: int | None = None,
+    raw_rate: int | None = None,
+    model: str | Path | NoiseDetector = DEFAULT,
+    hop: float | None = None,
+    threshold: float | None = None,
+    calibrated: bool = True,
+    seconds: float | None = None,
+    paced: bool = False,
+    sinks: Sequence[Sink] = (),
+    notify: Notify = log.warning,
+) -> Iterator[Reading | Event]:
+    """Readings and events of a source, as they come.
+
+    >>> for item in noisewatch.listen("talk.flac"):
+    ...     print(item.json())
+
+    source: None for the microphone, a path, "-" for stdin, "demo", or an object with the methods of
+    `noisewatch.inputs.source.Source`. device: index of a microphone, or a unique part of its name. channel: counted
+    from 1; by default the first of a microphone, the mean of a recording. raw_rate: sample rate (Hz) of a pipe that
+    carries raw s16le mono. model: a shipped model, an ONNX file or a loaded detector. hop: s between readings.
+    threshold: noise from this probability on; by default the calibration's for the microphone, unless `calibrated`
+    is False, or the model's. seconds: stop after this much audio. paced: play a recording in real time. sinks: what
+    else takes the events. notify: is given sentences about anything that fails without ending the session.
+
+    The source is opened at once, and closed when the iterator ends or is closed; a source object is left open.
+    Raises DeviceError, InputError, ModelError, OutputError and UsageError.
+    """
+    listening = begin(
+        source, device=device, channel=channel, raw_rate=raw_rate, model=model, hop=hop, threshold=threshold,
+        calibrated=calibrated, seconds=seconds, paced=paced, sinks=sinks, notify=notify,
+    )  # fmt: skip
+
+    def items() -> Iterator[Reading | Event]:
+        try:
+            yield from listening
+        finally:
+            for sentence in listening.close():
+                notify(sentence)
+            if listening.source is not source:
+                listening.source.close()
+
+    return items()
+
+
+def begin(
+    source: Input = None,
+    *,
+    device: str | None = None,
+    channel: int | None = None,
+    raw_rate: int | None = None,
+    model: str | Path | NoiseDetector = DEFAULT,
+    hop: float | None = None,
+    threshold: float | None = None,
+    calibrated: bool = True,
+    seconds: float | None = None,
+    paced: bool = False,
+    sinks: Sequence[Sink] = (),
+    notify: Notify = log.warning,
+) -> Listening:
+    """Open what `listen` listens to. The caller closes the session, and its source after that."""
+    if seconds is not None and not 1 <= seconds < float("inf"):
+        raise UsageError(f"seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
+    detector = model if isinstance(model, NoiseDetector) else NoiseDetector(model)
+    opened = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=paced)
+    try:
+        calibration = None
+        if calibrated and threshold is None:
+            calibration = calibrations.of_source(opened, detector, hop, notify)
+        stream = detector.stream(hop=hop, threshold=calibration.threshold if calibration else threshold)
+        return Listening(opened, stream, seconds=seconds, sinks=sinks, calibration=calibration, notify=notify)
+    except BaseException:
+        if opened is not source:
+            opened.close()
+        raise
+
+
+class Listening:
+    """A session: a source judged through one stream, its totals, and the sinks that take its events.
+
+    Iterate over it once; `stop` it if you leave early; `close` it in the end.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        stream: Stream,
+        *,
+        seconds: float | None = None,
+        sinks: Sequence[Sink] = (),
+        calibration: Calibration | None = None,
+        notify: Notify = log.warning,
+    ) -> None:
+        """Open the sinks. Raises OutputError for one that cannot be written."""
+        self.source, self.stream = source, stream
+        self.history = History(stream.hop_s, stream.detector.config)
+        self.model_failed = False
+        self._calibration, self._notify = calibration, notify
+        lag_s = stream.detector.config.lag_s(stream.hop_s)
+        self._info = SessionInfo(source.name, source.sample_rate, source.live, lag_s, datetime.now(UTC))
+        self._dispatcher = Dispatcher(sinks, notify, self._info)
+        self._session = Session(source, stream, seconds=seconds, heard=self._hear, lost=self._dispatcher.skip)
+
+    def __iter__(self) -> Iterator[Reading | Event]:
+        try:
+            for item in self._session:
+                self._take(item)
+                yield item
+        except ModelError:
+            self.model_failed = True
+            raise
+
+    def stop(self) -> list[Reading | Event]:
+        """End early: what was decided and not yet handed out, and the end of a noise that is on."""
+        rest = self._session.interrupted()
+        for item in rest:
+            self._take(item)
+        return rest
+
+    def close(self) -> list[str]:
+        """Close the sinks and count the session in the calibration. Returns sentences: what was lost, the rate."""
+        try:
+            sentences = self._dispatcher.close()
+        except (KeyboardInterrupt, SystemExit):  # a clip that is being written stays whole
+            self._dispatcher.close()
+            raise
+        if self._calibration is not None:
+            sentences.append(self._counted(self._calibration))
+        return sentences
+
+    def summary(self) -> str:
+        """One line: minutes heard, shares, noises, drops."""
+        return session_summary(
+            self.history.totals,
+            time=self.stream.time,
+            heard_s=self.stream.heard_s,
+            drops=self.source.drops,
+            skipped=self.stream.skipped,
+        )
+
+    def require_judged(self) -> None:
+        """Raises DeviceError or InputError where nothing of the input could be judged."""
+        totals, last = self.history.totals, self.history.last
+        if totals.unknown < totals.readings:
+            return
+        name, live = self.source.name, self.source.live
+        if last is None or not self.stream.heard_s:
+            problem, advice = f"{name} sent nothing.", "Check what should write to it."
+        else:
+            why = explain(last.reason, live=live)
+            problem, advice = f"nothing of {name} could be judged. {why}", "Give a recording with sound in it."
+        if live:
+            raise DeviceError(f"{problem} Other inputs: noisewatch devices")
+        raise InputError(f"{problem} {advice}")
+
+    def _hear(self, block: Samples) -> None:
+        self._info.sample_rate = self.source.sample_rate
+        self._dispatcher.audio(block)
+
+    def _take(self, item: Reading | Event) -> None:
+        self.history.add(item)
+        if isinstance(item, Event):
+            self._dispatcher.event(item)
+
+    def _counted(self, used: Calibration) -> str:
+        """Add the session to the calibration that it used, unless that was forgotten or replaced meanwhile."""
+        totals = self.history.totals
+        judged_s = totals.judged_s(self.stream.time)
+        try:
+            with calibrations.changed(self._notify) as known:
+                now = known.get(used.device)
+                if now is None or now.key != used.key:
+                    return f"the calibration of {used.device} was changed meanwhile; this session is not counted"
+                counted = known[used.device] = now.after(judged_s, totals.noises)
+        except NoisewatchError as error:
+            return f"this session is not counted: {error}"
+        return f"threshold {counted.threshold:.2f}, calibrated {counted.made}: {counted.sentence()}"

@@ -1,0 +1,112 @@
+"""The threshold for one room: chosen for a budget of false alarms, and what it costs in missed noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import levels
+from ..audio.highpass import HighPass
+from ..audio.signal import LOUDEST, SAMPLE_RATE, WINDOW
+from ..core.detector import DetectorConfig
+from ..core.events import Reading
+from ..core.noise_detector import NoiseDetector
+from ..core.stream import VOICE
+from ..errors import InputError
+from .false_alarms import alarms, poisson_interval
+
+HIGHEST = 0.99
+LEAST_S = 15.0  # of readings, below which a recording says nothing about a rate
+COST_SNR_DB = 20.0  # the faintest noise that counts as noise
+COST_WINDOWS = 60  # of the recording, spread over it, that the cost of a threshold is measured on
+SLOPES = (0.0, -0.5, -1.0)  # of amplitude spectra: white, pink and brown noise
+
+
+@dataclass(frozen=True)
+class Room:
+    """A recording of the room as it should be: its readings, and the first minutes of its samples."""
+
+    readings: list[Reading]
+    samples: NDArray[np.float32]  # (n,) at 16 kHz
+
+    def spoken(self) -> list[NDArray[np.float32]]:
+        """Windows (48000,) in which someone speaks, 1 s apart or more."""
+        windows, last = [], -1.0
+        for reading in self.readings:
+            end = round(reading.time * SAMPLE_RATE)
+            spoken = reading.voice is not None and reading.voice >= VOICE
+            if spoken and reading.time >= last + 1 and WINDOW <= end <= len(self.samples):
+                windows.append(self.samples[end - WINDOW : end])
+                last = reading.time
+        return windows
+
+
+def choose(
+    recordings: Sequence[Sequence[Reading]], budget_per_hour: float, hop_s: float, own: float
+) -> float | None:
+    """The lowest threshold that keeps false alarms within a budget; None when none does.
+
+    Every reading is taken to be of the room as it should be, so whatever is called in it is a false alarm. own: the
+    model's threshold, chosen on far more voices than a recording of one room holds. A lower one, down to the
+    detector's off threshold, needs proof: the upper end of the 95 % interval of its rate keeps the budget. A higher
+    one needs a reason: more alarms at the model's own than the budget allows in that time.
+    Raises InputError for less than 15 s that could be judged.
+    """
+    judged = [sum(r.noise is not None for r in readings) * hop_s for readings in recordings]
+    seconds, config = sum(judged), DetectorConfig(own)
+    if seconds < LEAST_S:
+        raise InputError(
+            f"{seconds:.1f} s could be judged, where 3 s of each recording fill the first window; a threshold "
+            f"needs {LEAST_S:.0f} s or more. Record for longer."
+        )
+    if max(judged) < config.min_on_s - 1e-6:
+        raise InputError("no recording is long enough for a noise to be called. Give longer ones.")
+    allowed = budget_per_hour * seconds / 3600
+    between = [percent / 100 for percent in range(1, 100) if config.off < percent / 100 < HIGHEST]
+    for threshold in sorted({config.off, own, *between, HIGHEST}):
+        found = alarms(recordings, threshold, hop_s)
+        if (found if threshold >= own else poisson_interval(found)[1]) <= allowed:
+            return threshold
+    return None
+
+
+def hit_rates(
+    detector: NoiseDetector, recordings: Sequence[Room], thresholds: Sequence[float]
+) -> list[float] | None:
+    """The share of windows called at each threshold once steady noise lies 20 dB below the voice; None without one.
+
+    Where someone spoke in the last 3 s, generated noise of several colours is added to them, and the same engine
+    judges the window.
+    """
+    rng = np.random.default_rng(0)
+    windows = [window for room in recordings for window in room.spoken()]
+    chosen = windows[:: max(1, len(windows) // COST_WINDOWS)]
+    called = np.zeros(len(thresholds))
+    for window in chosen:
+        level = levels.active_rms(HighPass().feed(window)) * 10 ** (-COST_SNR_DB / 20)
+        for slope in SLOPES:
+            mixed = (window + level * _coloured(rng, slope)).astype(np.float32)
+            (reading,) = detector.stream().push(np.clip(mixed, -LOUDEST, LOUDEST))
+            called += [reading.noise is not None and reading.noise >= t for t in thresholds]
+    return [float(share) for share in called / (len(chosen) * len(SLOPES))] if chosen else None
+
+
+def _coloured(rng: np.random.Generator, slope: float) -> NDArray[np.float64]:
+    """A window of Gaussian noise (48000,) of unit RMS, amplitude spectrum (f + 50 Hz) ** slope."""
+    spectrum = np.fft.rfft(rng.standard_normal(WINDOW)) * (np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE) + 50) ** slope
+    noise = np.fft.irfft(spectrum, WINDOW)
+    return np.asarray(noise / noise.std())
+
+
+def share_in_words(share: float) -> str:
+    """A share of windows as people say it: "about 1 window of 6"."""
+    plain = (Fraction(n, of) for of in (1, 2, 3, 4, 5, 6, 8, 10) for n in range(of + 1))
+    near = min(plain, key=lambda fraction: abs(float(fraction) - share))
+    if near in (0, 1):
+        all_of = "every window" if near else "no window"
+        return all_of if share in (0, 1) else f"almost {all_of}"
+    return f"about {near.numerator} window{'' if near.numerator == 1 else 's'} of {near.denominator}"
