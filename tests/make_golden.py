@@ -1,8 +1,8 @@
-"""Makes tests/golden/demo.jsonl: what the default network reads in the demo clip, a reading a line.
+"""Makes tests/golden/demo.jsonl: the readings of the demo clip by the default model, one per line.
 
     python tests/make_golden.py
 
-Run it after a change that is meant to move readings, and look at the difference before committing it.
+Run it after a change that is meant to change readings, and inspect the difference before committing it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ FIELDS = ("time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "
 
 
 def demo_readings(model: str = DEFAULT) -> list[dict[str, Any]]:
-    """The readings of the whole clip and of its rest, with more digits than a JSON line has."""
+    """All readings of the clip, with more digits than a JSON line has."""
     samples, rate = sf.read(Path(noisewatch.__file__).with_name("demo.flac"), dtype="float32")
     stream = noisewatch.NoiseDetector(model).stream()
     made = [*stream.process(samples, sample_rate=rate), *stream.finish()]
     readings = [asdict(item) for item in made if isinstance(item, noisewatch.Reading)]
-    kept = [{name: reading[name] for name in FIELDS} for reading in readings]
-    return [{k: round(v, 6) if isinstance(v, float) else v for k, v in reading.items()} for reading in kept]
+    chosen = [{name: reading[name] for name in FIELDS} for reading in readings]
+    return [{k: round(v, 6) if isinstance(v, float) else v for k, v in reading.items()} for reading in chosen]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Makes the networks without weights in tests/toys/, so that loading models is tested without onnx and torch.
+"""Makes the networks without weights in tests/toys/, for testing how models are loaded without onnx and torch.
 
     python tests/make_toys.py
 
-None holds a card: a test adds the one that it needs, see test_model.py.
+None has a card: a test adds the one that it needs, with model_files.py.
 """
 
 from __future__ import annotations

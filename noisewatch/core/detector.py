@@ -20,11 +20,11 @@ class DetectorConfig:
                 `NoiseDetector.stream()` takes it from there unless a config is given.
     off_step    Hysteresis, in probability. While noise is on, only readings below `threshold - off_step` (never
                 less than half the threshold) count as clean. Raise it if one noise is reported as several.
-    min_on_s    Readings must show noise for this long before it is called. Raise it to ignore clicks and coughs;
+    min_on_s    Readings must show noise for this long before it is reported. Raise it to ignore clicks and coughs;
                 `noise_start` comes later by as much.
-    min_off_s   Readings must be clean for this long before a noise is called over. Raise it to bridge pauses
+    min_off_s   Readings must be clean for this long before a noise is reported as over. Raise it to bridge pauses
                 between barks or keystrokes; `noise_end` comes later by as much.
-    cooldown_s  After `noise_end`, no new noise is called for this long.
+    cooldown_s  After `noise_end`, no new noise is reported for this long.
     min_lost_s  An input must be unjudgeable (muted, dead) for this long before `input_lost`. The state is
                 `unknown` from the first such reading on.
     lead_s      Time from the onset of a noise to the first window that shows it.
@@ -66,9 +66,10 @@ class DetectorConfig:
 
 
 class Phase(Enum):
-    """Where the detector stands.
+    """What the detector makes of the readings so far.
 
-    On a reading that was judged (`on`: at or above the threshold, `off`: below the off threshold):
+    On a reading that was judged (`on`: at or above the threshold, `off`: below the off threshold; one reading may
+    cause two transitions, if the hop is as long as min_on_s or min_off_s):
 
         phase        goes to     when
         UNDECIDED    PRESUMED    the reading is on
@@ -93,10 +94,10 @@ class Phase(Enum):
     UNDECIDED = "undecided"  # nothing was judged since the stream began or the input came back
     PRESUMED = "presumed"  # noise since the first reading: shown at once, as no earlier verdict stands against it
     CLEAN = "clean"
-    STARTING = "starting"  # readings show noise, for too short a time to call it
+    STARTING = "starting"  # readings show noise, but not yet for min_on_s
     NOISY = "noisy"
-    ENDING = "ending"  # readings show no noise, for too short a time to call it over
-    LOST = "lost"  # the input was called lost
+    ENDING = "ending"  # readings show no noise, but not yet for min_off_s
+    LOST = "lost"  # the input was reported as lost
 
     @property
     def state(self) -> State:
@@ -110,7 +111,7 @@ class Detector:
     """Hysteresis, minimum times and a cooldown over a sequence of readings; see `Phase` for the transitions.
 
     A reading stands for the hop that it ends, so three readings 0.1 s apart are 0.3 s of noise. `onset` and `end`
-    of an event are those of the noise itself. They lie before the readings that show them, because a reading
+    of an event are estimates for the noise itself. They lie before the readings that show them, because a reading
     looks back over a window.
 
     >>> detector = Detector(DetectorConfig(threshold=0.6), hop_s=0.1)
@@ -128,7 +129,7 @@ class Detector:
         self._first: float | None = None  # s: the first reading since the stream began or the input came back
         self._episode = Episode()  # the noise that is on, or may be starting
         self._count = 0  # noises so far
-        self._last_end = -float("inf")  # s: when the last noise was called over
+        self._last_end = -float("inf")  # s: when the last noise was reported as over
 
     def update(
         self,
@@ -168,7 +169,7 @@ class Detector:
 
     @property
     def lost(self) -> bool:
-        """Whether the input was called lost and is not back."""
+        """Whether the input was reported as lost and is not back."""
         return self.phase is Phase.LOST
 
     def _while_clean(self, reading: Evidence) -> list[Event]:
@@ -236,7 +237,7 @@ class Detector:
         return [*events, Event("input_lost", time, onset=self._gap, reason=reason)]
 
     def _call_presumed(self, time: float) -> list[Event]:
-        """Nothing more can come, so a presumed noise is called, however short.
+        """Nothing more can come, so a presumed noise is reported, however short.
 
         No clean reading stands against it, and each of its readings stands for a whole window.
         """

@@ -28,6 +28,6 @@ def test_the_high_pass_removes_what_is_below_hearing_and_nothing_else():
     assert gain_db(10) < -12
     assert all(gain_db(hz) == pytest.approx(0, abs=0.5) for hz in (50, 100, 1_000, 7_900))
     offset = HighPass().feed(np.full(48_000, 0.5, np.float32))
-    assert np.abs(offset).max() < 1e-12  # from the first sample on: no click either
+    assert np.abs(offset).max() < 1e-12  # from the first sample on: no click
     plain = HighPass(FrontendConfig(highpass_hz=0))
     np.testing.assert_array_equal(plain.feed(tone := np.sin(time[:480]).astype(np.float32)), tone)

@@ -76,7 +76,7 @@ def hostile(path: Path, kind: str) -> Path:
         nodes += [node("Cast", ["over"], ["index"], to=i), node("Reshape", ["index", "one"], ["place"])]
         constants += [helper.make_tensor("one", i, [1], [1])]
         nodes += [node("Gather", ["reference", "place"], ["noise"])]
-    else:  # what depends on the input: no shape is known before it runs
+    else:  # fails depending on the input, not when it is loaded
         nodes += [node("Cast", ["reference"], ["below"], to=i), node("Abs", ["below"], ["index"])]
         last = {
             "out of range": ["Gather", "reference", "index"],

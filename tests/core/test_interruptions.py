@@ -54,7 +54,7 @@ def test_a_lost_input_begins_a_new_window(detector: NoiseDetector, voice: np.nda
 
 
 def test_time_without_audio_is_not_judged(detector: NoiseDetector, noisy_voice: np.ndarray):
-    """Shares are of time, not of readings: none are made while an input is lost."""
+    """Shares are shares of time, not of readings: while an input is lost, there are no readings to count."""
     stream, totals = detector.stream(), Summary()
     parts = [
         stream.process(noisy_voice[:80_000]),  # 5 s of noise
@@ -99,7 +99,7 @@ def test_seconds_end_an_input_that_sends_nothing(detector: NoiseDetector):
 
 @pytest.mark.parametrize("given", [120, 213, 215])
 def test_an_abandoned_session_hands_out_what_was_decided(given: int):
-    """A recording comes in blocks of seconds: events of the block are not lost with the readings before them."""
+    """The blocks of a recording last seconds: events late in a block are not lost with it."""
     session = Session(open_source("demo", paced=False), NoiseDetector("tcn").stream())
     items = list(itertools.islice(session, given))
     items += session.interrupted()

@@ -33,7 +33,7 @@ def test_any_rate_is_resampled(detector: NoiseDetector, noisy_voice: np.ndarray,
     readings = [r for i in range(0, len(other), 1000) for r in stream.push(other[i : i + 1000], sample_rate=rate)]
     readings += [r for r in stream.finish() if isinstance(r, noisewatch.Reading)]
     assert readings[-1].time == pytest.approx(6.0, abs=0.1)
-    # Below 8 kHz of rate the noise itself loses its upper half.
+    # At 8 kHz the noise loses the upper half of its band.
     tolerance = 0.3 if rate == 8_000 else 0.02
     assert readings[-1].noise == pytest.approx(detector.stream().push(noisy_voice)[-1].noise, abs=tolerance)
 

@@ -46,16 +46,16 @@ def test_digital_silence_never_reads_clean(detector: NoiseDetector, voice: np.nd
     (stuck,) = detector.stream().push(np.full(48_000, 0.25, np.float32))
     assert (stuck.state, stuck.reason) == ("unknown", "dead_channel")
     rng = np.random.default_rng(0)
-    dither = rng.integers(-1, 2, 48_000).astype(np.int16)  # a mute that adds its last bit
+    dither = rng.integers(-1, 2, 48_000).astype(np.int16)  # a muted input with dither
     assert detector.stream().push(dither)[0].reason == "digital_silence"
     quiet = (rng.standard_normal(48_000) * 10 ** (-80 / 20)).astype(np.float32)
     assert detector.stream().push(quiet)[0].state == "clean"
-    # Muted while running: unknown half a second later, whatever the window remembers.
+    # Muted while running: unknown after half a second, although the window still holds a voice.
     stream = detector.stream()
     stream.push(voice[:64_000])
     muted = stream.push(np.zeros(48_000, np.float32))
     assert all(r.state == "unknown" for r in muted[5:])
-    # And after that it takes a second of sound to judge again.
+    # Afterwards it takes a second of sound to judge again.
     back = stream.push(voice[:32_000])
     assert [r.state for r in back[:9]] == ["unknown"] * 9
     assert back[-1].state != "unknown"
@@ -66,7 +66,7 @@ def test_clipping_raises_a_warning(detector: NoiseDetector, voice: np.ndarray):
     reading = detector.stream().push(np.clip(voice[:48_000] * 30, -1, 1))[-1]
     assert "clipping" in reading.warnings
     assert detector.stream().push(voice[:48_000])[-1].warnings == ()
-    for peak in (1.05, 1.3, 1.9, 3):  # float above full scale, nothing cut
+    for peak in (1.05, 1.3, 1.9, 3):  # floats above full scale, not clipped
         hot = voice[:48_000] * np.float32(peak / np.abs(voice[:48_000]).max())
         assert "clipping" not in detector.stream().push(hot)[-1].warnings
 

@@ -1,4 +1,4 @@
-"""Real recordings, where NOISEWATCH_DATA names them: the shipped model on voices and noises it never met.
+"""The default model on real voices and noises that it was not trained on, from the folder NOISEWATCH_DATA.
 
 The `val` split: choosing may look at it. The `test` split is for the card and the releases.
 """
@@ -16,7 +16,7 @@ from noisewatch.audio.levels import active_rms
 
 
 def recordings(data: Path, kind: str, count: int, floor_db: float = 0.0) -> list[np.ndarray]:
-    """The first 3 s of val recordings, one a group."""
+    """The first 3 s of validation recordings, one per group."""
     with (data / "manifest.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if (r["kind"], r["split"]) == (kind, "val")]
     seen, found = set(), []
