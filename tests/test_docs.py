@@ -1,15 +1,19 @@
 """The documentation says what is true: links, examples, command lines, and where everything is."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 
+import numpy as np
 import pytest
-from conftest import ROOT
+import soundfile as sf
+from conftest import DEMO, ROOT
 from test_architecture import MAY_IMPORT
 from typer.main import get_command
 
+import noisewatch
 from noisewatch.cli.base import app
 from noisewatch.corpus.overrides import scene_config
 
@@ -45,6 +49,27 @@ def test_links_lead_to_files_and_headings(page):
 def test_the_readme_fits_a_screen_and_a_half_and_contributing_one():
     assert len((ROOT / "README.md").read_text().splitlines()) < 120
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 40
+
+
+def test_python_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "meetings").mkdir()
+    shutil.copy(DEMO, "talk.flac")
+    shutil.copy(DEMO, "meetings/monday.flac")
+    samples, _ = sf.read(DEMO, dtype="int16", frames=48_000 * 6)
+    x = samples[: 48_000 * 6].reshape(6, 48_000)
+    np.savez("mix.npz", x=x, y=np.array([0, 0, 0, 0, 1, 1]), snr=np.array([99.0, 99, 99, 99, 10, 10]))
+    names: dict[str, object] = {}
+    for code in blocks("docs/python.md", "python"):
+        exec(code, names)
+    assert names["answer"].answer == "noisy"
+    assert len(names["rows"]) >= 1
+    assert names["rest"]
+
+
+def test_the_page_on_python_names_all_that_is_public():
+    text = (ROOT / "docs/python.md").read_text()
+    assert [name for name in noisewatch.__all__ if name not in text and name != "__version__"] == []
 
 
 def lines() -> list[tuple[str, list[str]]]:
