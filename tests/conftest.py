@@ -81,6 +81,27 @@ def detector():
 
 
 @pytest.fixture(scope="session")
+def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings for `check`: a clean voice, the same with noise, silence, noise alone, and broken ones."""
+    folder = tmp_path_factory.mktemp("takes")
+    clean, _ = sf.read(DEMO, dtype="float32", frames=6 * 16_000)
+    noisy = clean + np.random.default_rng(1).standard_normal(len(clean)).astype(np.float32) * 0.02
+    silent = np.zeros(6 * 16_000, np.float32)
+    hiss = np.random.default_rng(1).standard_normal(6 * 16_000) * 10 ** (-85 / 20)
+    sf.write(folder / "hiss.wav", hiss, 16_000, "PCM_24")
+    for name, samples in {"clean": clean, "noisy": noisy, "silent": silent, "short": clean[: 16_000 // 2],
+                          "muted later": np.concatenate([clean, silent])}.items():  # fmt: skip
+        sf.write(folder / f"{name}.wav", samples, 16_000)
+    rng = np.random.default_rng(2)
+    for seconds in (1.0, 2.0, 3.0, 3.1):
+        hissing = rng.standard_normal(round(seconds * 16_000)) * 0.05
+        sf.write(folder / f"hiss {seconds} s.wav", hissing, 16_000)
+        sf.write(folder / f"hissing voice {seconds} s.wav", clean[16_000 : 16_000 + len(hissing)] + hissing, 16_000)
+    (folder / "cut.wav").write_bytes((folder / "clean.wav").read_bytes()[:170_000])
+    return folder
+
+
+@pytest.fixture(scope="session")
 def voice() -> np.ndarray:
     """The clean beginning of the demo clip: 6 s of a voice, float32 at 16 kHz."""
     samples, _ = sf.read(DEMO, dtype="float32", frames=6 * 16_000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def listen(
     paced: bool = False,
     sinks: Sequence[Sink] = (),
     notify: Notify = log.warning,
-) -> Iterator[Reading | Event]:
+) -> Generator[Reading | Event, None, None]:
     """Readings and events of a source, as they come.
 
     >>> for item in noisewatch.listen("talk.flac"):
@@ -62,7 +62,7 @@ def listen(
         calibrated=calibrated, seconds=seconds, paced=paced, sinks=sinks, notify=notify,
     )  # fmt: skip
 
-    def items() -> Iterator[Reading | Event]:
+    def items() -> Generator[Reading | Event, None, None]:
         try:
             yield from listening
         finally:

@@ -15,7 +15,6 @@ from ..audio.signal import LOUDEST, SAMPLE_RATE, WINDOW
 from ..core.detector import DetectorConfig
 from ..core.events import Reading
 from ..core.noise_detector import NoiseDetector
-from ..core.stream import VOICE
 from ..errors import InputError
 from .false_alarms import alarms, poisson_interval
 
@@ -38,8 +37,7 @@ class Room:
         windows, last = [], -1.0
         for reading in self.readings:
             end = round(reading.time * SAMPLE_RATE)
-            spoken = reading.voice is not None and reading.voice >= VOICE
-            if spoken and reading.time >= last + 1 and WINDOW <= end <= len(self.samples):
+            if reading.spoken and reading.time >= last + 1 and WINDOW <= end <= len(self.samples):
                 windows.append(self.samples[end - WINDOW : end])
                 last = reading.time
         return windows
