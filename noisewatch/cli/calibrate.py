@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..core.stream import Stream
     from ..inputs.source import Source
     from ..tasks.calibrate import Calibrated, Turn
-    from ..ui.meter import Countdown
+    from ..ui.countdown import Countdown
 
 
 @command(
@@ -123,14 +123,14 @@ class _Prompt:
         self._shown.close()
 
     def __call__(self, source: Source, stream: Stream, turn: Turn) -> None:
-        from ..ui.meter import Countdown, counting
+        from ..ui.countdown import Countdown, show_countdown
 
         do = "Speak as you usually do." if turn.speak else "Say nothing."
         if self._countdown is None:
             tell(f"Listening to {printable(source.name)} for {self._seconds:.0f} s, the room as it usually is.")
             self._countdown = Countdown(stream, source, turn.until_s, do)
-            self._shown.enter_context(counting(self._countdown))
-        self._countdown.do, self._countdown.seconds = do, turn.until_s
+            self._shown.enter_context(show_countdown(self._countdown))
+        self._countdown.instruction, self._countdown.seconds = do, turn.until_s
         if not sys.stderr.isatty():
             tell(f"{stream.time:4.0f} s  {do[:-1]} for {turn.lasts_s:.0f} s.")
 

@@ -99,6 +99,6 @@ def _line(found: Answer, *, named: bool) -> str:
 
 
 def _countdown(stream: Stream, source: Source, seconds: float | None) -> AbstractContextManager[object]:
-    from ..ui.meter import Countdown, counting
+    from ..ui.countdown import Countdown, show_countdown
 
-    return counting(Countdown(stream, source, seconds, "Speak as you will in the recording."))
+    return show_countdown(Countdown(stream, source, seconds, "Speak as you will in the recording."))

@@ -1,4 +1,4 @@
-"""The past that the meter shows."""
+"""The readings that the meter looks back on."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ SPAN_S = 30.0
 
 @dataclass
 class History:
-    """The last 30 s of readings, and the totals of all."""
+    """The readings of the last 30 s, and the totals of the session."""
 
     hop_s: float
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     totals: Summary = field(default_factory=Summary)
     recent: deque[Reading] = field(init=False)
     last: Reading | None = None
-    since: float = 0.0  # s of stream time at which the present verdict began
-    waited_s: float = 0.0  # since then for an input that stalled: stream time stands still
+    since: float = 0.0  # stream time at which the present verdict began, s
+    waited_s: float = 0.0  # time since then without input, during which stream time stands still
 
     def __post_init__(self) -> None:
         self.recent = deque(maxlen=max(1, round(SPAN_S / self.hop_s)))
 
     def add(self, item: Reading | Event) -> None:
-        """Take what the stream gave."""
+        """Take the next item of the stream."""
         self.totals.add(item)
         if isinstance(item, Event):
             return
         if self.last is None or self.verdict(item) != self.verdict(self.last):
             self.since, self.waited_s = item.time, 0.0
-        if item.reason == "stalled":  # one such reading a second
+        if item.reason == "stalled":  # the first such reading comes after STALL_S, then one each second
             self.waited_s += 1.0 if self.last and self.last.reason == "stalled" else STALL_S
         self.last = item
         self.recent.append(item)

@@ -1,4 +1,4 @@
-"""The consoles of all commands."""
+"""The Rich consoles that all commands use."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.console import Console
 
 
 def console(*, stderr: bool = False, **options: Any) -> Console:
-    """A Rich console on stdout or stderr. Only a terminal gets bars, pictures and cursor codes.
+    """A Rich console on stdout or stderr; options: passed to Rich. Only a terminal gets bars and cursor codes.
 
-    Rich takes FORCE_COLOR, which CI systems set, for a terminal; here it brings colour alone.
+    Rich treats any output as a terminal if FORCE_COLOR is set, as CI systems do. Here it only enables colour.
     """
     file = sys.stderr if stderr else sys.stdout
-    seen = file is not None and file.isatty()
-    if os.environ.get("FORCE_COLOR") and not seen:
+    is_terminal = file is not None and file.isatty()
+    if os.environ.get("FORCE_COLOR") and not is_terminal:
         options.setdefault("color_system", "standard")
-    return Console(stderr=stderr, force_terminal=seen, **options)
+    return Console(stderr=stderr, force_terminal=is_terminal, **options)

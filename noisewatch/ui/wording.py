@@ -41,6 +41,7 @@ NOTES: dict[str, str] = {
 }
 
 CLIPPING = "The input is clipping: turn its gain down. Clipping itself is audible as noise."
+WARMING_UP = "Listening. The first verdict takes three seconds of sound."
 NOISE_ALONE = "There is noise, and nobody is speaking."
 
 
