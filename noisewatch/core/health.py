@@ -64,11 +64,13 @@ class Health:
         silent = blocks[:, _SPAN] < SILENT_SPAN
         newest = silent[-int(SILENT_S * BLOCKS_PER_S) :]
         heard_s = float((~silent).sum()) / BLOCKS_PER_S
-        if not (len(newest) and newest.all()) and heard_s >= HEARD_S:
-            return "digital_silence" if blocks[:, _SPAN].max() < DITHER_SPAN else None
-        if not silent.any():
-            return "too_short"
-        return "dead_channel" if blocks[silent, _DC].max() > SILENT_SPAN else "digital_silence"
+        if heard_s < HEARD_S or newest.all():
+            if not silent.any():
+                return "too_short"
+            return "dead_channel" if blocks[silent, _DC].max() > SILENT_SPAN else "digital_silence"
+        if blocks[:, _SPAN].max() < DITHER_SPAN:
+            return "digital_silence"
+        return None
 
     def warnings(self, *, unlimited: bool = False) -> tuple[WarningName, ...]:
         """What may make the verdict on the present window less reliable.

@@ -1,5 +1,6 @@
 """Networks that ask for too much or fail while they run end with a sentence."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,15 @@ def test_a_hostile_network_is_refused(
 @pytest.mark.extras
 def test_a_network_that_fails_is_blamed_rather_than_the_audio(run, tmp_path: Path):
     path = hostile(tmp_path / "m.onnx", "out of range")
-    for args in (
+    commands = [
         ("listen", "demo", "--fast"),
         ("check", "demo"),
         ("scan", DEMO),
         ("listen", "demo", "--fast", "--json"),
-    ):
-        done = run(*args, "--model", path)
+    ]
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda args: run(*args, "--model", path), commands))
+    for args, done in zip(commands, results, strict=True):
         assert done.returncode == 5, args
         assert "fails while it runs" in done.stderr
         assert "too little" not in done.stderr
