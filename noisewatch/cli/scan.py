@@ -130,8 +130,9 @@ def scan(
     address: Address = "auto",
 ) -> None:
     """Judge recordings from beginning to end and list them, the noisiest first."""
-    from ..recordings import verdict, workers
+    from ..recordings import verdict
     from ..recordings.batch import Batch
+    from ..recordings.engine import engine_for
     from ..recordings.find import find
     from ..recordings.judge import Judge
     from ..recordings.results import Results
@@ -147,7 +148,7 @@ def scan(
     found = find(paths)
     results = Results(form, out, found, say)
     batch = Batch(found, judge, results, out=out, resume=resume, say=say)
-    reports = batch.run(workers.engine(judge, jobs=jobs, ray_address=address if engine is Engine.ray else None))
+    reports = batch.run(engine_for(judge, jobs=jobs, ray_address=address if engine is Engine.ray else None))
     results.check_written()
     if max_noisy is not None and (sentence := verdict.too_noisy(reports, max_noisy)):
         answer_no(sentence)

@@ -11,9 +11,8 @@ from ..errors import NoisewatchError, OutputError
 from .file_report import FileReport
 from .journal import Journal, absolute, journal_path
 from .judge import Judge
-from .progress import with_progress
+from .progress import Engine, with_progress
 from .results import Results
-from .workers import Engine
 
 
 class Batch:

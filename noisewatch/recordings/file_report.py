@@ -68,15 +68,18 @@ class FileReport:
         return max(known, key=lambda s: s.level_dbfs or 0.0, default=None)
 
     def row(self) -> dict[str, Any]:
-        """One flat row: for CSV, and for pandas.DataFrame(r.row() for r in noisewatch.scan("meetings/"))."""
+        """One flat row, for pandas.DataFrame(r.row() for r in noisewatch.scan("meetings/")).
+
+        Its keys are the columns of the CSV format, in this order.
+        """
         loudest = self.loudest
-        fields = asdict(self) | {
-            "segments": len(self.segments),
-            "loudest_start": loudest.start if loudest else None,
-            "loudest_dbfs": loudest.level_dbfs if loudest else None,
-            "warnings": " ".join(self.warnings),
-        }
-        return rounded(fields)
+        row: dict[str, Any] = {}
+        for name, value in asdict(self).items():
+            if name == "warnings":
+                row["loudest_start"] = loudest.start if loudest else None
+                row["loudest_dbfs"] = loudest.level_dbfs if loudest else None
+            row[name] = value
+        return rounded(row | {"segments": len(self.segments), "warnings": " ".join(self.warnings)})
 
     def json(self) -> str:
         """One JSON line, without the newline."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 from .file_report import FileReport
-from .workers import Engine, bytes_of
+
+Progress = Callable[[float], None]  # called with the number of bytes done
+Engine = Callable[[Sequence[Path], Progress], Iterator[FileReport]]
 
 
 def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[FileReport, None, None]:
@@ -28,3 +30,11 @@ def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[FileReport
             speed = f"  {seconds / elapsed:.0f} times real time" if elapsed > 1 else ""
             bar.update(task, files=f"{number}/{len(paths)}", audio=f"{seconds / 3600:.1f} h{speed}")
             yield report
+
+
+def bytes_of(path: Path) -> int:
+    """The size of a file; 0 where it cannot be read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
@@ -99,10 +98,8 @@ class Results:
 
 
 def _write_csv(reports: Iterable[FileReport], file: IO[str]) -> None:
-    """Write the columns of FileReport.row, a row per recording; names are quoted where they need it."""
-    names = [f.name for f in fields(FileReport)]
-    names[names.index("warnings") : names.index("warnings")] = ["loudest_start", "loudest_dbfs"]
-    table = CsvWriter(file, names)
+    """Write one row per recording, with a header."""
+    table = CsvWriter(file, list(FileReport("").row()))
     table.header()
     for report in reports:
         table.row(report.row())
