@@ -14,7 +14,7 @@ from test_architecture import MAY_IMPORT
 from typer.main import get_command
 
 import noisewatch
-from noisewatch.cli.base import app
+from noisewatch.cli.app import app
 from noisewatch.corpus.overrides import scene_config
 
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "models").glob("*.md")])

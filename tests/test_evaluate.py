@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from noisewatch.cli.base import app
+from noisewatch.cli.app import app
 from noisewatch.core.shipped import DEFAULT, find_model
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.errors import InputError

@@ -29,7 +29,7 @@ from typer.testing import CliRunner
 
 import noisewatch.core.session
 from noisewatch.audio.downmix import Downmix
-from noisewatch.cli.base import app
+from noisewatch.cli.app import app
 from noisewatch.core.events import Event, Reading
 from noisewatch.core.noise_detector import NoiseDetector
 from noisewatch.core.session import Session

@@ -15,7 +15,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from noisewatch.cli.base import app
+from noisewatch.cli.app import app
 
 OUT = Path(__file__).parent.parent / "docs" / "cli.md"
 HEAD = """\

@@ -1,7 +1,7 @@
 """The command line: arguments, wiring, exit codes. Data goes to stdout, everything else to stderr."""
 
 from . import calibrate, check, config, devices, evaluate, export, listen, models, prepare, scan, train
-from .base import main
+from .app import main
 
 __all__ = [
     "calibrate", "check", "config", "devices", "evaluate", "export", "listen", "main", "models", "prepare", "scan",

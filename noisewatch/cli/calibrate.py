@@ -12,9 +12,11 @@ import typer
 
 from ..core.shipped import DEFAULT
 from ..errors import DeviceError, UsageError, printable
-from .base import command, refuse_beside, say, tell, typed
+from .app import command
+from .arguments import refuse_beside, typed
 from .help import DETECTION, INPUT
 from .options import Channel, Device, ModelName
+from .stderr import notify, write_line
 
 if TYPE_CHECKING:
     from ..core.stream import Stream
@@ -60,7 +62,7 @@ def calibrate(
 
     if reset:
         refuse_beside(ctx, "reset", "seconds", "files", "max_false_alarms", "channel", "model")
-        forgotten = calibrations.forget(device, say, lambda index: _device_name(index, needed=True) or "")
+        forgotten = calibrations.forget(device, notify, lambda index: _device_name(index, needed=True) or "")
         print(f"forgot the calibration of {printable(forgotten)}")
         return
     if files:
@@ -74,7 +76,7 @@ def calibrate(
             name=name or "", turn=prompt,
         )  # fmt: skip
     if found.calibration.device:
-        calibrations.store(found.calibration, say)
+        calibrations.store(found.calibration, notify)
     _report(found)
 
 
@@ -127,12 +129,14 @@ class _Prompt:
 
         do = "Speak as you usually do." if turn.speak else "Say nothing."
         if self._countdown is None:
-            tell(f"Listening to {printable(source.name)} for {self._seconds:.0f} s, the room as it usually is.")
+            write_line(
+                f"Listening to {printable(source.name)} for {self._seconds:.0f} s, the room as it usually is."
+            )
             self._countdown = Countdown(stream, source, turn.until_s, do)
             self._shown.enter_context(show_countdown(self._countdown))
         self._countdown.instruction, self._countdown.seconds = do, turn.until_s
         if not sys.stderr.isatty():
-            tell(f"{stream.time:4.0f} s  {do[:-1]} for {turn.lasts_s:.0f} s.")
+            write_line(f"{stream.time:4.0f} s  {do[:-1]} for {turn.lasts_s:.0f} s.")
 
 
 def _per_hour(budget: str) -> float:

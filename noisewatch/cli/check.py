@@ -11,9 +11,11 @@ import typer
 
 from ..core.shipped import DEFAULT
 from ..errors import ChannelError, InputError, printable
-from .base import command, say, typed
+from .app import command
+from .arguments import typed
 from .help import DETECTION, INPUT, OUTPUT
 from .options import Channel, Device, ModelName, RawRate, Threshold
+from .stderr import notify
 
 if TYPE_CHECKING:
     from ..core.stream import Stream
@@ -78,7 +80,7 @@ def check(
             ctx.call_on_close(source.close)  # last: a sound server may hang
             found = ask(
                 source, model=detector, threshold=threshold, max_noisy=max_noisy, min_snr=min_snr,
-                seconds=seconds, notify=say, waiting=_countdown,
+                seconds=seconds, notify=notify, waiting=_countdown,
             )  # fmt: skip
             found = found if word in (None, "-") else replace(found, source=word)
         except (InputError, ChannelError) as error:  # a slow pipe reveals its channels late
@@ -86,7 +88,7 @@ def check(
                 raise
             found = Answer(str(word), "unknown", str(error).rstrip("."), "The other recordings are judged.")
         for sentence in remarks(found.source, found.warnings):
-            say(sentence)
+            notify(sentence)
         print(json.dumps(asdict(found)) if as_json else _line(found, named=len(words) > 1), flush=True)
         codes.append({"ok": 0, "noisy": 3, "unknown": 6 if sources else 4}[found.answer])
     if max(codes):

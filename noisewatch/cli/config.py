@@ -14,10 +14,11 @@ from ..outputs.command import VARIABLE_PREFIX
 from ..system.paths import exists
 from ..system.validation import suggest
 from . import settings
-from .base import command, say
+from .app import command
 from .help import PREFIX, Group
+from .stderr import notify
 
-OTHERS = ("NOISEWATCH_DATA",)  # the recordings that the project's own tests read
+OTHERS = ("NOISEWATCH_DATA",)  # read by the project's own tests
 _FROM = {"ENVIRONMENT": "environment", "DEFAULT_MAP": "file", "DEFAULT": "default"}
 
 
@@ -61,16 +62,16 @@ def config(
         console = terminal.console()
         console.print(table, markup=False)
         place = settings.place()
-        where = "none, as this user has no home folder" if place is None else str(place)
+        where = "none: this user has no home folder" if place is None else str(place)
         if place is not None and not exists(place):
-            where += " (not there)"
+            where += " (does not exist)"
         console.print(f"\nfile: {where}", markup=False, soft_wrap=True)
     for sentence in [*problem, *strange]:
-        say(sentence)
+        notify(sentence)
 
 
 def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str]:
-    """Fill in the threshold that `listen` would use where none is set. Sentences: why it is not known."""
+    """Fill in the threshold that `listen` would use if none is set. Returns sentences on why it is not known."""
     from ..core.model import Model
     from ..inputs.devices import find_device
     from ..tasks.calibrations import of_device
@@ -83,7 +84,7 @@ def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str
         if params["calibration"]:
             with suppress(DeviceError):  # no microphone, no calibration
                 device = find_device(params["device"]).name
-                if own := of_device(device, card, params["hop"], say):
+                if own := of_device(device, card, params["hop"], notify):
                     row |= {"value": own.threshold, "from": f"calibration of {printable(device)}"}
     except NoisewatchError as error:
         return [str(error)]
@@ -91,10 +92,10 @@ def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str
 
 
 def _strange(known: set[str]) -> list[str]:
-    """Variables that look like ours and are not."""
+    """Sentences about variables that start like ours and are not."""
     ours = sorted(name for name in os.environ if name.startswith(PREFIX))
     return [
-        f"{name} is set, and no option is called so. {suggest(name, known)}"
+        f"{name} is set, but there is no such option. {suggest(name, known)}"
         for name in ours
         if name not in known | {settings.FILE_VARIABLE, *OTHERS} and not name.startswith(VARIABLE_PREFIX)
     ]

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from ..errors import printable
-from .base import command, say
+from .app import command
+from .stderr import notify
 
 
 @command("noisewatch devices", "noisewatch devices --json")
@@ -23,7 +24,7 @@ def devices(
     from ..inputs.devices import list_devices
     from ..tasks import calibrations
 
-    found, calibrated = list_devices(), calibrations.stored(say)
+    found, calibrated = list_devices(), calibrations.stored(notify)
     if as_json:
         for device in found:
             own = calibrated.get(device.name)

@@ -13,8 +13,10 @@ from typing import Annotated
 import typer
 
 from ..core.shipped import DEFAULT
-from .base import command, refuse_beside, refuse_without, say, training
+from .app import command, training
+from .arguments import refuse_beside, refuse_without
 from .help import DETECTION, INPUT, OUTPUT
+from .stderr import notify
 
 
 @command(
@@ -100,7 +102,7 @@ def evaluate(
         report_paths(out)  # fails before minutes of work, not after
     with exported(model or [DEFAULT]) as models:
         if windows:
-            found = evaluate(windows=windows, models=models, baselines=baselines, dnsmos=dnsmos, on_skip=say)
+            found = evaluate(windows=windows, models=models, baselines=baselines, dnsmos=dnsmos, on_skip=notify)
             scores = []
             for each in found:
                 scores.append(each)
@@ -117,7 +119,7 @@ def evaluate(
             models=models,
             baselines=baselines,
             dnsmos=dnsmos,
-            on_skip=say,
+            on_skip=notify,
             progress=True,
         )
     if out is not None:

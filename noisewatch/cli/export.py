@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .base import command, training
+from .app import command, training
 from .help import INPUT, OUTPUT
 
 

@@ -12,9 +12,11 @@ import typer
 from ..core.shipped import DEFAULT
 from ..errors import printable
 from ..system.paths import expand_home
-from .base import command, refuse_beside, refuse_without, say, tell, typed
+from .app import command
+from .arguments import refuse_beside, refuse_without, typed
 from .help import ACTIONS, DETECTION, INPUT, OUTPUT
 from .options import Channel, Device, ModelName, RawRate, Threshold
+from .stderr import notify, write_line
 
 if TYPE_CHECKING:
     from ..core.events import Event, Reading
@@ -177,7 +179,7 @@ def _lines(begin: Begin, form: Form) -> None:
     """Lines on stdout, sentences on stderr."""
     from ..outputs.stdout import StdoutWriter
 
-    listening = begin(say)
+    listening = begin(notify)
     lines = StdoutWriter(live=listening.source.live)
 
     def show(item: Item) -> None:
@@ -190,7 +192,7 @@ def _lines(begin: Begin, form: Form) -> None:
     finally:
         for sentence in _ending(listening, lines):
             if not isinstance(lines.error, BrokenPipeError):  # `| head -1`: nobody wants to know
-                tell(printable(sentence))
+                write_line(printable(sentence))
     listening.require_judged()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from .base import command, training
+from .app import command, training
 
 if TYPE_CHECKING:
     from ..evaluation.networks import Network

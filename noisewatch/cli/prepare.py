@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError, printable
-from .base import command, refuse_beside, tell
+from .app import command
+from .arguments import refuse_beside
 from .help import ACTIONS, INPUT, OUTPUT
+from .stderr import write_line
 
 
 @command(
@@ -64,4 +66,4 @@ def prepare(
     else:
         prepared = prepare({"speech": speech, "noise": noise, "rir": rir or []}, out, seed=seed)
     for line in summary(prepared):
-        tell(printable(line))
+        write_line(printable(line))

@@ -13,8 +13,10 @@ from ..errors import UsageError
 from ..recordings.results import Format
 from ..recordings.scan_config import HOP_S, ScanConfig
 from ..system.paths import expand_home
-from .base import answer_no, command, refuse_beside, refuse_without, say
+from .app import answer_no, command
+from .arguments import refuse_beside, refuse_without
 from .help import ACTIONS, DETECTION, INPUT, OUTPUT
+from .stderr import notify
 
 
 class Engine(StrEnum):
@@ -146,8 +148,8 @@ def scan(
     out = None if out is None else expand_home(out)
     judge = Judge(ScanConfig(model, hop, threshold, channel))
     found = find(paths)
-    results = Results(form, out, found, say)
-    batch = Batch(found, judge, results, out=out, resume=resume, say=say)
+    results = Results(form, out, found, notify)
+    batch = Batch(found, judge, results, out=out, resume=resume, say=notify)
     reports = batch.run(engine_for(judge, jobs=jobs, ray_address=address if engine is Engine.ray else None))
     results.check_written()
     if max_noisy is not None and (sentence := verdict.too_noisy(reports, max_noisy)):

@@ -9,8 +9,9 @@ import typer
 
 from ..core.shipped import DEFAULT
 from ..errors import printable
-from .base import command, tell, training
+from .app import command, training
 from .help import ACTIONS, INPUT, OUTPUT, TRAINING
+from .stderr import write_line
 
 
 def _option(*names: str, metavar: str, default: str | None, help: str, **more: Any) -> Any:
@@ -128,4 +129,4 @@ def train(
     best = fit.fit(data, out, options, recipe=recipe, resume=resume, devices=devices, cache=cache)
     if best is not None:
         print(best)
-        tell(f"next: noisewatch export-onnx {printable(str(out))}")
+        write_line(f"next: noisewatch export-onnx {printable(str(out))}")

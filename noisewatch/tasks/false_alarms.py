@@ -1,4 +1,4 @@
-"""How often the detector called a noise, and what that says of an hour."""
+"""Count alarms, and say what the count means per hour."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _Z = 1.959963984540054  # normal deviate of 97.5 %
 
 
 def alarms(recordings: Sequence[Sequence[Reading]], threshold: float, hop_s: float) -> int:
-    """How many noises the detector would call in readings, at a threshold."""
+    """How many noises the detector calls in readings at a threshold."""
     events = [e for readings in recordings for e in called(readings, threshold, hop_s)]
     return sum(e.event == "noise_start" for e in events)
 
 
 def called(readings: Sequence[Reading], threshold: float, hop_s: float, end_s: float | None = None) -> list[Event]:
-    """The events that the detector makes of readings at a threshold; with end_s, in a stream that ends there."""
+    """The events of a detector with this threshold; end_s: the stream ends there, and open noises with it."""
     detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
     events = [e for r in readings for e in detector.update(r.time, r.noise, r.reason)[1]]
     return events if end_s is None else events + detector.finish(end_s)
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
-    """95 % interval of the mean of which `count` were seen (Garwood 1936): exact, above 100 within 0.003 %."""
+    """95 % confidence interval of a Poisson mean (Garwood 1936): exact; above a count of 100 within 0.003 %."""
     if count > EXACT:
         return _chi_square(2 * count, -_Z) / 2, _chi_square(2 * count + 2, _Z) / 2
 
@@ -45,12 +45,12 @@ def poisson_interval(count: int) -> tuple[float, float]:
 
 
 def _chi_square(freedom: int, z: float) -> float:
-    """The quantile of the chi-square distribution at a normal deviate (Wilson & Hilferty 1931)."""
+    """Quantile of the chi-square distribution at a normal deviate (Wilson & Hilferty 1931)."""
     return float(freedom * (1 - 2 / (9 * freedom) + z * math.sqrt(2 / (9 * freedom))) ** 3)
 
 
 def rate_in_words(count: int, seconds: float, what: str = "alarm") -> str:
-    """What so many alarms in so many seconds say of an hour: "no alarm, at most 8 an hour, from 28 min 10 s"."""
+    """A count as an hourly rate with its interval: "no alarm, at most 8 an hour, from 28 min 10 s"."""
     low, high = (3600 / seconds * bound for bound in poisson_interval(count))
     noun, *rest = what.split(" ")
     counted = " ".join([f"{count or 'no'} {noun}{'' if count < 2 else 's'}", *rest])

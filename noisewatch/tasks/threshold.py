@@ -19,21 +19,21 @@ from ..errors import InputError
 from .false_alarms import alarms, poisson_interval
 
 HIGHEST = 0.99
-LEAST_S = 15.0  # of readings, below which a recording says nothing about a rate
+LEAST_S = 15.0  # of readings; less says nothing about a rate
 COST_SNR_DB = 20.0  # the faintest noise that counts as noise
-COST_WINDOWS = 60  # of the recording, spread over it, that the cost of a threshold is measured on
+COST_WINDOWS = 60  # spread over the recording, on which the cost of a threshold is measured
 SLOPES = (0.0, -0.5, -1.0)  # of amplitude spectra: white, pink and brown noise
 
 
 @dataclass(frozen=True)
 class Room:
-    """A recording of the room as it should be: its readings, and the first minutes of its samples."""
+    """A recording of the room as it should be: all readings, and the samples of the first minutes."""
 
     readings: list[Reading]
     samples: NDArray[np.float32]  # (n,) at 16 kHz
 
     def spoken(self) -> list[NDArray[np.float32]]:
-        """Windows (48000,) in which someone speaks, 1 s apart or more."""
+        """Windows (48000,) in which someone speaks, at least 1 s apart."""
         windows, last = [], -1.0
         for reading in self.readings:
             end = round(reading.time * SAMPLE_RATE)
@@ -46,23 +46,23 @@ class Room:
 def choose(
     recordings: Sequence[Sequence[Reading]], budget_per_hour: float, hop_s: float, own: float
 ) -> float | None:
-    """The lowest threshold that keeps false alarms within a budget; None when none does.
+    """The lowest threshold that keeps false alarms within a budget; None if none does.
 
-    Every reading is taken to be of the room as it should be, so whatever is called in it is a false alarm. own: the
-    model's threshold, chosen on far more voices than a recording of one room holds. A lower one, down to the
-    detector's off threshold, needs proof: the upper end of the 95 % interval of its rate keeps the budget. A higher
-    one needs a reason: more alarms at the model's own than the budget allows in that time.
-    Raises InputError for less than 15 s that could be judged.
+    The recordings are of the room as it should be, so every noise called in them is a false alarm. own: the model's
+    threshold, which was chosen on far more voices than one room offers. A lower threshold, down to the detector's
+    off threshold, needs proof: the upper end of the 95 % interval of its rate is within the budget. A higher one
+    needs a reason: more alarms at the model's own than the budget allows in that time.
+    Raises InputError if less than 15 s could be judged.
     """
     judged = [sum(r.noise is not None for r in readings) * hop_s for readings in recordings]
     seconds, config = sum(judged), DetectorConfig(own)
     if seconds < LEAST_S:
         raise InputError(
-            f"{seconds:.1f} s could be judged, where 3 s of each recording fill the first window; a threshold "
-            f"needs {LEAST_S:.0f} s or more. Record for longer."
+            f"{seconds:.1f} s could be judged (3 s of each recording fill the first window); a threshold needs "
+            f"{LEAST_S:.0f} s or more. Record for longer."
         )
     if max(judged) < config.min_on_s - 1e-6:
-        raise InputError("no recording is long enough for a noise to be called. Give longer ones.")
+        raise InputError("no recording is long enough for a noise to be called. Give longer recordings.")
     allowed = budget_per_hour * seconds / 3600
     between = [percent / 100 for percent in range(1, 100) if config.off < percent / 100 < HIGHEST]
     for threshold in sorted({config.off, own, *between, HIGHEST}):
@@ -75,10 +75,10 @@ def choose(
 def hit_rates(
     detector: NoiseDetector, recordings: Sequence[Room], thresholds: Sequence[float]
 ) -> list[float] | None:
-    """The share of windows called at each threshold once steady noise lies 20 dB below the voice; None without one.
+    """The share of windows called noisy at each threshold with steady noise 20 dB below the voice.
 
-    Where someone spoke in the last 3 s, generated noise of several colours is added to them, and the same engine
-    judges the window.
+    Generated noise of several colours is added to the windows in which someone speaks, and a stream of the detector
+    judges them. None if nobody speaks in the recordings.
     """
     rng = np.random.default_rng(0)
     windows = [window for room in recordings for window in room.spoken()]
@@ -101,7 +101,7 @@ def _coloured(rng: np.random.Generator, slope: float) -> NDArray[np.float64]:
 
 
 def share_in_words(share: float) -> str:
-    """A share of windows as people say it: "about 1 window of 6"."""
+    """A share of windows in everyday words: "about 1 window of 6"."""
     plain = (Fraction(n, of) for of in (1, 2, 3, 4, 5, 6, 8, 10) for n in range(of + 1))
     near = min(plain, key=lambda fraction: abs(float(fraction) - share))
     if near in (0, 1):

@@ -47,7 +47,7 @@ def test_the_order(run, tmp_path: Path):
 
 def test_the_users_folder(run, tmp_path: Path):
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
-    assert "(not there)" in run("config", env=env).stdout
+    assert "(does not exist)" in run("config", env=env).stdout
     (tmp_path / "noisewatch").mkdir()
     (tmp_path / "noisewatch" / "config.toml").write_text('device = "USB"\n')
     assert shown(run("config", "--json", env=env).stdout)["device"] == ("USB", "file")
@@ -131,9 +131,9 @@ def test_variables_that_are_wrong(run, tmp_path: Path):
     assert "Input should" not in done.stderr
     strange = {"NOISEWATCH_DEVISE": "2", "NOISEWATCH_\x1b[2J": "1"}
     done = run("config", env={**strange, "NOISEWATCH_DATA": "/data", "NOISEWATCH_EVENT_ID": "1"})
-    assert done.stderr.count("is set, and no option") == len(strange)
+    assert done.stderr.count("is set, but there is no") == len(strange)
     assert "NOISEWATCH_?[2J is set" in done.stderr
-    assert "NOISEWATCH_DEVISE is set, and no option is called so. Did you mean NOISEWATCH_DEVICE?" in done.stderr
+    assert "NOISEWATCH_DEVISE is set, but there is no such option. Did you mean NOISEWATCH_DEVICE?" in done.stderr
     done = run("listen", "demo", env={"NOISEWATCH_CONFIG": str(tmp_path / "none.toml")})
     assert done.returncode == 2
     assert "no file is there" in done.stderr

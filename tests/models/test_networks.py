@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from noisewatch.cli.base import app
+from noisewatch.cli.app import app
 from noisewatch.core.model import Model
 from noisewatch.core.shipped import DEFAULT, shipped_models
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from noisewatch.cli.base import app
+from noisewatch.cli.app import app
 from noisewatch.tasks import calibrations
 from noisewatch.tasks.calibrations import Calibration
 

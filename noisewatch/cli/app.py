@@ -1,4 +1,4 @@
-"""What all commands share: the application, errors as sentences and exit codes, the training extra."""
+"""The application: subcommands, and errors as sentences with an exit code."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import importlib
 import io
 import os
 import re
-import select
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -22,25 +21,23 @@ from ..errors import NoisewatchError, UsageError, printable
 from ..system.timeouts import exit_if_hung
 from . import settings
 from .help import Command, Configurable, Group, examples
+from .stderr import write_line
 
 T = TypeVar("T", bound=Callable[..., Any])
-
-DEAF_S = 0.3  # that stderr may take to accept a sentence
-_deaf = False
 
 WELCOME = """\
 noisewatch {version} tells whether there is noise behind the voice.
 
-  noisewatch listen demo    the meter on a clip that comes with it
-  noisewatch listen         the meter on your microphone
-  noisewatch devices        which microphones there are
+  noisewatch listen demo    the meter, on a built-in clip
+  noisewatch listen         the meter, on your microphone
+  noisewatch devices        the microphones of this machine
 
 More: noisewatch --help"""
 
 
 @contextmanager
 def _exit_codes() -> Iterator[None]:
-    """Errors end as a sentence and an exit code."""
+    """Turn errors into a sentence on stderr and an exit code."""
     try:
         yield
         sys.stdout.flush()
@@ -54,10 +51,10 @@ def _exit_codes() -> Iterator[None]:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except BrokenPipeError:
-        _abandon_stdout()  # whoever read our output has enough
+        _abandon_stdout()  # the reader has seen enough, as `head` does
         raise SystemExit(0) from None
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # Rich found out first
+        if isinstance(end.__context__, BrokenPipeError):  # Rich noticed first
             raise SystemExit(0) from None
         raise
     except OSError as error:
@@ -91,7 +88,7 @@ app = typer.Typer(
 def command(*lines: str, name: str | None = None, configurable: bool = False) -> Callable[[T], T]:
     """Decorator: make a function a subcommand.
 
-    lines: examples for its help. configurable: all its options can be set by environment and file.
+    lines: examples for its help. configurable: environment and file can set all its options.
     """
     cls = Configurable if configurable else Command
     return app.command(name, cls=cls, epilog=examples(*lines) if lines else None)
@@ -105,7 +102,7 @@ _ALLOWED = {
 
 
 def plain(message: str) -> str:
-    """Why a value is not a number; pydantic, which Typer uses where it is installed, is wordy about it."""
+    """Why a value is refused, in short: pydantic, which Typer uses if it is installed, is wordy."""
     match = re.match("Input should be a valid (number|integer|boolean)", message)
     return _ALLOWED[match[1]] if match else message
 
@@ -118,10 +115,10 @@ def main() -> None:
     if sys.stderr is None:  # closed by the caller; print would fall back to stdout
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     else:
-        _part_stderr()
+        _separate_stderr()
     if sys.stdout is None:
         _fail("stdout is closed, so there is nowhere to write. Open it, or send it to /dev/null.", 7)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # the names of files need not be text, nor fit a terminal
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may hold any bytes
         utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     try:
@@ -131,12 +128,12 @@ def main() -> None:
         raise
 
 
-def _part_stderr() -> None:
-    """Our own stderr apart from descriptor 2, which is hidden from talkative libraries while a device is open."""
+def _separate_stderr() -> None:
+    """Move our own stderr to another descriptor: 2 is silenced while native libraries would write to it."""
     with suppress(OSError, ValueError):
-        kept = os.dup(sys.stderr.fileno())
+        descriptor = os.dup(sys.stderr.fileno())
         own = sys.stderr
-        sys.stderr = open(kept, "w", 1, own.encoding, own.errors)  # noqa: SIM115, PTH123
+        sys.stderr = open(descriptor, "w", 1, own.encoding, own.errors)  # noqa: SIM115, PTH123
 
 
 def _terminate(number: int, _: object) -> NoReturn:
@@ -144,66 +141,22 @@ def _terminate(number: int, _: object) -> NoReturn:
 
 
 def _abandon_stdout() -> None:
-    """What is left in the buffer has nowhere to go, and Python would complain when it flushes at exit."""
+    """Send what is left in the buffer to /dev/null: Python flushes at exit, and would complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    tell("\n".join(map(printable, f"noisewatch: {message}".split("\n"))))
+    write_line("\n".join(map(printable, f"noisewatch: {message}".split("\n"))))
     raise SystemExit(code)
 
 
-def say(sentence: str) -> None:
-    """A sentence on stderr, beside the data."""
-    tell(f"noisewatch: {printable(sentence)}")
-
-
-def tell(line: str) -> None:
-    """A line on stderr; lost, like all that follow, where nobody reads them."""
-    global _deaf
-    if not _deaf and sys.platform != "win32":  # where one cannot ask
-        with suppress(OSError, ValueError):
-            _deaf = not select.select([], [sys.stderr], [], DEAF_S)[1]
-    if not _deaf:
-        with suppress(OSError):
-            print(line, file=sys.stderr, flush=True)
-
-
-def typed(ctx: typer.Context, name: str) -> bool:
-    """Whether a parameter was given on the command line: what the file says is for microphones."""
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def refuse_beside(ctx: typer.Context, name: str, *others: str) -> None:
-    """Raises UsageError where one of the other parameters was typed, which mean nothing beside this one."""
-    if wrong := _typed(ctx, others):
-        raise UsageError(f"{wrong} would be ignored beside {_shown(ctx, name)}. Leave one of the two out.")
-
-
-def refuse_without(ctx: typer.Context, needed: str, *names: str) -> None:
-    """Raises UsageError where a parameter was typed that means nothing without what is needed."""
-    if wrong := _typed(ctx, names):
-        raise UsageError(f"{wrong} would be ignored without {needed}: give both, or neither.")
-
-
-def _typed(ctx: typer.Context, names: Iterable[str]) -> str:
-    return " and ".join(_shown(ctx, name) for name in names if typed(ctx, name))
-
-
-def _shown(ctx: typer.Context, name: str) -> str:
-    (parameter,) = (p for p in ctx.command.params if p.name == name)
-    given = max(parameter.opts, key=len)
-    return given if given.startswith("-") else (parameter.metavar or given.upper())
-
-
 def answer_no(message: str) -> NoReturn:
-    """The command did what it was asked, and the answer is no."""
+    """End with exit code 3: the command worked, and the answer is no."""
     _fail(message, 3)
 
 
 def training(module: str) -> ModuleType:
-    """A module of the training package, or the sentence that brings it."""
+    """Import a module of the training package. Raises UsageError that says how to install the extra."""
     try:
         return importlib.import_module(f"noisewatch.training.{module}")
     except ModuleNotFoundError as error:

@@ -1,0 +1,37 @@
+"""Arguments that do not go together are refused, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import typer
+
+from ..errors import UsageError
+
+
+def typed(ctx: typer.Context, name: str) -> bool:
+    """Whether a parameter was given on the command line, not by the environment or the file."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def refuse_beside(ctx: typer.Context, name: str, *others: str) -> None:
+    """Raises UsageError if one of the other parameters, which have no effect beside this one, was typed."""
+    if wrong := _typed(ctx, others):
+        raise UsageError(f"{wrong} would be ignored beside {_shown(ctx, name)}. Leave one of the two out.")
+
+
+def refuse_without(ctx: typer.Context, needed: str, *names: str) -> None:
+    """Raises UsageError if one of the parameters, which have no effect without what is needed, was typed."""
+    if wrong := _typed(ctx, names):
+        raise UsageError(f"{wrong} would be ignored without {needed}: give both, or neither.")
+
+
+def _typed(ctx: typer.Context, names: Iterable[str]) -> str:
+    return " and ".join(_shown(ctx, name) for name in names if typed(ctx, name))
+
+
+def _shown(ctx: typer.Context, name: str) -> str:
+    (parameter,) = (p for p in ctx.command.params if p.name == name)
+    given = max(parameter.opts, key=len)
+    return given if given.startswith("-") else (parameter.metavar or given.upper())
