@@ -218,7 +218,7 @@ class Detector:
         return self._call_lost(time, reason)
 
     def _resumed(self, time: float) -> list[Event]:
-        """The reading at `time` was judged, whatever came before."""
+        """The reading at `time` was judged: a gap before it, or the loss of the input, ends here."""
         self._first = time if self._first is None else self._first
         self._gap, gap = None, self._gap
         if gap is None:

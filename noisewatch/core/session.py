@@ -27,8 +27,8 @@ class Session:
 
     source   where the audio comes from; the caller closes it
     stream   a fresh stream
-    seconds  stop after this much audio, s; default: at the end of the source. An input that sends nothing also
-             stops once it has been silent for the rest of them
+    seconds  stop after this much audio, s; default: at the end of the source. Time in which a live input sends
+             nothing counts once it has stalled; for a pipe, wall time counts
     heard    called with each block (n,), at the source's rate, before it is judged
     lost     called with the number of samples, at the source's rate, that are missing before the next block
     stalls   whether to report an input that sends nothing for 3 s as stalled
