@@ -116,6 +116,15 @@ def noisy_voice(voice: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
+def early_noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of 10 s that is noisy from its first window on."""
+    path = tmp_path_factory.mktemp("early_noise") / "early.wav"
+    samples, rate = sf.read(DEMO, dtype="float32")
+    sf.write(path, samples[10 * rate : 20 * rate], rate)
+    return path
+
+
+@pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real recordings, where there is one."""
     folder = os.environ.get("NOISEWATCH_DATA")

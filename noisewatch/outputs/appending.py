@@ -28,9 +28,13 @@ class AppendingSink(Sink):
         self._session = session
         self._reopen()
         assert self._file is not None
-        self._file.write(b"")  # /dev/full refuses even this
-        if _disk_full(self._file.fileno()):  # an empty write to a file on a full disk succeeds
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        try:
+            self._file.write(b"")  # /dev/full refuses even this
+            if _disk_full(self._file.fileno()):  # an empty write to a file on a full disk succeeds
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self.close()
+            raise
 
     def heading(self, session: SessionInfo, *, empty: bool, reopened: bool) -> str:
         """Lines to write when the file is opened; reopened: during a session, after a rotation."""

@@ -82,8 +82,8 @@ def find_parts(folder: Path, name: str) -> list[Path]:
     """All parts of this user in a folder, oldest first; name: a regular expression."""
     pattern = re.compile(rf"{name}\.{_RANDOM}\.part")
     found = []
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
             with contextlib.suppress(OSError):
                 status = entry.stat(follow_symlinks=False)
                 ours = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()

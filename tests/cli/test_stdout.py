@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -16,11 +15,9 @@ from pathlib import Path
 
 import pytest
 import soundfile as sf
-from conftest import DEMO, largest_file, lines, wait_for
+from conftest import DEMO, lines, wait_for
 
 FAST = ("--fast", "--json")
-
-
 MANY = ("listen", "demo", *FAST, "--hop", "0.01", "--model", "tcn")  # half a MB of lines, which no pipe holds
 
 
@@ -64,27 +61,6 @@ def test_a_slow_reader_of_a_recording_gets_every_line(tmp_path: Path):
     assert "lost" not in said
 
 
-def test_a_live_input_loses_lines_that_nobody_reads_and_says_how_many(monkeypatch: pytest.MonkeyPatch):
-    import noisewatch.outputs.stdout
-
-    outof, into = os.pipe()
-    with os.fdopen(into, "w", encoding="utf-8") as stdout:
-        monkeypatch.setattr(sys, "stdout", stdout)
-        out = noisewatch.outputs.stdout.StdoutWriter(live=True)
-        for number in range(40_000):
-            out.line(f"{number:099}")  # 4 MB
-        assert out.lost > 25_000
-        out.close()
-        os.set_blocking(outof, False)
-        text = b""
-        with contextlib.suppress(BlockingIOError):
-            while len(text) < 4_000_000:
-                text += os.read(outof, 1 << 16)
-        taken = text.decode().splitlines()
-        assert [int(line) for line in taken] == list(range(len(taken)))
-    os.close(outof)
-
-
 @pytest.mark.parametrize("words", ["listen demo --json --fast", "--help", "listen --help"])
 def test_a_reader_that_has_enough_ends_it_quietly(words: str):
     command = f"{sys.executable} -m noisewatch {words} | head -1; echo ${{PIPESTATUS[0]}}"
@@ -113,20 +89,3 @@ def test_a_full_disk_behind_stdout(tmp_path: Path):
     events = lines((tmp_path / "e.jsonl").read_text(), "event")
     assert [e["event"] for e in events][-2:] == ["noise_start", "noise_end"]
     assert re.search(r"[1-9]\d*% of it noisy, 1 noise", done.stderr)
-
-
-def test_lines_that_were_not_written_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import noisewatch.outputs.stdout
-
-    with (tmp_path / "out").open("w") as stdout, largest_file(50_050):
-        monkeypatch.setattr(sys, "stdout", stdout)
-        out = noisewatch.outputs.stdout.StdoutWriter(live=False)
-        for number in range(600):
-            with contextlib.suppress(OSError):
-                out.line(f"{number:099}")
-        wait_for(lambda: out.error)
-        for number in range(400):
-            with contextlib.suppress(OSError):
-                out.line(f"{number:099}")
-        out.close()
-    assert (len((tmp_path / "out").read_text().splitlines()), out.lost) == (501, 500)  # one of them is cut
