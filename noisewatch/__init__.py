@@ -17,6 +17,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .core.detector import DetectorConfig
     from .core.events import Event, Reading
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
     from .recordings.judge import scan
     from .tasks.check import Answer, check
     from .tasks.listen import listen
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Answer",

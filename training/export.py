@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import noisewatch
 from noisewatch.audio.logmel import FrontendConfig, LogMel
 from noisewatch.audio.signal import WINDOW, WINDOW_S
 from noisewatch.core.card import METADATA_KEY, Card
@@ -27,6 +27,7 @@ from noisewatch.corpus.manifest import load_audio
 from noisewatch.errors import InputError, ParityError, UsageError
 from noisewatch.system.files import atomic_write
 from noisewatch.ui import terminal
+from noisewatch.version import __version__
 
 from .checkpoint import best_of, load_checkpoint, newest_run
 from .nets import NETS
@@ -60,7 +61,7 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
     data = json.loads(state["data"])
     card = Card(
         name=out.stem,
-        version=noisewatch.__version__,
+        version=__version__,
         window_s=WINDOW_S,
         hop_s=0.1,
         threshold=DetectorConfig(threshold).threshold,
@@ -166,7 +167,7 @@ def parity(net: Judge, model: Model) -> float:
 
 def parity_windows() -> Iterator[tuple[NDArray[np.float32], float]]:
     """Log-Mel windows (298, 40) of the voice and the noises of the demo clip at many gains, with references."""
-    clip = load_audio(Path(noisewatch.__file__).with_name("demo.flac"))
+    clip = load_audio(Path(str(resources.files("noisewatch") / "demo.flac")))
     rng = np.random.default_rng(0)
     for _ in range(PARITY_WINDOWS):
         start = int(rng.integers(0, len(clip) - WINDOW))

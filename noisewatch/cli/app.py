@@ -19,6 +19,7 @@ import typer
 
 from ..errors import NoisewatchError, UsageError, printable
 from ..system.timeouts import exit_if_hung
+from ..version import __version__
 from . import settings
 from .help import Command, Configurable, Group, examples
 from .stderr import write_line
@@ -170,8 +171,6 @@ def training(module: str) -> ModuleType:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from .. import __version__
-
         print(f"noisewatch {__version__}", flush=True)
         raise typer.Exit
 
@@ -184,8 +183,6 @@ def _root(
     ] = False,
 ) -> None:
     if ctx.invoked_subcommand is None:
-        from .. import __version__
-
         print(WELCOME.format(version=__version__))
         return
     commands = cast(Group, ctx.command).commands

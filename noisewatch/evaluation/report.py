@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-import noisewatch
-
 from ..corpus.catalogue import Catalogue
 from ..corpus.manifest import SPLITS, load_audio, read_manifest
 from ..corpus.render import NOISY_DB
 from ..errors import UsageError
+from ..version import __version__
 from .figures import Estimate, Report, StreamFigures
 from .progress import tracked
 from .scorers import Judgement, Scorer
@@ -68,7 +67,7 @@ def report(
     return Report(
         split=split,
         left_out=0,
-        noisewatch=noisewatch.__version__,
+        noisewatch=__version__,
         made=f"{datetime.now(UTC):%Y-%m-%d}",
         machine=_machine(),
         seed=seed,
