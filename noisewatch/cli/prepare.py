@@ -53,7 +53,10 @@ def prepare(
         ),
     ] = 0,
 ) -> None:
-    """Write a CSV manifest of recordings for training, split by speaker and noise recording."""
+    """Write a manifest of recordings for training.
+
+    The splits train, val and test share no speaker and no noise recording.
+    """
     from ..corpus.prepare import prepare
     from ..corpus.summary import summary
     from ..corpus.toy_set import generate

@@ -131,7 +131,7 @@ def scan(
     engine: EngineName = Engine.local,
     address: Address = "auto",
 ) -> None:
-    """Judge recordings from beginning to end and list them, the noisiest first."""
+    """Judge whole recordings and list the noisiest first."""
     from ..recordings import verdict
     from ..recordings.batch import Batch
     from ..recordings.engine import engine_for
