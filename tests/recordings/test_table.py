@@ -9,7 +9,7 @@ NOISE = Segment(60.0, 120.0, 0.99, 0.9, 12.0, -30.0)
 HALF = FileReport(
     "half.wav", 120.0, noisy=0.5, unknown=0.0, snr_median_db=12.34, worst_start=72.3, segments=(NOISE,)
 )
-GAPPED = FileReport("gapped\n.wav", 240.0, noisy=0.0, unknown=0.5)
+GAPPED = FileReport("gapped\n.wav", 240.0, noisy=0.2, unknown=0.5)
 
 
 def test_a_row_and_the_sum():
@@ -25,7 +25,7 @@ def test_a_row_and_the_sum():
         "",
     ]
     cells = [column.cell(GAPPED) for column in COLUMNS]
-    assert cells == ["gapped?.wav", "4 min 0 s", "0%", "-", "0", "-", "50%"]
+    assert cells == ["gapped?.wav", "4 min 0 s", "20%", "-", "0", "-", "50%"]
     total = [column.total([HALF, GAPPED]) for column in COLUMNS]
-    # Shares are of time: 60 of the 240 s that could be judged; 120 of 360 s could not.
-    assert total == ["2 recordings", "6 min 0 s", "25%", "", "1", "", "33%"]
+    # Shares are of time: 60 + 24 of the 240 s that could be judged; 120 of 360 s could not.
+    assert total == ["2 recordings", "6 min 0 s", "35%", "", "1", "", "33%"]
