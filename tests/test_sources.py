@@ -34,9 +34,10 @@ from noisewatch.core.events import Event, Reading
 from noisewatch.core.noise_detector import NoiseDetector
 from noisewatch.core.session import Session
 from noisewatch.corpus.manifest import load_audio
+from noisewatch.decoding.containers import Rest, behind
 from noisewatch.decoding.decoders import open_pipe
-from noisewatch.decoding.magic import Rest, behind, search
 from noisewatch.decoding.pipe import Pipe
+from noisewatch.decoding.signatures import search
 from noisewatch.errors import InputError, UsageError
 from noisewatch.inputs.piped import Piped
 from noisewatch.inputs.recording import Recording, open_recording
@@ -445,7 +446,7 @@ def test_what_ffmpeg_decodes(ffmpeg, tmp_path: Path, from_pipe, name: str, optio
     assert len(load_audio(path)) / RATE == pytest.approx(seconds, abs=0.15)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     if name == "a.m4a":  # its table of contents stands at the end
-        with pytest.raises(InputError, match="no audio that can be read"):
+        with pytest.raises(InputError, match="cannot be read as audio"):
             from_file(path)
     elif name != "two.oga":
         samples, said = heard(source := from_file(path))
@@ -469,7 +470,7 @@ def test_a_hostile_name_or_text_makes_ffmpeg_open_nothing_else(
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-        with pytest.raises(InputError, match="no audio that can be read"):
+        with pytest.raises(InputError, match="cannot be read as audio"):
             open_recording(Path(name), name)
     # Names that are addresses, options or protocols to ffmpeg are names of files here.
     with pytest.raises(UsageError, match="no channel 2"):
@@ -772,7 +773,7 @@ def test_another_recording_behind_the_first_is_judged_or_said(ffmpeg, tmp_path: 
             seconds = len(samples) / source.sample_rate
             assert seconds == pytest.approx(3, abs=0.15), name
             assert f"only the first {seconds:.1f} s" in said, name
-            assert "another recording begins behind them" in said, name
+            assert "another recording begins after them" in said, name
     for name in ("aac", "webm", "avi", "voc", "oga", "wav aiff", "wav au", "au wav"):
         first, second = name.split() if " " in name else (name, name)
         path = tmp_path / f"{name}.{first}"

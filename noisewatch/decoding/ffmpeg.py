@@ -1,4 +1,4 @@
-"""ffmpeg, where it is installed: it decodes what libsndfile does not know."""
+"""Decodes a file with ffmpeg, if it is installed: for formats that libsndfile does not know."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ from typing import IO
 
 from ..audio.signal import Samples
 from ..errors import InputError
-from .magic import Rest
-from .pcm import ANOTHER, LOST, LOST_S, Uncompressed, cut_off, read_header
+from .containers import Rest
+from .headers.reader import read_header
 from .pipe import Pipe
+from .shortfall import ANOTHER, LOST_S, cut_off, lost_bytes, only_first, unreadable_beyond
+from .uncompressed import Uncompressed
 
-# Containers that hold audio, and nothing that names other files or addresses (concat, hls, dash, sdp, image2 ...).
+# Containers of audio. None can name other files or addresses, as concat, hls, dash, sdp and image2 can.
 CONTAINERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,gsm,iff,latm,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
     "ogg,oma,rm,shn,sox,tak,tta,voc,w64,wav,wv,xwma"
 )
-PATIENCE_S = 20.0  # that it may send nothing while it is waited for
-ENDS_S = 5.0  # that it may take to end once it sends nothing more
-# Said of a file that ends too soon, by demuxers whose exit code is 0 even so.
+PATIENCE_S = 20.0  # time limit for ffmpeg to send the next bytes
+ENDS_S = 5.0  # time limit for ffmpeg to exit after its output ends
+# What demuxers print about a file that ends early, while ffmpeg exits with 0.
 CUT = ("ended prematurely", "partial file", "runcat")
 
 
 class Ffmpeg:
-    """A file decoded by ffmpeg, which ends with whoever reads from it."""
+    """A decoder that runs ffmpeg as a subprocess, which ends when this object does."""
 
     def __init__(self, path: Path, name: str, *, rest: Rest, chain: bool) -> None:
-        """Start it. rest: what stands behind the recordings that ffmpeg reads; chain: it is one of several.
+        """Start ffmpeg. rest: what it will leave undecoded at the end; chain: the file holds several recordings.
 
-        Raises InputError with ffmpeg's reason where it can't open the file either.
+        Raises InputError with ffmpeg's reason if it cannot open the file.
         """
         self._name, self._rest, self._chain = name, rest, chain
         self._said: deque[str] = deque(maxlen=20)
-        # "file:" keeps a name from being an address; formats and protocols keep a text from naming other files.
+        # "file:" keeps a name from being an address; the whitelists keep a playlist from naming other files.
         source = b"file:" + os.fsencode(path)
         command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
                    "-format_whitelist", CONTAINERS, "-i", source if os.name == "posix" else source.decode(),
@@ -55,9 +57,9 @@ class Ffmpeg:
             bufsize=0,
             pass_fds=[int(descriptor)] if descriptor else [],
         )
-        self._drain = threading.Thread(target=_listen, args=(self._process.stderr, self._said), daemon=True)
+        self._drain = threading.Thread(target=_collect, args=(self._process.stderr, self._said), daemon=True)
         self._drain.start()
-        self._end = weakref.finalize(self, _ended, self._process, self._drain)
+        self._end = weakref.finalize(self, _stop, self._process, self._drain)
         try:
             assert self._process.stdout is not None
             pipe = Pipe(self._process.stdout.fileno(), "ffmpeg", patience_s=PATIENCE_S)
@@ -75,6 +77,7 @@ class Ffmpeg:
         self.notes = self._samples.notes
 
     def read(self, frames: int) -> Generator[Samples, None, None]:
+        """Yield float32 (n, channels). Raises InputError for damage, an early end, or data that was not decoded."""
         heard = 0
         try:
             try:
@@ -89,37 +92,32 @@ class Ffmpeg:
                 raise self._only(heard, ANOTHER)
             if code or any(sign in line for line in self._said for sign in CUT):
                 if self._chain:
-                    raise self._only(heard, f"this chain of recordings cannot be read further ({reason})")
-                raise InputError(
-                    f"{self._name} is damaged: it cannot be read beyond {heard / self.sample_rate:.1f} s "
-                    f"({reason})."
-                )
+                    raise self._only(heard, f"the rest of this chain of recordings cannot be read ({reason})")
+                raise unreadable_beyond(self._name, heard / self.sample_rate, reason)
             if self._rest.cut:
                 raise cut_off(self._name, heard / self.sample_rate)
             if heard / self.sample_rate * self._rest.share >= LOST_S:
-                raise self._only(heard, LOST.format(self._rest.size))
+                raise self._only(heard, lost_bytes(self._rest.size))
         finally:
             self._end()
 
-    def _only(self, heard: int, why: str) -> InputError:
-        return InputError(
-            f"only the first {heard / self.sample_rate:.1f} s of {self._name} could be judged: {why}. "
-            "Check what made it."
-        )
+    def _only(self, heard: int, reason: str) -> InputError:
+        return only_first(self._name, heard / self.sample_rate, reason)
 
     def _reason(self) -> str:
+        """Return the last line of ffmpeg's stderr, without prefixes."""
         self._drain.join(ENDS_S)
-        last = self._said[-1] if self._said else "it says nothing"
+        last = self._said[-1] if self._said else "it gives no reason"
         return re.sub(r"^\[[^]]*\] ", "", last).rpartition(": ")[2][:200].rstrip(".")
 
 
-def _listen(stream: IO[bytes], said: deque[str]) -> None:
+def _collect(stream: IO[bytes], said: deque[str]) -> None:
     with stream:
         for line in stream:
             said.append(line.decode(errors="replace").strip())
 
 
-def _ended(process: subprocess.Popen[bytes], drain: threading.Thread) -> None:
+def _stop(process: subprocess.Popen[bytes], drain: threading.Thread) -> None:
     process.kill()
     process.wait()
     drain.join()

@@ -1,4 +1,4 @@
-"""The bytes of a pipe: the one place that waits for them, on a thread that may."""
+"""Reads bytes from a pipe, with lookahead. It blocks until they arrive, so it runs on a thread that may block."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from collections.abc import Iterator
 
 from ..errors import InputError
 
-LOOK_S = 0.5
+LOOK_S = 0.5  # how long one wait for bytes lasts
 
 
 class Pipe:
-    """Reads a file descriptor from its present position to its end."""
+    """A reader of a file descriptor, from its current position to its end."""
 
     def __init__(self, descriptor: int, name: str, *, owned: bool = False, patience_s: float | None = None) -> None:
-        """name: for sentences. owned: the descriptor is closed with the last reference to this.
+        """name: what errors call it. owned: close the descriptor with the last reference to this object.
 
-        patience_s: how long to wait for the next bytes; for ever where None (and on Windows).
+        patience_s: time limit for the next bytes to arrive; None (and Windows) means no limit.
         """
         self._descriptor, self._name = descriptor, name
         self._patience_s = patience_s if os.name == "posix" else None
         if owned:
             weakref.finalize(self, os.close, descriptor)
         self._unread = b""
-        self.received = 0  # bytes
+        self.received = 0  # bytes so far
 
     def read(self, size: int) -> bytes:
-        """So many bytes; fewer only at the end. Raises InputError."""
+        """Return so many bytes; fewer only at the end. Raises InputError for a pipe that fails or times out."""
         return b"".join(self.chunks(size, size))
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, which stay to be read."""
+        """Return the next bytes without consuming them."""
         data = self.read(size)
         self.unread(data)
         return data
 
     def unread(self, data: bytes) -> None:
-        """Put bytes back in front of what is still to come."""
+        """Put bytes back before those still to come."""
         self._unread = data + self._unread
 
     def chunks(self, size: int, most: int | None = None) -> Iterator[bytes]:
-        """Chunks of `size` bytes to the end or until `most` were given; only the last is shorter (InputError)."""
+        """Yield chunks of `size` bytes, up to `most` in all or to the end; only the last is shorter. As `read`."""
         left = most
         while left is None or left > 0:
             wanted = size if left is None else min(size, left)
@@ -61,12 +61,12 @@ class Pipe:
             left = None if left is None else left - got
 
     def _some(self, most: int) -> bytes:
-        """What is there, up to so many bytes; none at the end."""
+        """Return what is available, up to so many bytes; b"" at the end."""
         if self._unread:
             part, self._unread = self._unread[:most], self._unread[most:]
             return part
         if self._patience_s is not None:
-            # Looks are counted, as the clock goes on while a process is stopped.
+            # Count the waits: a clock would go on while the process is stopped.
             for _ in range(math.ceil(self._patience_s / LOOK_S)):
                 if select.select([self._descriptor], [], [], LOOK_S)[0]:
                     break
@@ -81,6 +81,6 @@ class Pipe:
 
 
 def cannot_read(name: str, error: OSError, received: int = 0) -> InputError:
-    """What to say of an input that cannot be opened, or read beyond so many bytes."""
+    """The error for an input that cannot be opened, or read beyond so many bytes."""
     where = f" beyond {received} bytes" if received else ""
-    return InputError(f"cannot read {name}{where}: {error.strerror}. Check where it comes from.")
+    return InputError(f"cannot read {name}{where}: {error.strerror}. Check the source.")

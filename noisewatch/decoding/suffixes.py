@@ -1,6 +1,6 @@
-"""The names by which recordings are found in folders."""
+"""File name suffixes of recordings: what a folder is searched for."""
 
-# What folders are searched for; from ".mp4" on ffmpeg is needed.
+# From ".mp4" on, ffmpeg is needed.
 SUFFIXES = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".w64", ".rf64",
             ".au", ".snd", ".caf", ".mp4", ".mkv", ".mka", ".mov", ".avi", ".webm", ".m4a", ".m4b", ".aac", ".wma",
             ".3gp", ".flv", ".amr"}  # fmt: skip

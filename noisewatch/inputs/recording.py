@@ -10,7 +10,7 @@ from pathlib import Path
 from ..audio.downmix import Downmix, block_frames
 from ..audio.signal import Samples
 from ..decoding.decoders import Decoder, open_file
-from ..decoding.pcm import check_format
+from ..decoding.headers.header import check_format
 from ..errors import ChannelError, InputError
 
 
@@ -67,7 +67,7 @@ class Recording:
                     time.sleep(max(0.0, began + frames / self.sample_rate - time.monotonic()))
                     yield block
         if not frames:
-            raise InputError(f"{self.name} holds no audio: it has 0 samples. Check what made it.")
+            raise InputError(f"{self.name} holds no audio: it has 0 samples. Check the program that wrote it.")
 
     def _mono(self, frames: int) -> Generator[Samples, None, None]:
         """Yield one channel, or the downmix of all, up to `frames` samples at a time."""

@@ -51,7 +51,7 @@ def _bad(tmp_path: Path, name: str) -> Path:
     [
         ("missing.wav", "no file at"),
         ("empty.wav", "it has 0 bytes"),
-        ("text.wav", "no audio that can be read"),
+        ("text.wav", "cannot be read as audio"),
         ("folder", "is a folder"),
         ("none.wav", "0 samples"),
         ("one.wav", "too little sound"),
@@ -59,7 +59,7 @@ def _bad(tmp_path: Path, name: str) -> Path:
         ("nan.wav", "not finite"),
         ("inf.wav", "not finite"),
         ("cut.flac", "is damaged"),
-        ("cut.wav", "promises 27.2 s, and 13.6 s were there"),
+        ("cut.wav", "promises 27.2 s, but it has 13.6 s"),
         ("slow.wav", "500 Hz; allowed"),
         ("film.mp4", "ffmpeg"),
     ],
@@ -74,7 +74,12 @@ def test_bad_recordings_get_a_sentence(run, tmp_path: Path, name: str, sentence:
 
 
 @pytest.mark.parametrize(
-    ("data", "sentence"), [(b"", "no WAV"), (b"RIFF", "no WAV"), (b"hello" * 50, "stdin is no audio")]
+    ("data", "sentence"),
+    [
+        (b"", "ended before any audio came"),
+        (b"RIFF", "header is damaged or cut off"),
+        (b"hello" * 50, "stdin cannot be read as audio"),
+    ],
 )
 def test_a_pipe_without_audio(run, data: bytes, sentence: str):
     done = run("listen", "-", "--json", input=data, text=False)
@@ -91,7 +96,7 @@ def test_a_wav_that_ends_early_is_judged_and_said(run, tmp_path: Path):
     data = (tmp_path / "a.wav").read_bytes()[: 16_000 * 8 + 44]
     done = run("listen", "-", "--json", input=data, text=False)
     assert done.returncode == 6
-    assert "stdin ended early: its header promises 8.0 s, and 4.0 s were there" in done.stderr.decode()
+    assert "stdin ended early: its header promises 8.0 s, but it has 4.0 s" in done.stderr.decode()
     assert len(lines(done.stdout.decode())) == 11
 
 

@@ -125,7 +125,7 @@ def test_recordings_as_the_field_makes_them(run, tmp_path: Path):
     assert seconds == {f"{n}.wav": 1.0 for n in range(4)} | {
         "two.mp3": pytest.approx(4, abs=0.02), "stream.flac": 2, "one.caf": 2, "crashed.wav": 2, "inverted.wav": 2,
     }  # fmt: skip
-    for name, why in {"cut.mp3": "only the first", "film.mp4": "no audio", "pipe.wav": "device or pipe"}.items():
+    for name, why in {"cut.mp3": "only the first", "film.mp4": "as audio", "pipe.wav": "device or pipe"}.items():
         assert f"{name} " in done.stderr
         assert why in done.stderr
     assert "File name too long" in done.stderr

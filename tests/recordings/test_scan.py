@@ -60,7 +60,7 @@ def test_a_folder_with_everything_in_it(run, folder: Path):
     assert found["silent.wav"]["unknown"] == 1
     assert found["silent.wav"]["reason"] == "digital_silence"
     assert "silent.wav could not be judged. The recording is digital silence" in done.stderr
-    for name, why in {"empty.wav": "0 bytes", "text.mp3": "no audio", "film.mp4": "ffmpeg", "cut.wav": "early",
+    for name, why in {"empty.wav": "0 bytes", "text.mp3": "as audio", "film.mp4": "ffmpeg", "cut.wav": "early",
                       "gone.wav": "No such file", "pipe.wav": "not a file"}.items():  # fmt: skip
         assert why in found[name]["error"], name
         assert name in done.stderr
