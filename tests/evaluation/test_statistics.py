@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from noisewatch.evaluation.statistics import clustered, reliability, roc_auc, spearman, wilson_interval
-from noisewatch.tasks.calibration import poisson_interval
+from noisewatch.tasks.false_alarms import poisson_interval
 
 
 def test_auc_counts_ties_half():
