@@ -12,7 +12,7 @@ from noisewatch import NoiseDetector, Reading
 from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import read_manifest
-from noisewatch.evaluation.testset import streams
+from noisewatch.evaluation.streams import streams
 from noisewatch.tasks.false_alarms import alarms, poisson_interval
 from noisewatch.tasks.threshold import choose
 

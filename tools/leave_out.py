@@ -1,12 +1,12 @@
-"""A manifest whose validation split is sources that nothing is learned from.
+"""Writes a manifest whose validation split consists of whole sources that nothing is learned from.
 
     python tools/leave_out.py DATA --source esc10 --source blanket -o left-out.csv
     noisewatch train left-out.csv -o runs/left-out
     noisewatch evaluate left-out.csv --split val --model runs/left-out
 
-Other files of a source sound like the ones that were learned. The sources named here become validation, beside
-those that were validation whole. Where a kind has such sources, other groups of its training sources are left
-out; test always is.
+Files of one source sound alike, so validation on other files of a training source is too easy. The sources named
+here become validation, beside those that already are validation as a whole. If a kind (speech, noise, rir) has such
+sources, the validation files of its training sources are dropped. The test split always is.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from noisewatch.corpus.manifest import read_manifest, write_manifest
 
 def main(
     data: Path,
-    out: Annotated[Path, typer.Option("-o", "--out")],
-    source: Annotated[list[str] | None, typer.Option(help="Repeat for more.")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The CSV file to write.")],
+    source: Annotated[list[str] | None, typer.Option(help="Source to leave out of training (repeatable).")] = None,
 ) -> None:
     """Write the manifest."""
     rows = [row for row in read_manifest(data) if row.split != "test"]
     named = set(source or ())
     unknown = sorted(named - {row.source for row in rows})
     if unknown:
-        raise SystemExit(f"no training or validation source is called {', '.join(unknown)}.")
+        raise SystemExit(f"no training or validation source has this name: {', '.join(unknown)}.")
     splits = defaultdict(set)
     for row in rows:
         splits[row.kind, row.source].add(row.split)
@@ -44,7 +44,7 @@ def main(
     for kind in ("speech", "noise"):
         for split in ("train", "val"):
             if (kind, split) not in left:
-                raise SystemExit(f"that leaves no {kind} for {split}: name other sources.")
+                raise SystemExit(f"this leaves no {kind} for {split}. Name other sources.")
     write_manifest(out, kept)
     print(f"{out}: {len(kept)} recordings; validation: {', '.join(sorted({name for _, name in held}))}")
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,62 @@ from .app import command, training
 from .arguments import refuse_beside, refuse_without
 from .help import DETECTION, INPUT, OUTPUT
 from .stderr import notify
+
+Data = Annotated[
+    Path | None,
+    typer.Argument(help="Folder with manifest.csv, or a CSV file.", show_default="data", rich_help_panel=INPUT),
+]
+Windows = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="NPZ",
+        help="Instead of DATA: fixed windows, as arrays x (n, 48000), y, snr and situation (repeatable).",
+        rich_help_panel=INPUT,
+    ),
+]
+Split = Annotated[
+    str, typer.Option(metavar="NAME", help="Split of DATA: val to choose, test to report.", rich_help_panel=INPUT)
+]
+Count = Annotated[
+    int,
+    typer.Option(
+        min=10,
+        metavar="N",
+        help="Windows of clean speech from DATA; half as many at each SNR.",
+        rich_help_panel=INPUT,
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Random seed of the windows.", rich_help_panel=INPUT)]
+ModelNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="Shipped model, .onnx file, run or checkpoint (repeatable).",
+        show_default=DEFAULT,
+        rich_help_panel=DETECTION,
+    ),
+]
+Baselines = Annotated[
+    bool, typer.Option("--baselines", help="Score the installed baselines, too.", rich_help_panel=DETECTION)
+]
+Dnsmos = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="DNSMOS's sig_bak_ovr.onnx, for --baselines.", rich_help_panel=DETECTION),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="NAME",
+        help="Write NAME.json and NAME.md.",
+        show_default="print Markdown",
+        rich_help_panel=OUTPUT,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
 
 
 @command(
@@ -27,69 +83,19 @@ from .stderr import notify
 )
 def evaluate(
     ctx: typer.Context,
-    data: Annotated[
-        Path | None,
-        typer.Argument(help="Folder with manifest.csv, or a CSV file.", show_default="data", rich_help_panel=INPUT),
-    ] = None,
-    windows: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="NPZ",
-            help="Instead of DATA: fixed windows, as arrays x (n, 48000), y, snr, situation (repeatable).",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    split: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="Split of DATA: val to choose, test to report.", rich_help_panel=INPUT),
-    ] = "test",
-    count: Annotated[
-        int,
-        typer.Option(
-            min=10,
-            metavar="N",
-            help="Windows of clean speech from DATA; half as many at each SNR.",
-            rich_help_panel=INPUT,
-        ),
-    ] = 600,
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Random seed of the windows.", rich_help_panel=INPUT)
-    ] = 7,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-m",
-            "--model",
-            metavar="NAME",
-            help="Shipped model, .onnx file, run or checkpoint (repeatable).",
-            show_default=DEFAULT,
-            rich_help_panel=DETECTION,
-        ),
-    ] = None,
-    baselines: Annotated[
-        bool,
-        typer.Option("--baselines", help="Score the installed baselines, too.", rich_help_panel=DETECTION),
-    ] = False,
-    dnsmos: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="DNSMOS's sig_bak_ovr.onnx, for --baselines.", rich_help_panel=DETECTION),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="NAME",
-            help="Write NAME.json and NAME.md.",
-            show_default="print Markdown",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)] = False,
+    data: Data = None,
+    windows: Windows = None,
+    split: Split = "test",
+    count: Count = 600,
+    seed: Seed = 7,
+    model: ModelNames = None,
+    baselines: Baselines = False,
+    dnsmos: Dnsmos = None,
+    out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Score models on labelled data, beside the strongest level statistic."""
-    from ..evaluation.api import evaluate
-    from ..evaluation.markdown import of_report, of_windows
+    from ..evaluation import api, markdown
     from ..evaluation.report_files import report_paths, write_report
     from ..evaluation.windows import as_text
 
@@ -102,30 +108,25 @@ def evaluate(
         report_paths(out)  # fails before minutes of work, not after
     with exported(model or [DEFAULT]) as models:
         if windows:
-            found = evaluate(windows=windows, models=models, baselines=baselines, dnsmos=dnsmos, on_skip=notify)
             scores = []
-            for each in found:
+            for each in api.evaluate(
+                windows=windows, models=models, baselines=baselines, dnsmos=dnsmos, on_skip=notify
+            ):
                 scores.append(each)
                 if out is None:
                     print(json.dumps(each.json()) if as_json else as_text(each), flush=True)
-            if out is not None:
-                print(*write_report([s.json() for s in scores], of_windows(scores), out), sep="\n")
-            return
-        report = evaluate(
-            data=data or Path("data"),
-            split=split,
-            count=count,
-            seed=seed,
-            models=models,
-            baselines=baselines,
-            dnsmos=dnsmos,
-            on_skip=notify,
-            progress=True,
-        )
+            result: Any = [s.json() for s in scores]
+            tables = markdown.of_windows(scores)
+        else:
+            report = api.evaluate(
+                data=data or Path("data"), split=split, count=count, seed=seed, progress=True,
+                models=models, baselines=baselines, dnsmos=dnsmos, on_skip=notify,
+            )  # fmt: skip
+            result, tables = report.json(), markdown.of_report(report)
+            if out is None:
+                print(json.dumps(result) if as_json else tables)
     if out is not None:
-        print(*write_report(report.json(), of_report(report), out), sep="\n")
-    else:
-        print(json.dumps(report.json()) if as_json else of_report(report))
+        print(*write_report(result, tables, out), sep="\n")
 
 
 @contextmanager

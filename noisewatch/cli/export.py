@@ -10,48 +10,45 @@ import typer
 from .app import command, training
 from .help import INPUT, OUTPUT
 
+Run = Annotated[
+    Path | None,
+    typer.Argument(help="Folder of a run, or a checkpoint.", show_default="the newest", rich_help_panel=INPUT),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="The ONNX file to write.",
+        show_default="RUN/NET.onnx",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Threshold = Annotated[
+    float,
+    typer.Option(
+        "-t",
+        "--threshold",
+        metavar="P",
+        help="Noise probability from which a window is noisy, for the card. Choose it on validation data.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Licence = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT", help="Licence of the weights, for the card.", show_default="none", rich_help_panel=OUTPUT
+    ),
+]
+
 
 @command(
     "noisewatch export-onnx runs/mine",
     "noisewatch export-onnx runs/mine -o mine.onnx -t 0.9 --licence MIT",
     name="export-onnx",
 )
-def export_onnx(
-    run: Annotated[
-        Path | None,
-        typer.Argument(help="Folder of a run, or a checkpoint.", show_default="the newest", rich_help_panel=INPUT),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="FILE",
-            help="The ONNX file to write.",
-            show_default="RUN/NET.onnx",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    threshold: Annotated[
-        float,
-        typer.Option(
-            "-t",
-            "--threshold",
-            metavar="P",
-            help="Noise from this probability on, for the card. Choose it on validation data.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = 0.5,
-    licence: Annotated[
-        str,
-        typer.Option(
-            metavar="TEXT",
-            help="Licence of the weights, for the card.",
-            show_default="none",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = "",
-) -> None:
+def export_onnx(run: Run = None, out: Out = None, threshold: Threshold = 0.5, licence: Licence = "") -> None:
     """Export a trained network as one ONNX file with its card inside.
 
     Nothing is written unless ONNX Runtime and torch agree on the outputs to within 1e-4.

@@ -14,11 +14,62 @@ from .help import ACTIONS, INPUT, OUTPUT, TRAINING
 from .stderr import write_line
 
 
-def _option(*names: str, metavar: str, default: str | None, help: str, **more: Any) -> Any:
-    """A training option: unless it is given, the recipe's value counts."""
-    return typer.Option(
-        *names, metavar=metavar, show_default=default or False, help=help, rich_help_panel=TRAINING, **more
-    )
+def _training(metavar: str, help: str, default: str | bool = "the recipe's", **more: Any) -> Any:
+    """An option of the training itself. Unless it is given, the recipe's value counts."""
+    return typer.Option(metavar=metavar, show_default=default, help=help, rich_help_panel=TRAINING, **more)
+
+
+Data = Annotated[Path, typer.Argument(help="Folder with manifest.csv, or a CSV file.", rich_help_panel=INPUT)]
+Recipe = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TOML",
+        help="File with the training options below, and the ranges of the scenes.",
+        show_default="the network's own",
+        rich_help_panel=INPUT,
+    ),
+]
+InitFrom = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RUN",
+        help="Run that gives the initial weights; for a duo also two runs, one per member.",
+        rich_help_panel=INPUT,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--out", metavar="DIR", help="Folder of the run.", show_default="runs/DATE", rich_help_panel=OUTPUT
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder that stores mixed windows for later runs (25 kB each).", rich_help_panel=OUTPUT
+    ),
+]
+Net = Annotated[str | None, _training("NAME", "Network; `noisewatch models` lists them.", DEFAULT)]
+Teacher = Annotated[
+    list[str] | None, _training("NAME", "Teacher model for knowledge distillation (repeatable).", False)
+]
+Epochs = Annotated[int | None, _training("N", "Epochs; each ends with a validation.", min=1)]
+Windows = Annotated[int | None, _training("N", "Windows per epoch.", "the recipe's, else 16000", min=1)]
+Batch = Annotated[int | None, _training("N", "Windows per step.", "the recipe's, else 64", min=2)]
+LearningRate = Annotated[float | None, _training("X", "Peak learning rate.")]
+Precision = Annotated[str | None, _training("BITS", "32, bf16 or 16.", "the recipe's, else 32")]
+Patience = Annotated[
+    int | None,
+    _training("N", "Early stopping after N epochs without improvement; 0: off.", "the recipe's, else never", min=0),
+]
+Seed = Annotated[
+    int | None, _training("N", "Random seed of the run.", "the recipe's, else 0", min=0, max=2**32 - 1)
+]
+Workers = Annotated[int | None, _training("N", "Processes that mix windows.", "the recipe's, else 2", min=0)]
+Devices = Annotated[int | None, _training("N", "GPUs or processes that share a batch.", "1", min=1)]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue the run in --out, if there is one.", rich_help_panel=ACTIONS)
+]
 
 
 @command(
@@ -28,85 +79,23 @@ def _option(*names: str, metavar: str, default: str | None, help: str, **more: A
     "noisewatch train data --resume --epochs 50 -o runs/mine",
 )
 def train(
-    data: Annotated[
-        Path, typer.Argument(help="Folder with manifest.csv, or a CSV file.", rich_help_panel=INPUT)
-    ] = Path("data"),
-    recipe: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="TOML",
-            help="File with the training options below, and the ranges of the scenes.",
-            show_default="the network's own",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    init_from: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RUN",
-            help="Run that gives the initial weights; for a duo also two runs, one per member.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="DIR",
-            help="Folder of the run.",
-            show_default="runs/DATE",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder that stores mixed windows for later runs (25 kB each).",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    net: Annotated[str | None, _option(metavar="NAME", default=DEFAULT, help="Network; see `models`.")] = None,
-    teacher: Annotated[
-        list[str] | None,
-        _option(metavar="NAME", default=None, help="Teacher model for knowledge distillation (repeatable)."),
-    ] = None,
-    epochs: Annotated[
-        int | None, _option(metavar="N", default="the recipe's", help="Epochs; each ends with a validation.", min=1)
-    ] = None,
-    windows: Annotated[
-        int | None, _option(metavar="N", default="the recipe's, else 16000", help="Windows per epoch.", min=1)
-    ] = None,
-    batch: Annotated[
-        int | None, _option(metavar="N", default="the recipe's, else 64", help="Windows per step.", min=2)
-    ] = None,
-    lr: Annotated[float | None, _option(metavar="X", default="the recipe's", help="Peak learning rate.")] = None,
-    precision: Annotated[
-        str | None, _option(metavar="BITS", default="the recipe's, else 32", help="32, bf16 or 16.")
-    ] = None,
-    patience: Annotated[
-        int | None,
-        _option(
-            metavar="N",
-            default="the recipe's, else never",
-            help="Stop after N epochs without improvement; 0: never.",
-            min=0,
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        _option(metavar="N", default="the recipe's, else 0", help="Random seed of the run.", min=0, max=2**32 - 1),
-    ] = None,
-    workers: Annotated[
-        int | None, _option(metavar="N", default="the recipe's, else 2", help="Processes that mix windows.", min=0)
-    ] = None,
-    devices: Annotated[
-        int | None, _option(metavar="N", default="1", help="GPUs or processes that share a batch.", min=1)
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --out, if there is one.", rich_help_panel=ACTIONS)
-    ] = False,
+    data: Data = Path("data"),
+    recipe: Recipe = None,
+    init_from: InitFrom = None,
+    out: Out = None,
+    cache: Cache = None,
+    net: Net = None,
+    teacher: Teacher = None,
+    epochs: Epochs = None,
+    windows: Windows = None,
+    batch: Batch = None,
+    lr: LearningRate = None,
+    precision: Precision = None,
+    patience: Patience = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    devices: Devices = None,
+    resume: Resume = False,
 ) -> None:
     """Train a network on your own recordings."""
     fit, checkpoint = training("fit"), training("checkpoint")

@@ -1,1 +1,1 @@
-"""How well a model does: fixed windows and streams, figures of merit, baselines, reports. Needs no torch."""
+"""How well models do: test windows and streams, figures of merit, baselines, reports. Needs no torch."""

@@ -26,10 +26,8 @@ class Network:
     macs: int | None  # multiply-accumulates for one window
     kib: float | None  # size of the file
     ms: float | None  # for one window on this machine, one thread
-    auc: (
-        float | None
-    )  # mean over 0, 5, 10, 15, 20 dB in its report; a property of weights, not of a kind of network
-    live: float | None  # AUC over quiet rooms, noise alone, dense speech and gated noise in its report
+    auc: float | None  # in its report: mean over 0, 5, 10, 15 and 20 dB. A property of weights, so None without any
+    live: float | None  # in its report: AUC over quiet rooms, noise alone, dense speech and gated noise
     threshold: float | None
 
 

@@ -15,7 +15,7 @@ from ..tasks.false_alarms import called, poisson_interval
 from .figures import Estimate, StreamFigures
 from .progress import tracked
 from .statistics import wilson_interval
-from .testset import Stream, streams
+from .streams import Stream, streams
 
 LATE_S = 3.0  # a noise that ended this long ago may still be in the window
 Spans = list[tuple[float, float]]

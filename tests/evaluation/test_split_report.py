@@ -17,6 +17,7 @@ from noisewatch.evaluation.figures import Estimate
 from noisewatch.evaluation.markdown import of_report
 from noisewatch.evaluation.report import report
 from noisewatch.evaluation.scorers import Judgement, Scorer
+from noisewatch.evaluation.streams import streams
 from noisewatch.evaluation.testset import CONDITIONS
 
 
@@ -53,7 +54,7 @@ def test_the_same_item_has_the_same_samples(catalogue: Catalogue):
         samples = testset.rendered(item, catalogue, 1)
         np.testing.assert_array_equal(samples, testset.rendered(item, catalogue, 1))
         assert np.abs(samples).max() <= 1
-    (first, *_) = testset.streams(catalogue, 1, noisy=True)
+    (first, *_) = streams(catalogue, 1, noisy=True)
     assert all(end - onset >= 1 for onset, end in first.noises)
 
 
