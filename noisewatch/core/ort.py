@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from ..system.timeouts import call_with_timeout
 
 CPU = "CPUExecutionProvider"
 MAX_MEMORY = 1 << 30  # bytes, of all networks in a process
+IMPORT_S = 60.0
 LOAD_S = 20.0
 MAX_MESSAGE = 300  # characters of a message from ONNX Runtime, or of names in a model file
 
@@ -25,8 +27,7 @@ def open_session(data: bytes, path: Path) -> Any:
     # ONNX Runtime sends telemetry, with an identifier, unless this is set before the import.
     for name in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):
         os.environ.setdefault(name, "1")
-    import onnxruntime as ort  # late: it takes 0.1 s, which --help and the first frame of the meter do not need
-
+    ort = _onnxruntime()
     ort.disable_telemetry_events()  # the same on Windows
     _limit_memory()
     options = ort.SessionOptions()
@@ -46,6 +47,17 @@ def open_session(data: bytes, path: Path) -> Any:
         raise ModelError(f"{path} takes more than {LOAD_S:.0f} s to load. Choose another model.") from error
     except Exception as error:  # onnxruntime raises a dozen classes of its own
         raise ModelError(f"{path} is not an ONNX model that can be loaded: {first_line(error)}") from error
+
+
+def _onnxruntime() -> Any:
+    """The module, imported late: that takes 0.1 s, which --help and the first frame of the meter do not need.
+
+    On another thread, because an exception that a signal handler raises during the import becomes an ImportError.
+    """
+    try:
+        return call_with_timeout(lambda: importlib.import_module("onnxruntime"), IMPORT_S)
+    except TimeoutError as error:
+        raise ModelError(f"ONNX Runtime cannot be imported within {IMPORT_S:.0f} s. Try again.") from error
 
 
 def run_options() -> Any:
