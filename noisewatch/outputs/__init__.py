@@ -1,5 +1,18 @@
-"""Outputs of a session beside the meter: files, commands, clips and stdout.
+"""What a session writes beside the meter: sinks and stdout. Every module imports only from modules above it:
 
-To add a sink, copy `log.py` (a file that grows by a line an event) or `command.py` (anything else), and register
-the new class with one line in `registry.py`. `cli/listen.py` holds the option that switches it on.
+sink       the interface of all sinks
+dispatch   the sinks of a session, each behind a bounded queue and on its own thread
+appending  the base of sinks that append lines to a file
+log        events as JSON lines
+table      noises as rows of CSV
+labels     noises as an Audacity label track
+command    a program run on every event
+clip_file  the sound file of one clip, and its recovery after a crash
+clips      a sound file for every noise
+registry   the list of all sinks
+stdout     lines on stdout
+screen     the terminal of the meter
+
+To add a sink, copy `log` (one line of a file per event) or `command` (anything else), and add a line to `registry`.
+The option that switches it on is in `cli/listen`.
 """

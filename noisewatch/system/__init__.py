@@ -1,0 +1,11 @@
+"""The operating system. Knows nothing about audio. Every module imports only from modules above it:
+
+locks          file locks between processes
+files          files that are either complete or absent
+csv_writer     CSV that a spreadsheet displays and never runs
+paths          paths that a user names, and the user's own folders
+validation     validation of values that come from files
+timeouts       timeouts for calls into libraries that may never return
+watchdog       termination of network runs that do not end
+native_stderr  silence for compiled libraries that write to stderr
+"""

@@ -1,1 +1,11 @@
-"""What a person sees in the terminal: the meter, the countdown and every sentence."""
+"""What a person sees in the terminal. Every module imports only from modules above it:
+
+wording      every sentence that is not an error or help
+history      the readings that the meter looks back on
+style        colours and building blocks of meter and countdown
+spectrogram  the spectrogram in the meter
+plain        readings and events as lines of text
+meter        the live meter
+terminal     the Rich consoles that all commands use
+countdown    the line on stderr while `check` and `calibrate` listen
+"""

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 
-@pytest.mark.parametrize("room", ["audio", "core"])
+@pytest.mark.parametrize("room", ["system", "audio", "core", "outputs", "ui"])
 def test_modules_import_only_those_listed_above_them(room: str):
     folder = ROOT / "noisewatch" / room
     docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
