@@ -94,7 +94,10 @@ def evaluate(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score models on labelled data, beside the strongest level statistic."""
+    """Score models and baselines on labelled data.
+
+    The strongest level statistic is always scored, too: a network should beat a simple rule.
+    """
     from ..evaluation import api, markdown
     from ..evaluation.report_files import report_paths, write_report
     from ..evaluation.windows import as_text

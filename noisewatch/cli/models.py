@@ -11,16 +11,22 @@ import typer
 
 from ..errors import UsageError
 from .app import command, training
+from .help import OUTPUT
 
 if TYPE_CHECKING:
     from ..evaluation.networks import Network
 
 
-@command()
+@command(
+    "noisewatch models",
+    "noisewatch models --json",
+)
 def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.", rich_help_panel=OUTPUT)
+    ] = False,
 ) -> None:
-    """List the networks: size, time for one window on this machine, accuracy, threshold.
+    """List the networks, their cost and their accuracy.
 
     The AUCs come from each model's report on the test split, which `evaluate DATA -o NAME` writes. They are stored
     on the card inside the ONNX file. Networks to train have none: an AUC belongs to weights.

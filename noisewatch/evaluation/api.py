@@ -15,7 +15,7 @@ from .scorers import Scorer, level_statistic, model_scorers
 from .windows import score_windows
 
 Named = str | Path
-Models = Sequence[Named] | Mapping[str, Named]
+Models = Named | Sequence[Named] | Mapping[str, Named]
 
 
 @overload
@@ -36,7 +36,7 @@ def evaluate(
 @overload
 def evaluate(
     *,
-    windows: Sequence[Named],
+    windows: Named | Sequence[Named],
     models: Models = (DEFAULT,),
     baselines: bool = False,
     dnsmos: Named | None = None,
@@ -47,7 +47,7 @@ def evaluate(
 def evaluate(
     *,
     data: Named | None = None,
-    windows: Sequence[Named] | None = None,
+    windows: Named | Sequence[Named] | None = None,
     split: str = "test",
     count: int = 600,
     seed: int = 7,
@@ -90,14 +90,14 @@ def evaluate(
         raise UsageError("evaluate takes either data or windows: give one of the two.")
     scorers = _scorers(models, baselines, dnsmos, on_skip)
     if windows is not None:
-        return score_windows([Path(file) for file in windows], scorers)
+        return score_windows([Path(file) for file in _listed(windows)], scorers)
     assert data is not None
     return report_on(Path(data), split, scorers, count=count, seed=seed, on_skip=on_skip, progress=progress)
 
 
 def _scorers(models: Models, baselines: bool, dnsmos: Named | None, on_skip: Callable[[str], None]) -> list[Scorer]:
     """The models, the strongest level statistic, and the installed baselines."""
-    files = models if isinstance(models, Mapping) else {str(model): model for model in models}
+    files = models if isinstance(models, Mapping) else {str(model): model for model in _listed(models)}
     scorers = [*model_scorers({name: str(file) for name, file in files.items()}), level_statistic()]
     if baselines:
         found, missing = installed(None if dnsmos is None else Path(dnsmos))
@@ -105,3 +105,7 @@ def _scorers(models: Models, baselines: bool, dnsmos: Named | None, on_skip: Cal
         for sentence in missing:
             on_skip(sentence)
     return scorers
+
+
+def _listed(names: Named | Sequence[Named]) -> Sequence[Named]:
+    return [names] if isinstance(names, str | Path) else names

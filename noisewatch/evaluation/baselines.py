@@ -15,7 +15,7 @@ import soxr
 
 from ..audio import levels
 from ..audio.signal import SAMPLE_RATE, Samples
-from ..core.ort import open_session
+from ..core.ort import first_line, open_session
 from ..errors import InputError, ModelError
 from .scorers import Judgement, Scorer
 
@@ -39,7 +39,7 @@ def installed(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
         except ImportError as error:
             missing.append(f"{name} is left out: {error}. pip install {package.replace('_', '-')}")
     if dnsmos is None:
-        missing.append("DNSMOS is left out: give the path of its sig_bak_ovr.onnx with --dnsmos")
+        missing.append("DNSMOS is left out: it needs the path of its sig_bak_ovr.onnx, --dnsmos")
     else:
         found.append(Scorer("DNSMOS P.835 BAK", _dnsmos(dnsmos)))
     return found, missing
@@ -125,14 +125,17 @@ def _silero(module: Any) -> Callable[[Samples], Judgement]:
 def _dnsmos(path: Path) -> Callable[[Samples], Judgement]:
     try:
         session = open_session(path.read_bytes(), path)
+        name = session.get_inputs()[0].name
+
+        def judge(samples: Samples) -> Judgement:
+            x = np.resize(samples, int(DNSMOS_S * SAMPLE_RATE))[None]
+            return Judgement(-float(session.run(None, {name: x.astype(np.float32)})[0][0][1]))
+
+        judge(np.zeros(SAMPLE_RATE, np.float32))  # another model fails here, and not after minutes
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}.") from error
     except ModelError as error:
         raise InputError(str(error)) from error
-    name = session.get_inputs()[0].name
-
-    def judge(samples: Samples) -> Judgement:
-        x = np.resize(samples, int(DNSMOS_S * SAMPLE_RATE))[None]
-        return Judgement(-float(session.run(None, {name: x.astype(np.float32)})[0][0][1]))
-
+    except Exception as error:  # onnxruntime raises a dozen classes of its own
+        raise InputError(f"{path} is not DNSMOS's sig_bak_ovr.onnx: {first_line(error)}.") from error
     return judge

@@ -23,6 +23,7 @@ from .stream_metrics import on_streams
 from .testset import CONDITIONS, Item, draw, rendered
 from .window_set import MEAN_OF, WindowSet, numbers
 
+LEAST_COUNT = 10  # windows of clean speech
 CONDITION_WINDOWS = 300  # of each class for every condition
 
 
@@ -38,11 +39,13 @@ def report_on(
 ) -> Report:
     """The report on a split of a manifest.
 
-    on_skip: called with a sentence for each recording that cannot be used. Raises UsageError for an unknown split,
-    InputError for a split without clean speech or without noise.
+    on_skip: called with a sentence for each recording that cannot be used. Raises UsageError for an unknown split
+    or a count below 10, InputError for a split without clean speech or without noise.
     """
     if split not in SPLITS:
         raise UsageError(f"unknown split {split!r}; allowed: {', '.join(SPLITS)}.")
+    if count < LEAST_COUNT or seed < 0:
+        raise UsageError(f"count is {count} and seed {seed}; allowed: {LEAST_COUNT} or more, and 0 or more.")
     rows = read_manifest(manifest)
     catalogue, skipped = Catalogue.load(rows, split)
     if not catalogue.rooms and split == "test":  # rooms of validation, which no network was trained in either

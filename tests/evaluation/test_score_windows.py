@@ -71,10 +71,11 @@ def test_windows_say_their_situation(tmp_path: Path, windows: Path):
 
 
 def test_from_python(windows: Path):
-    tcn, statistic = noisewatch.evaluate(windows=[windows], models={"mine": find_model("tcn")})
+    tcn, statistic = noisewatch.evaluate(windows=windows, models={"mine": find_model("tcn")})
     assert (tcn.scorer, tcn.clean, tcn.noisy, tcn.unjudged) == ("mine", 3, 3, 0)
     assert tcn.auc["10 dB"] == statistic.auc["all"] == 1.0
     assert statistic.balanced_accuracy is None  # it has no threshold
+    assert [s.scorer for s in noisewatch.evaluate(windows=windows, models="tcn")] == ["tcn", statistic.scorer]
     said: list[str] = []
     names = [
         s.scorer for s in noisewatch.evaluate(windows=[windows], models=[], baselines=True, on_skip=said.append)
@@ -86,8 +87,9 @@ def test_from_python(windows: Path):
     with pytest.raises(InputError, match="cannot read"):
         noisewatch.evaluate(windows=[windows], baselines=True, dnsmos="nothing.onnx")
     (windows.parent / "text.onnx").write_text("no model")
-    with pytest.raises(InputError, match="not an ONNX model"):
-        noisewatch.evaluate(windows=[windows], baselines=True, dnsmos=windows.parent / "text.onnx")
+    for wrong, sentence in ((windows.parent / "text.onnx", "not an ONNX model"), (find_model("tcn"), "not DNSMOS")):
+        with pytest.raises(InputError, match=sentence):
+            noisewatch.evaluate(windows=[windows], baselines=True, dnsmos=wrong)
 
 
 def test_what_nobody_can_judge_is_null(windows: Path):
