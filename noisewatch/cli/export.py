@@ -51,6 +51,7 @@ Licence = Annotated[
 def export_onnx(run: Run = None, out: Out = None, threshold: Threshold = 0.5, licence: Licence = "") -> None:
     """Export a trained network as one ONNX file.
 
-    The file holds the model's card, too. Nothing is written unless ONNX Runtime and torch agree on the outputs to within 1e-4.
+    The file holds the model's card, too. Nothing is written unless the outputs of ONNX Runtime and torch agree to
+    within 1e-4.
     """
     print(training("export").export(run, out, threshold=threshold, licence=licence))
