@@ -92,28 +92,37 @@ def test_a_full_disk_stops_the_clips_and_nothing_else(run, tmp_path: Path):
     assert list(clips.iterdir()) == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_noise_in_every_sink(early_noise: Path, tmp_path: Path, number: int, code: int):
+def test_a_signal_ends_the_noise_in_every_sink(early_noise: Path, tmp_path: Path):
     """Even on a terminal that accepts no more output, as a frozen one."""
-    log, clips = tmp_path / "e.jsonl", tmp_path / "clips"
-    command = [sys.executable, "-m", "noisewatch", "listen", early_noise, "--log", log, "--keep-clips", clips]
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
+    command = [sys.executable, "-m", "noisewatch", "listen", early_noise]
     terminal, screen = os.openpty()
+    running = []
+    for number in codes:
+        folder = tmp_path / number.name
+        process = subprocess.Popen(
+            [*command, "--log", folder / "log", "--keep-clips", folder / "clips"],
+            stdin=screen, stdout=screen, stderr=screen, cwd="/tmp", env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+        running.append((process, number, folder))
     try:
-        with subprocess.Popen(
-            command, stdin=screen, stdout=screen, stderr=screen, cwd="/tmp", env={**os.environ, "TERM": "xterm"}
-        ) as process:
-            wait_for(lambda: log.exists() and log.read_text())
+        for process, number, folder in running:
+            log = folder / "log"
+            wait_for(lambda log=log: log.exists() and log.read_text())
             process.send_signal(number)
-            assert process.wait(20) == code
+            assert process.wait(20) == codes[number]
+            events = lines(log.read_text(), "event")
+            assert [e["event"] for e in events] == ["noise_start", "noise_end"]
+            assert [e["device"] for e in events] == [early_noise.name] * 2
+            (clip,) = (folder / "clips").iterdir()
+            assert clip.suffix == ".flac"
+            assert sf.info(clip).duration > 1
     finally:
+        for process, *_ in running:
+            process.kill()
+            process.wait()
         os.close(terminal)
         os.close(screen)
-    events = lines(log.read_text(), "event")
-    assert [e["event"] for e in events] == ["noise_start", "noise_end"]
-    assert [e["device"] for e in events] == [early_noise.name] * 2
-    (clip,) = clips.iterdir()
-    assert clip.suffix == ".flac"
-    assert sf.info(clip).duration > 1
 
 
 def test_a_signal_while_the_sinks_close_leaves_whole_clips(early_noise: Path, tmp_path: Path):
