@@ -185,7 +185,7 @@ def _lines(begin: Begin, form: Form) -> None:
     def show(item: Item) -> None:
         line = form(item, listening.history)
         if line is not None:
-            lines.line(line)
+            lines.write_line(line)
 
     try:
         _run(listening, show, lines.stop_blocking)

@@ -38,12 +38,12 @@ class StdoutWriter:
         self._raised = False
         threading.Thread(target=self._run, daemon=True).start()
 
-    def line(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """Queue a line, given without its newline. Raises OSError, once, if stdout takes no more lines."""
         self.write(f"{line}\n")
 
     def write(self, text: str, *, always: bool = False) -> None:
-        """Queue text as it is; always: even beyond the limit. Raises OSError as `line` does."""
+        """Queue text as it is; always: even beyond the limit. Raises OSError as `write_line` does."""
         data = text.encode(self._encoding, self._errors)
         with self._changed:
             while self._blocking and self._queued_bytes >= self._max_bytes and self.error is None:
@@ -63,7 +63,7 @@ class StdoutWriter:
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Wait for the reader, without a limit for a recording, and count the lines that it did not take.
 
-        Raises OSError as `line` does.
+        Raises OSError as `write_line` does.
         """
         deadline = None if self._blocking else time.monotonic() + timeout_s
         with self._changed:

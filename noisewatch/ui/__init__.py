@@ -1,6 +1,6 @@
 """What a person sees in the terminal. Every module imports only from modules above it:
 
-wording      every sentence that is not an error or help
+wording      the sentences that commands share
 history      the readings that the meter looks back on
 style        colours and building blocks of meter and countdown
 spectrogram  the spectrogram in the meter

@@ -1,4 +1,4 @@
-"""Every sentence that a person reads, except errors and help: verdicts, advice, reasons, notes, summaries."""
+"""The sentences that commands share: verdicts, advice, reasons, notes, summaries. Errors are not among them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def test_a_live_input_loses_and_counts_unread_lines(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(sys, "stdout", stdout)
         out = StdoutWriter(live=True)
         for number in range(40_000):
-            out.line(f"{number:099}")  # 4 MB
+            out.write_line(f"{number:099}")  # 4 MB
         assert out.lost > 25_000
         out.close()
         os.set_blocking(read_end, False)
@@ -38,10 +38,10 @@ def test_lines_that_were_not_written_are_counted(tmp_path: Path, monkeypatch: py
         out = StdoutWriter(live=False)
         for number in range(600):
             with contextlib.suppress(OSError):
-                out.line(f"{number:099}")
+                out.write_line(f"{number:099}")
         wait_for(lambda: out.error)
         for number in range(400):
             with contextlib.suppress(OSError):
-                out.line(f"{number:099}")
+                out.write_line(f"{number:099}")
         out.close()
     assert (len((tmp_path / "out").read_text().splitlines()), out.lost) == (501, 500)  # one of them is torn
