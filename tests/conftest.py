@@ -32,16 +32,16 @@ TOYS = ROOT / "tests" / "toys"  # networks without weights
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-# What needs the train extra: this module, and tests that are marked so.
-TRAINING = "test_training.py"
+# The tests that need the train extra: this folder, and those marked `extras`.
+TRAINING = ROOT / "tests" / "training"
 HAS_TORCH = importlib.util.find_spec("torch") is not None
-collect_ignore = [] if HAS_TORCH else [TRAINING]
+collect_ignore = [] if HAS_TORCH else [str(TRAINING)]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs an extra, and skip it on the base install."""
     for item in items:
-        if item.path.name == TRAINING:
+        if TRAINING in item.path.parents:
             item.add_marker(pytest.mark.extras)
         if item.get_closest_marker("extras") and not HAS_TORCH:
             item.add_marker(pytest.mark.skip(reason="the extras are not installed"))

@@ -1,0 +1,39 @@
+"""Several processes share a batch and learn what one learns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from runs import SMALLEST, logged
+
+from noisewatch.training import fit
+
+
+def _loss(run: Path) -> float:
+    (row,) = logged(run)
+    return float(row["loss"])
+
+
+@pytest.fixture(scope="module")
+def alone(toy_set: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """The loss of a run in one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    fit.fit(toy_set, folder / "one", SMALLEST | {"windows": 128})
+    return _loss(folder / "one")
+
+
+@pytest.mark.parametrize("by", ["torchrun", "--devices"])
+def test_two_processes_learn_what_one_does(alone: float, toy_set: Path, tmp_path: Path, by: str):
+    args = [toy_set, "--net", "dense", "--epochs", 1, "--windows", 128, "--batch", 16, "--workers", 0]
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2"] if by == "torchrun" else []
+    devices = [] if by == "torchrun" else ["--devices", "2"]
+    command = [sys.executable, *torchrun, "-m", "noisewatch", "train", *map(str, args), *devices]
+    command += ["-o", str(tmp_path / "two")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/tmp", timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / "two" / "best.pt")]
+    # Not equal: each process normalises its half of a batch with statistics of its own.
+    assert _loss(tmp_path / "two") == pytest.approx(alone, rel=0.03)
