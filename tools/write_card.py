@@ -130,10 +130,10 @@ def measured(model: Path, windows: list[Path], made_of: str) -> str:
 def command_of(made: dict[str, Any]) -> str:
     """The `train` command of a run: the recipe, and the options that were given over it.
 
-    Recipes are called -taught with teachers, -joined of two runs, -further from one.
+    Recipes are called -distilled with teachers, -joint for two initial runs, -finetuned for one.
     """
     net, begun = made["net"], len(made.get("init_from", []))
-    how = "joined" if begun > 1 else "further" if begun else "taught" if made.get("teachers") else None
+    how = "joint" if begun > 1 else "finetuned" if begun else "distilled" if made.get("teachers") else None
     recipe = Path(f"training/recipes/{net}-{how}.toml")
     own = (ROOT / recipe).is_file()
     config = configured({"net": net}, ROOT / recipe if own else None)
