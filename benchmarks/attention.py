@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noisewatch.corpus.catalogue import Catalogue
+from noisewatch.corpus.config import SceneConfig
 from noisewatch.corpus.manifest import read_manifest
 from noisewatch.evaluation.statistics import roc_auc
 from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, Batch, Windows, batches
+from noisewatch.training.fit import VALIDATION_SEED
 from noisewatch.training.nets.head import Normalise
 from noisewatch.training.nets.mhatt import MHAtt
-from noisewatch.training.train import VALIDATION_SEED
 
 BATCH = 64
 
@@ -85,7 +86,10 @@ def main(
     torch.set_num_threads(1)
     rows = read_manifest(data)
     catalogue, held_out = (Catalogue.load(rows, split)[0] for split in ("train", "val"))
-    drawn = Windows(catalogue, seed, 10**9, cache), Windows(held_out, seed + VALIDATION_SEED, 10**9, cache)
+    drawn = [
+        Windows(recordings, first, 10**9, SceneConfig(), cache)
+        for recordings, first in ((catalogue, seed), (held_out, seed + VALIDATION_SEED))
+    ]
     supply = list(batches(drawn[0], BATCH, 0, steps, 1))
     judged = list(batches(drawn[1], 128, 0, 8, 1))
     slow: dict[str, Any] = {"rate": 1e-3, "warmup": steps // 10, "clip": 5.0}
