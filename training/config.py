@@ -47,7 +47,7 @@ class TrainConfig:
     net: str = DEFAULT
     epochs: int = 20
     windows: int = 16_000  # per epoch
-    unique_windows: int = 0  # drawn once and then repeated; 0: no window comes twice
+    unique_windows: int = 0  # drawn once and then repeated; 0: no window is repeated
     init_from: tuple[str, ...] = ()  # run that gives the initial weights; for a duo also two, one per member
     teachers: tuple[str, ...] = ()  # models for knowledge distillation
     distill_weight: float = 0.7  # weight of the teachers' outputs against the labels
@@ -55,21 +55,21 @@ class TrainConfig:
     batch: int = 64
     lr: float = 3e-3
     weight_decay: float = 1e-2
-    warmup: float = 0.05  # share of the run
+    warmup: float = 0.05  # linear learning-rate warm-up, as a share of the run
     precision: str = "32"
-    patience: int = 0  # epochs without a better validation before it stops; 0: never
+    patience: int = 0  # early stopping after so many epochs without improvement; 0: never
     seed: int = 0
     workers: int = 2
     scene: SceneConfig = field(default_factory=SceneConfig)  # the training distribution
 
     def __post_init__(self) -> None:
-        if not isinstance(self.scene, SceneConfig):  # a table of a recipe, a dictionary of a checkpoint
+        if not isinstance(self.scene, SceneConfig):  # a recipe's table or a checkpoint's dictionary
             object.__setattr__(self, "scene", scene_config(self.scene))
         for name, such_as in (("teachers", '["mhatt", "x.onnx"]'), ("init_from", '["runs/mhatt"]')):
             value = getattr(self, name)
             if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
                 raise UsageError(f"{name} is {value!r}; allowed: a list, such as {such_as}.")
-            object.__setattr__(self, name, tuple(value))  # a TOML or JSON list, too
+            object.__setattr__(self, name, tuple(value))  # from a TOML or JSON list
         for name, kind, low, high in _RANGES:
             value = getattr(self, name)
             fits = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
@@ -77,18 +77,18 @@ class TrainConfig:
                 whole = "whole numbers from " if kind is int else ""
                 raise UsageError(f"{name} is {value!r}; allowed: {whole}{low:g} to {high:g}.")
         if self.net not in NETS:
-            raise UsageError(f"no network is called {self.net!r}; there are: {', '.join(NETS)}.")
+            raise UsageError(f"unknown network {self.net!r}; allowed: {', '.join(NETS)}.")
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision is {self.precision!r}; allowed: {', '.join(map(repr, PRECISIONS))}.")
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimiser steps in an epoch, one at least."""
+        """Optimiser steps per epoch, at least one."""
         return max(1, self.windows // self.batch)
 
     @property
     def validation_batches(self) -> int:
-        """Batches of 128 windows that each epoch is judged on: an eighth of its windows, 2048 at most."""
+        """Batches of 128 validation windows: an eighth of the windows of an epoch, at most 2048."""
         return min(16, max(1, self.windows // 1024))
 
     @property
@@ -97,7 +97,7 @@ class TrainConfig:
         return self.epochs * self.steps_per_epoch
 
     def rate(self, step: int) -> float:
-        """Learning rate at a step: linear warm-up, then half a cosine down to 1 %."""
+        """Learning rate at a step: linear warm-up, then cosine decay to 1 %."""
         warm = max(1, int(self.warmup * self.steps))
         if step < warm:
             return self.lr * (step + 1) / warm
@@ -108,7 +108,7 @@ class TrainConfig:
 def configured(options: Mapping[str, Any], recipe: Path | None = None) -> TrainConfig:
     """The configuration of a new run: options over the recipe, by default the network's own.
 
-    Raises UsageError for keys that do not exist and values out of range, InputError for what is no TOML.
+    Raises UsageError for unknown keys and values out of range, InputError for a file that is not TOML.
     """
     if recipe is not None:
         given = read_recipe(recipe.name, _text(recipe))
@@ -129,27 +129,27 @@ def _text(path: Path) -> str:
 
 
 def read_recipe(name: str, text: str) -> dict[str, Any]:
-    """The fields of TrainConfig that a TOML text sets. Raises UsageError for a key that is none of them."""
+    """The options that a TOML text sets. Raises UsageError for unknown keys, InputError for no TOML."""
     try:
         given = parse_toml(text)
     except ValueError as error:
-        raise InputError(f"{name} is no TOML: {error}.") from error
+        raise InputError(f"{name} is not valid TOML: {error}.") from error
     known = [f.name for f in fields(TrainConfig)]
     for key in given:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             meant = f" Did you mean {near[0]}?" if near else ""
-            raise UsageError(f"{name} sets {key!r}, which does not exist; there are: {', '.join(known)}.{meant}")
+            raise UsageError(f"{name} sets the unknown option {key!r}; allowed: {', '.join(known)}.{meant}")
     return given
 
 
 def resumed(stored: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
     """The configuration of a resumed run: only its length, learning rate, workers and teachers may change."""
     if "init_from" in options:
-        raise UsageError("a resumed run has weights of its own: leave out --init-from.")
+        raise UsageError("a resumed run already has weights: leave out --init-from.")
     for key, value in options.items():
         if key not in ("epochs", "lr", "workers", "teachers") and stored.get(key) != value:
             raise UsageError(
-                f"the run started with {key} {stored.get(key)}, not {value}, and keeps it. Leave it out."
+                f"the run started with {key} {stored.get(key)}, which cannot change to {value}. Leave it out."
             )
     return replace(TrainConfig(**stored), **options)

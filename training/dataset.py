@@ -1,4 +1,4 @@
-"""Windows for PyTorch: window number n is the same whatever the worker, the run or the machine."""
+"""Windows as a PyTorch data set: window n is the same in every worker, run and machine."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def window_record(window: Window, logmel: LogMel) -> np.void:
     """A window as the cache stores it."""
     logmel.reset()
     targets = (window.noisy, window.noisy_weight, window.snr_db, window.snr_weight, window.voice)
-    # Half precision resolves 0.07 dB at the quietest, and halves what is stored and moved.
+    # Half precision resolves 0.07 dB at worst, and halves the storage.
     features = logmel.feed(high_passed(window.samples))
     fields = (features, window.tracks_db, window.reference_dbfs, targets, True)
     record: np.void = np.array([fields], WINDOW_RECORD)[0]
@@ -135,7 +135,7 @@ def teacher_record(teachers: Teachers, logmel: Samples, reference_dbfs: float) -
 
 
 def _fingerprint(catalogue: Catalogue, seed: int, config: SceneConfig) -> str:
-    """A digest of everything that the windows of a seed are made from and with."""
+    """Digest of all that determines the windows of a seed: recordings, configuration, code and library versions."""
     drawn_by = (channel, catalogues, draw, scene, synthetic, tracks, render)
     code = [inspect.getsource(module) for module in (*drawn_by, highpass, frontend, levels, window_cache)]
     code += [inspect.getsource(part) for part in (Windows.scene, window_record)]
@@ -151,7 +151,7 @@ def _fingerprint(catalogue: Catalogue, seed: int, config: SceneConfig) -> str:
 
 
 def _ignore_interrupts(_: int) -> None:
-    # Both signals reach the whole process group; the training loop decides when the workers stop.
+    # Both signals reach the whole process group, but the training loop decides when the workers stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
@@ -159,9 +159,9 @@ def _ignore_interrupts(_: int) -> None:
 def batches(
     windows: Windows, batch: int, first: int, last: int, workers: int, share: tuple[int, int] = (0, 1)
 ) -> Iterator[Batch]:
-    """Batches number first..last-1, each `batch` consecutive windows; resuming starts in the middle.
+    """Batches first..last-1 of `batch` consecutive windows each; a resumed run starts in the middle.
 
-    share: rank and number of the processes that divide each batch between them.
+    share: rank and number of the processes that share each batch.
     """
     rank, world = share
     mine = batch // world

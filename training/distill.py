@@ -1,7 +1,7 @@
 """Knowledge distillation: trained models whose outputs a new network learns beside the labels.
 
-Hinton, Vinyals and Dean 2015, arXiv 1503.02531. A label is one bit; the mean of several models also tells how
-certain a window is, and is often right where one of them is not.
+Hinton, Vinyals and Dean 2015, arXiv 1503.02531. A label is one bit; the mean of several models also says how
+certain the verdict is, and is often right where a single model is wrong.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Teachers:
 
     @property
     def labels(self) -> list[str]:
-        """Name and file digest of each: a name alone may mean another file tomorrow."""
+        """Name and file digest of each: the file behind a name may change."""
         return [f"{m.card.name} {m.digest}" for m in self.models]
 
     @property
     def digest(self) -> str:
-        """Identifies the models and the code that asks them."""
+        """Identifies the models and the code that calls them."""
         known = "".join(sorted(m.digest for m in self.models)) + inspect.getsource(Teachers.__call__)
         return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
 

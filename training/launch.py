@@ -15,16 +15,16 @@ from .config import PRECISIONS, TrainConfig
 
 
 class _FloatInput(MixedPrecision):
-    """Half precision inside the network, but not for what it is given: the normaliser needs the decibels."""
+    """Mixed precision inside the network, inputs in single precision: the normaliser needs their resolution."""
 
     def convert_input(self, data: Any) -> Any:
         return data
 
 
 def launched(config: TrainConfig, devices: int | None) -> Fabric:
-    """The processes and devices that share a batch; under torchrun as many as it started."""
+    """The processes and devices that share a batch; under torchrun as many as it started. Raises UsageError."""
     local, nodes = 1, 1
-    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun's; processes that Fabric starts itself know WORLD_SIZE alone
+    if "LOCAL_WORLD_SIZE" in os.environ:  # set by torchrun; Fabric's own processes only have WORLD_SIZE
         local = int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = max(1, int(os.environ.get("WORLD_SIZE", local)) // local)
     plugins: list[Any] = []
@@ -40,9 +40,9 @@ def launched(config: TrainConfig, devices: int | None) -> Fabric:
             f"a batch of {config.batch} cannot be shared by {fabric.world_size} processes; "
             f"allowed: multiples of {fabric.world_size}, from {2 * fabric.world_size}."
         )
-    # oneDNN's GEMM convolution, which dense takes, corrupts the heap in torch 2.11 on AVX-512: in one run of five
+    # oneDNN's GEMM convolution, which dense uses, corrupts the heap in torch 2.11 on AVX-512: in one run of five
     # training aborted with "corrupted size vs. prev_size" in sgemm_nocopy_driver.
     torch.backends.mkldnn.set_flags(config.net != "dense")  # type: ignore[no-untyped-call]
-    # The workers need cores too; with more threads than cores, the threads wait for each other.
+    # Workers need cores too, and more threads than cores would wait for each other.
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // (devices or local) - config.workers))
     return fabric

@@ -1,4 +1,4 @@
-"""Platt scaling: a network's logits as calibrated ones."""
+"""Platt scaling: a scale and an offset that calibrate a network's logits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from torch.nn import functional as F
 
 
 def platt_scaling(logits: Tensor, noisy: Tensor) -> tuple[float, float]:
-    """Scale and offset that calibrate logits (n,) of windows that are noisy or not (n,).
+    """Scale and offset that calibrate logits (n,), fitted to labels (n,): noisy or not.
 
-    Both classes get the same weight: 0.8 is right four times in five where noise is as frequent as quiet. A weak
-    pull towards scale 1 and offset 0 keeps separable scores finite. Platt 1999, Probabilistic Outputs for SVMs.
+    Both classes get the same weight: 0.8 is right four times in five where half of the windows are noisy. A
+    weak prior towards scale 1 and offset 0 keeps separable scores finite. Platt 1999 (Probabilistic Outputs for
+    Support Vector Machines).
     """
     x, y = logits.double(), noisy.double()
     if not 0 < y.sum() < len(y):

@@ -1,4 +1,4 @@
-"""How large a network is, and how much one window costs it."""
+"""The size of a network and its cost per window."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .nets import NETS
 
 
 def parameters(net: nn.Module) -> int:
-    """How many weights are trained."""
+    """Number of trainable parameters."""
     return sum(p.numel() for p in net.parameters())
 
 
@@ -26,7 +26,7 @@ def macs(net: nn.Module) -> int:
 
 
 def trainable() -> list[Network]:
-    """The networks that `train --net` knows. Untrained: size and cost are known, figures are not."""
+    """The networks that `train --net` accepts. Untrained: size and cost are known, accuracy is not."""
     made = {name: build() for name, build in NETS.items()}
     return [
         Network(name, False, False, parameters(net), macs(net), None, None, None, None, None)

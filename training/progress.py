@@ -12,7 +12,7 @@ from .config import TrainConfig
 
 
 class RunProgress(Progress):
-    """Epoch, loss, rate, time left."""
+    """A bar with epoch, loss, learning rate, best merit and time left; off when stderr is not a terminal."""
 
     def __init__(self, config: TrainConfig, step: int, console: Console) -> None:
         super().__init__(
@@ -29,14 +29,14 @@ class RunProgress(Progress):
         self._task = self.add_task("", total=config.steps, completed=step, **start)
 
     def show(self, step: int, loss: float, best: float) -> None:
-        """After a step."""
+        """Redraw after a step."""
         epoch = -(-step // self._config.steps_per_epoch)
         rate = self._config.rate(step)
         self.update(self._task, completed=step, epoch=epoch, loss=loss, rate=rate, best=max(best, 0.0))
 
 
 class Stop:
-    """Ctrl-C and SIGTERM wait for the end of the step, so that what is saved is whole; twice: at once."""
+    """Ctrl-C and SIGTERM take effect at the end of a step, where a checkpoint is consistent; the second at once."""
 
     def __enter__(self) -> Stop:
         self.code: int | None = None

@@ -21,8 +21,8 @@ from .nets.duo import Duo
 def init_weights(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]:
     """Load the weights of a run into a network: its own, its member of a duo, or for a duo one run per member.
 
-    Returns the provenance of the weights. Raises UsageError for runs of other networks, InputError for what is no
-    checkpoint.
+    Returns the provenance of the weights. Raises UsageError for runs of other networks, InputError for a file that
+    is not a checkpoint.
     """
     paths = [best_of(Path(run)) for run in runs]
     states = [load_checkpoint(path) for path in paths]
@@ -43,7 +43,7 @@ def init_weights(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, An
     for path, part, state in zip(paths, taken, states, strict=True):
         parts[part].load_state_dict(state["net"])
         data = json.loads(state["data"])
-        card = merged(card, {**data, "teachers": []})  # those taught the other run
+        card = merged(card, {**data, "teachers": []})  # the teachers of the other run
         digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
         by = f", distilled from {', '.join(data['teachers'])}" if data.get("teachers") else ""
         after = f", initialised from ({'; '.join(data['init_from'])})" if data.get("init_from") else ""
@@ -52,7 +52,7 @@ def init_weights(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, An
 
 
 def _member(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The weights of one member of a duo; none where it has no such member."""
+    """The weights of one member of a duo; empty if it has no such member."""
     prefix = f"members.{name}."
     return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
 
@@ -76,7 +76,7 @@ def data_card(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The provenance of weights that learned from both."""
+    """The provenance of weights trained on both."""
     known = [s for s in before["sources"] if s not in now["sources"]]
     return {
         "sources": known + now["sources"],
@@ -87,7 +87,7 @@ def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 
 def distilled(card: dict[str, Any], teachers: Teachers) -> dict[str, Any]:
-    """The provenance of a run with teachers: it includes what they learned from."""
+    """The provenance of a run with teachers, which includes the data that they were trained on."""
     for model, name in zip(teachers.models, teachers.labels, strict=True):
         theirs = {"sources": model.card.trained_on, "shippable": model.card.shippable, "teachers": [name]}
         card = merged(card, theirs)

@@ -1,4 +1,4 @@
-"""A training run in memory, new or resumed."""
+"""The state of a training run, new or resumed."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from .provenance import data_card, distilled, init_weights, merged
 
 @dataclass
 class Run:
-    """A run in memory: what it learns, and how far it has come."""
+    """Network, optimiser and progress of a run; `save` and `restore` are its checkpoint."""
 
     config: TrainConfig
     out: Path
     fabric: Fabric
     console: Console
-    bare: nn.Module  # the network as it is saved; `net` is what Fabric wraps around it
+    bare: nn.Module  # the network that is saved; `net` is Fabric's wrapper around it
     net: Any
     optimizer: Any
     provenance: dict[str, Any]
     teachers: Teachers | None
     step: int = 0
     best: float = -math.inf  # merit of the best validation
-    waited: int = 0  # epochs since then
+    waited: int = 0  # epochs without improvement since then
     metrics: dict[str, float] = field(default_factory=dict)
     smooth_loss: float | None = None
 
     def save(self, name: str) -> None:
-        """Write a checkpoint that can resume the run. Every process has to call it."""
+        """Write a checkpoint that can resume the run. All processes must call it."""
         state = {
             "config": asdict(self.config),
             "frontend": asdict(FrontendConfig()),
@@ -63,6 +63,18 @@ class Run:
         if self.fabric.is_global_zero:
             save_checkpoint(self.out / name, state)
 
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue where a checkpoint left off; its weights are loaded already."""
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])  # after Fabric moved the weights to their device
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise InputError(
+                f"{self.out / 'last.pt'} is damaged: its optimizer does not fit its network "
+                f"({type(error).__name__}). Start another run from its weights: --init-from {self.out}"
+            ) from error
+        self.step, self.best, self.waited = state["step"], state["best"], state["waited"]
+        self.metrics = state["metrics"]
+
 
 def set_up(
     data: Path,
@@ -73,54 +85,62 @@ def set_up(
     resume: bool,
     devices: int | None,
 ) -> tuple[Run, Sequence[Row]]:
-    """Configuration, processes, network and optimiser of a new or resumed run; and the manifest."""
-    last = out / "last.pt"
-    if resume and recipe is not None and last.exists():
-        raise UsageError("a resumed run keeps the recipe that it started with: leave out --recipe.")
-    if last.exists() and not resume:
-        raise OutputError(f"{out} holds a run already. Go on with --resume, or name another folder with -o.")
-    state = load_checkpoint(last) if resume and last.exists() else None
+    """Configuration, processes, network and optimiser of a new or resumed run; and the rows of the manifest.
+
+    Raises what `fit` raises, before any recording is loaded.
+    """
+    state = last_state(out / "last.pt", recipe, resume)
     config = resumed(state["config"], options) if state else configured(options, recipe)
     teachers = Teachers(config.teachers) if config.teachers else None
     if teachers and state and "teachers" not in options:
-        same_teachers(teachers, json.loads(state["data"]).get("teachers", []))
+        check_teachers(teachers, json.loads(state["data"]).get("teachers", []))
     fabric = launched(config, devices)
     console = terminal.console(stderr=True, highlight=False, soft_wrap=True, quiet=not fabric.is_global_zero)
     if resume and state is None:
         console.print(f"no run in {out} yet: starting one", markup=False)
     torch.manual_seed(config.seed)
     bare = NETS[config.net]()
-    before = json.loads(state["data"]) if state else None
-    if state is None and config.init_from:
-        before = init_weights(bare, config.net, config.init_from)
+    before = initial_weights(bare, config, state)
     rows = read_manifest(data)
     if fabric.is_global_zero:
-        with atomic_write(out / "config.json") as file:  # before anything long: the folder may be read-only
+        with atomic_write(out / "config.json") as file:  # now, because the folder may be read-only
             json.dump(asdict(config), file, indent=1)
     fabric.barrier()
     provenance = data_card(rows) if before is None else merged(before, data_card(rows))
     if teachers:
         provenance = distilled(provenance, teachers)
-    if state is not None:
-        bare.load_state_dict(state["net"])
     optimizer = torch.optim.AdamW(bare.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     net, optimizer = fabric.setup(bare, optimizer)
     run = Run(config, out, fabric, console, bare, net, optimizer, provenance, teachers)
     if state is not None:
-        try:
-            optimizer.load_state_dict(state["optimizer"])  # after the weights have moved to their device
-        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-            raise InputError(
-                f"{last} is damaged: its optimizer does not fit its network ({type(error).__name__}). Start "
-                f"another run from its weights: --init-from {out}"
-            ) from error
-        run.step, run.best, run.waited = state["step"], state["best"], state["waited"]
-        run.metrics = state["metrics"]
+        run.restore(state)
     return run, rows
 
 
-def same_teachers(teachers: Teachers, before: Sequence[str]) -> None:
-    """Raise UsageError when a teacher is another file than when the run started."""
+def last_state(last: Path, recipe: Path | None, resume: bool) -> dict[str, Any] | None:
+    """The checkpoint to resume from, or None for a new run. Raises OutputError rather than overwrite a run."""
+    if not last.exists():
+        return None
+    if not resume:
+        raise OutputError(
+            f"{last.parent} already holds a run. Go on with --resume, or name another folder with -o."
+        )
+    if recipe is not None:
+        raise UsageError("a resumed run keeps the recipe that it started with: leave out --recipe.")
+    return load_checkpoint(last)
+
+
+def initial_weights(net: nn.Module, config: TrainConfig, state: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Load the weights of the resumed run or of `init_from`; returns their provenance, None for random weights."""
+    if state is not None:
+        net.load_state_dict(state["net"])
+        provenance: dict[str, Any] = json.loads(state["data"])
+        return provenance
+    return init_weights(net, config.net, config.init_from) if config.init_from else None
+
+
+def check_teachers(teachers: Teachers, before: Sequence[str]) -> None:
+    """Raise UsageError when a teacher's file has changed since the run started."""
     for label in teachers.labels:
         if label not in before:
             raise UsageError(

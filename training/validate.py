@@ -1,4 +1,4 @@
-"""Figures on validation windows, and the one that the best checkpoint is chosen by."""
+"""Metrics on the validation windows, and the figure of merit that selects the best checkpoint."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .loss import loss
 from .nets.head import Verdict
 from .platt import platt_scaling
 
-BANDS = ((-5, 5), (5, 12), (12, 20))  # dB: the AUC is logged for each
+BANDS = ((-5, 5), (5, 12), (12, 20))  # dB SNR; an AUC is logged for each
 
 
 @torch.no_grad()
 def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
-    """Figures on the validation windows: loss, AUC over all and where someone speaks, SNR error, calibration.
+    """Metrics of a network: loss, AUC overall and with speech, SNR error, and its Platt scaling.
 
-    Only a loss of nan where any verdict is not finite.
+    If any output is not finite, the only metric is a loss of NaN.
     """
     net.eval()
     verdicts = [net(x, reference) for x, reference, _, _ in validation]
     verdict = Verdict(*(torch.cat(parts).float().cpu() for parts in zip(*verdicts, strict=True)))
     targets, tracks = (torch.cat([batch[i] for batch in validation]).cpu() for i in (2, 3))
     noise, snr, voice = verdict.noise, verdict.snr_db, verdict.voice
-    if not all(torch.isfinite(said).all() for said in verdict):
+    if not all(torch.isfinite(output).all() for output in verdict):
         return {"loss": math.nan}
     weight, noisy, spoken = targets[:, NOISY_WEIGHT] == 1, targets[:, NOISY] == 1, targets[:, VOICE] == 1
     clean = targets[:, NOISY] == 0
@@ -54,6 +54,6 @@ def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
 
 
 def merit(metrics: dict[str, float]) -> float:
-    """What the best checkpoint is chosen by: the mean of the AUC with a voice and the AUC over everything."""
+    """The figure of merit that selects the best checkpoint: mean of the AUC with speech and the AUC overall."""
     values = [metrics["auc"], metrics["auc_speech"]]
     return float(np.nanmean(values)) if not np.isnan(values).all() else -1.0

@@ -10,15 +10,15 @@ import numpy as np
 
 from noisewatch.errors import OutputError
 
-RECORDS = 4096  # in a file
+RECORDS = 4096  # per file
 
 
 class WindowCache:
     """Records of a structured dtype whose last field is the flag `complete`: a torn record lacks it.
 
     Several processes may read and write at once, as a record always holds the same bytes. After a power failure a
-    record may be complete and yet hold zeros: then delete the folder. Raises OutputError when the folder cannot be
-    made.
+    record may be marked complete and hold zeros: delete the folder then. Raises OutputError when the folder cannot
+    be made.
     """
 
     def __init__(self, folder: Path, dtype: np.dtype) -> None:
@@ -43,7 +43,7 @@ class WindowCache:
 
     def __setitem__(self, n: int, record: np.void) -> None:
         path, offset = self._place(n)
-        # A full disk is no reason to stop: what is not cached is drawn again.
+        # A full disk is no reason to stop: windows that are not cached are drawn again.
         with suppress(OSError):
             path.touch()
             with path.open("r+b", buffering=0) as file:

@@ -31,44 +31,44 @@ def test_a_seed_replays_every_window(catalogue: Catalogue):
     assert tracks.shape == (4, 2, 150)
 
 
-def test_windows_that_were_kept_are_those_that_were_drawn(catalogue: Catalogue, tmp_path: Path, monkeypatch):
-    drawn, keeping = Windows(catalogue, 3, 8, SCENES), Windows(catalogue, 3, 8, SCENES, tmp_path)
+def test_cached_windows_equal_drawn_ones(catalogue: Catalogue, tmp_path: Path, monkeypatch):
+    drawn, first = Windows(catalogue, 3, 8, SCENES), Windows(catalogue, 3, 8, SCENES, tmp_path)
     for n in (5, 0):
-        for a, b in zip(drawn[n], keeping[n], strict=True):
+        for a, b in zip(drawn[n], first[n], strict=True):
             np.testing.assert_array_equal(a, b)
     assert drawn[5][0].isfinite().all()
-    kept = Windows(catalogue, 3, 8, SCENES, tmp_path)
+    cached = Windows(catalogue, 3, 8, SCENES, tmp_path)
     monkeypatch.setattr(Windows, "window", lambda self, n: pytest.fail(f"drew window {n} again"))
-    for a, b in zip(keeping[5], kept[5], strict=True):
+    for a, b in zip(first[5], cached[5], strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(pytest.fail.Exception):
-        kept[1]  # between two that were kept
+        cached[1]  # between two that are cached
     with pytest.raises(pytest.fail.Exception):
         Windows(catalogue, 4, 8, SCENES, tmp_path)[5]  # of another seed
     (file,) = tmp_path.rglob("*.windows")
     file.write_bytes(file.read_bytes()[:-7])  # torn off
     with pytest.raises(pytest.fail.Exception):
-        kept[5]
-    kept[0]
+        cached[5]
+    cached[0]
 
 
-def test_teachers_speak_beside_the_labels(catalogue: Catalogue, tmp_path: Path, monkeypatch):
+def test_targets_blend_labels_and_teachers(catalogue: Catalogue, tmp_path: Path, monkeypatch):
     plain, teachers = Windows(catalogue, 3, 8, SCENES), Teachers(["mhatt", "tcn"])
     assert pickle.loads(pickle.dumps(teachers)).digest == teachers.digest
     logmel, reference, label, _ = plain[5]
     logit, snr_db = teachers(logmel.numpy(), float(reference))
-    told = 1 / (1 + np.exp(-logit))
+    probability = 1 / (1 + np.exp(-logit))
     half = Windows(catalogue, 3, 8, SCENES, tmp_path, teachers, 0.5)[5][2]
     noisy, weight = label[NOISY], label[NOISY_WEIGHT]
     assert half[NOISY_WEIGHT] == pytest.approx(0.5 * weight + 0.5)
-    assert half[NOISY] == pytest.approx((0.5 * weight * noisy + 0.5 * told) / half[NOISY_WEIGHT])
+    assert half[NOISY] == pytest.approx((0.5 * weight * noisy + 0.5 * probability) / half[NOISY_WEIGHT])
     assert half[SNR] == pytest.approx((label[SNR] + snr_db) / 2)
     np.testing.assert_array_equal(half[SNR + 1 :], label[SNR + 1 :])
-    monkeypatch.setattr(Model, "__call__", lambda *_: pytest.fail("asked the teachers again"))
+    monkeypatch.setattr(Model, "__call__", lambda *_: pytest.fail("called the teachers again"))
     np.testing.assert_array_equal(Windows(catalogue, 3, 8, SCENES, tmp_path, teachers, 0.5)[5][2], half)
     alone, unweighted = (Windows(catalogue, 3, 8, SCENES, tmp_path, *more) for more in ((), (teachers, 0.0)))
-    for deaf in (alone, unweighted):
-        np.testing.assert_array_equal(deaf[5][2], label)
-    np.testing.assert_array_equal(plain[13][0], plain[5][0])  # eight are drawn, and come again
+    for undistilled in (alone, unweighted):
+        np.testing.assert_array_equal(undistilled[5][2], label)
+    np.testing.assert_array_equal(plain[13][0], plain[5][0])  # eight are drawn, and repeat
     with pytest.raises(ModelError, match="unknown model 'mhat'"):
         Teachers(["mhat"])

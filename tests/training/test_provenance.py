@@ -22,11 +22,11 @@ from noisewatch.training.nets.duo import _coarser
 from noisewatch.training.provenance import distilled, init_weights
 
 
-def test_what_teachers_learned_from_comes_with_them():
+def test_provenance_includes_the_data_of_the_teachers():
     dense, tcn = Model("dense"), Model("tcn")
     mine = {"sources": [{"source": "mine"}], "shippable": False}
     first = distilled(mine, Teachers(["dense"]))
-    again = distilled(first, Teachers(["tcn", "dense"]))  # the run goes on with another teacher beside
+    again = distilled(first, Teachers(["tcn", "dense"]))  # resumed with another teacher
     assert again["teachers"] == [f"dense {dense.digest}", f"tcn {tcn.digest}"]
     assert again["sources"][0] == {"source": "mine"}
     assert {s["source"] for s in again["sources"]} == {"mine"} | {s["source"] for s in tcn.card.trained_on}
@@ -34,7 +34,7 @@ def test_what_teachers_learned_from_comes_with_them():
     assert distilled({"sources": [], "shippable": True}, Teachers(["dense"]))["shippable"]
 
 
-def test_a_duo_begins_with_networks_that_learned_alone(toy_set: Path, tmp_path: Path):
+def test_a_duo_starts_from_networks_trained_alone(toy_set: Path, tmp_path: Path):
     nets = {name: NETS[name]().eval() for name in ("tcn", "mhatt")}
     paths = [tmp_path / name / "best.pt" for name in nets]
     for path, (name, net) in zip(paths, nets.items(), strict=True):
@@ -44,8 +44,8 @@ def test_a_duo_begins_with_networks_that_learned_alone(toy_set: Path, tmp_path: 
     data = init_weights(duo, "duo", [str(paths[0]), str(paths[1].parent)])
     assert data["shippable"] is False
     assert [s["source"] for s in data["sources"]] == ["tcn", "mhatt"]
-    assert data["teachers"] == []  # of this run there are none yet
-    assert [begun.split(" at ")[1] for begun in data["init_from"]] == [
+    assert data["teachers"] == []  # this run has none yet
+    assert [origin.split(" at ")[1] for origin in data["init_from"]] == [
         "step 0, distilled from tcn",
         "step 0, distilled from mhatt",
     ]
@@ -53,33 +53,33 @@ def test_a_duo_begins_with_networks_that_learned_alone(toy_set: Path, tmp_path: 
     duo.eval()
     alone = [nets[name](x, reference) for name in duo.members]
     torch.testing.assert_close(duo(x, reference).noise, (alone[0].noise + alone[1].noise) / 2)
-    # Each member is judged by itself.
+    # The loss covers each member.
     targets, levels = torch.rand(4, 5), torch.randn(4, 2, 150)
     targets[:, [NOISY_WEIGHT, SNR_WEIGHT]] = 1.0
-    duo.training = True  # of the duo itself alone: the members' statistics stay
+    duo.training = True  # of the duo alone: the members' statistics stay
     both = loss(duo(x, reference), targets, levels)
     pooled = [v._replace(tracks=_coarser(v.tracks, 75)) for v in alone]
     torch.testing.assert_close(both, sum(loss(v, targets, levels) for v in pooled) / 2)
 
-    begin = tuple(map(str, paths))
-    still = SMALLEST | {"net": "duo", "windows": 16, "lr": 1e-9, "init_from": begin}
+    initial = tuple(map(str, paths))
+    still = SMALLEST | {"net": "duo", "windows": 16, "lr": 1e-9, "init_from": initial}
     fit.fit(toy_set, tmp_path / "duo", still)
     learned = load_checkpoint(tmp_path / "duo" / "last.pt")["net"]
     for name, net in nets.items():
         torch.testing.assert_close(learned[f"members.{name}.out.weight"], net.out.weight.data)
-    shutil.rmtree(tmp_path / "tcn")  # a run that goes on needs none of what it began with
+    shutil.rmtree(tmp_path / "tcn")  # a resumed run does not need the runs that it started from
     with pytest.raises(UsageError, match="leave out --init-from"):
-        fit.fit(toy_set, tmp_path / "duo", {"epochs": 2, "init_from": begin}, resume=True)
+        fit.fit(toy_set, tmp_path / "duo", {"epochs": 2, "init_from": initial}, resume=True)
     assert fit.fit(toy_set, tmp_path / "duo", {"epochs": 2}, resume=True)
     assert json.loads(load_checkpoint(tmp_path / "duo" / "last.pt")["data"])["init_from"] == data["init_from"]
-    further = init_weights(NETS["duo"](), "duo", [str(tmp_path / "duo")])  # another duo begins with this one
-    assert further["init_from"][0].endswith(f", initialised from ({'; '.join(data['init_from'])})")
-    part = NETS["mhatt"]()  # and what is a member of one, with its part of it
-    told = init_weights(part, "mhatt", [str(tmp_path / "duo")])["init_from"]
-    assert told == further["init_from"]
+    second = init_weights(NETS["duo"](), "duo", [str(tmp_path / "duo")])  # another duo starts from this one
+    assert second["init_from"][0].endswith(f", initialised from ({'; '.join(data['init_from'])})")
+    part = NETS["mhatt"]()  # and a network from its member of the duo
+    origins = init_weights(part, "mhatt", [str(tmp_path / "duo")])["init_from"]
+    assert origins == second["init_from"]
     torch.testing.assert_close(part.out.weight.data, nets["mhatt"].out.weight.data)
     with pytest.raises(UsageError, match="hold duo; dense starts from a run of dense"):
         init_weights(NETS["dense"](), "dense", [str(tmp_path / "duo" / "best.pt")])
     with pytest.raises(UsageError, match=r"best\.pt hold mhatt; dense starts from a run of dense\."):
-        fit.fit(toy_set, tmp_path / "wrong", SMALLEST | {"init_from": begin[1:]})
+        fit.fit(toy_set, tmp_path / "wrong", SMALLEST | {"init_from": initial[1:]})
     assert not (tmp_path / "wrong").exists()

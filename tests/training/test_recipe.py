@@ -19,17 +19,17 @@ from noisewatch.training.config import TrainConfig, configured
 from noisewatch.training.dataset import Windows
 
 
-def test_a_recipe_sets_what_is_not_given(tmp_path: Path):
+def test_options_override_the_recipe(tmp_path: Path):
     recipe = tmp_path / "mine.toml"
     recipe.write_text('net = "dense"\nlr = 0.01\n')
     config = configured({"lr": 0.02, "epochs": 3}, recipe)
     assert (config.net, config.lr, config.epochs) == ("dense", 0.02, 3)
     recipe.write_text("epoch = 3\n")
-    with pytest.raises(UsageError, match=r"mine.toml sets 'epoch'.*Did you mean epochs"):
+    with pytest.raises(UsageError, match=r"mine.toml sets the unknown option 'epoch'.*Did you mean epochs"):
         configured({}, recipe)
     for wrong in ("epochs = \n", "epochs = " + "9" * 5000):
         recipe.write_text(wrong)
-        with pytest.raises(InputError, match="no TOML"):
+        with pytest.raises(InputError, match="not valid TOML"):
             configured({}, recipe)
     recipe.unlink()
     os.mkfifo(recipe)
@@ -80,10 +80,10 @@ def test_the_command_on_a_card_is_the_run_that_made_the_file(name: str):
     words = command[1].split()
     given: dict[str, object] = dict(zip((w.removeprefix("--") for w in words[::2]), words[1::2], strict=True))
     recipe = ROOT / str(given.pop("recipe")) if "recipe" in given else None
-    given.pop("init-from", None)  # the run itself is named further down
+    given.pop("init-from", None)  # the card names the run elsewhere
     for key, kind in (("epochs", int), ("windows", int), ("batch", int), ("lr", float), ("seed", int)):
         given |= {key: kind(given[key])} if key in given else {}
-    told = asdict(configured(given, recipe))
+    stated = asdict(configured(given, recipe))
     made = Model(name).card.training
-    shaped = set(told) & set(made) - {"init_from", "teachers", "workers"}  # these are kept with their digests
-    assert {key: made[key] for key in shaped} == {key: told[key] for key in shaped}
+    shaped = set(stated) & set(made) - {"init_from", "teachers", "workers"}  # these are stored with digests
+    assert {key: made[key] for key in shaped} == {key: stated[key] for key in shaped}

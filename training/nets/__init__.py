@@ -1,4 +1,9 @@
-"""The networks that can be trained, by name."""
+"""The networks that can be trained, by name.
+
+A new network is one file in this folder and one line in NETS. The file holds a trunk: a module with an attribute
+`channels` that maps (B, 1, 40, T) to (B, channels, T'). Normaliser and outputs are those of `head`. A file
+NAME.toml in `recipes` sets its defaults.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +17,13 @@ from .mhatt import MHAtt
 from .tcn import TCN
 from .vgg import VGG11
 
-
-def _net(trunk: BCResNet | TCN | VGG11 | MHAtt | Dense) -> NoiseNet:
-    return NoiseNet(trunk, trunk.channels)
-
-
 NETS: dict[str, Callable[[], NoiseNet | Duo]] = {
-    "duo": lambda: Duo({"mhatt": _net(MHAtt()), "tcn": _net(TCN())}),
-    "tcn": lambda: _net(TCN()),
-    "bcresnet1": lambda: _net(BCResNet(scale=1)),
-    "bcresnet8": lambda: _net(BCResNet(scale=8)),
-    "bcresnet16": lambda: _net(BCResNet(scale=16)),
-    "vgg11": lambda: _net(VGG11()),
-    "mhatt": lambda: _net(MHAtt()),
-    "dense": lambda: _net(Dense()),
+    "duo": lambda: Duo({"mhatt": NoiseNet(MHAtt()), "tcn": NoiseNet(TCN())}),
+    "tcn": lambda: NoiseNet(TCN()),
+    "bcresnet1": lambda: NoiseNet(BCResNet(scale=1)),
+    "bcresnet8": lambda: NoiseNet(BCResNet(scale=8)),
+    "bcresnet16": lambda: NoiseNet(BCResNet(scale=16)),
+    "vgg11": lambda: NoiseNet(VGG11()),
+    "mhatt": lambda: NoiseNet(MHAtt()),
+    "dense": lambda: NoiseNet(Dense()),
 }

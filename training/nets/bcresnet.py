@@ -16,7 +16,7 @@ STAGES = ((8, 2, 1, 1), (12, 2, 2, 2), (16, 4, 2, 4), (20, 4, 1, 8))
 
 
 class SubSpectralNorm(nn.Module):
-    """Batch normalisation with statistics of its own for each of five groups of bands."""
+    """Batch normalisation with separate statistics for each of five groups of bands."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -26,8 +26,8 @@ class SubSpectralNorm(nn.Module):
         b, c, f, t = x.shape
         if f % SUB_BANDS:
             raise ValueError(
-                f"BC-ResNet normalises {SUB_BANDS} sub-bands apart, and {f} bands do not divide by "
-                f"{SUB_BANDS}. Use a Mel height that is a multiple of {8 * SUB_BANDS}: 40 or 80."
+                f"BC-ResNet normalises {SUB_BANDS} sub-bands separately, and {f} bands do not divide by "
+                f"{SUB_BANDS}. Use a multiple of {8 * SUB_BANDS} Mel bands: 40 or 80."
             )
         y: Tensor = self.norm(x.reshape(b, c * SUB_BANDS, f // SUB_BANDS, t))
         return y.reshape(b, c, f, t)
@@ -64,8 +64,8 @@ class Block(nn.Module):
 class BCResNet(nn.Module):
     """The trunk: (B, 1, 40, T) -> (B, 32 * scale, T / 2); the paper's network up to its average over time.
 
-    Unlike the paper's, the first convolution strides over time as well: features every 20 ms tell noises
-    apart as well as features every 10 ms, in half the time.
+    Unlike the paper's, the first convolution strides over time as well: features every 20 ms separate
+    noises as well as features every 10 ms, in half the time.
     """
 
     def __init__(self, scale: int = 1) -> None:

@@ -1,8 +1,8 @@
-"""A fully connected network: three layers on half a second of stacked frames, as speech recognisers had them.
+"""A fully connected network: three layers on half a second of frames, as in early neural speech recognisers.
 
 After Hinton et al. 2012 (Deep Neural Networks for Acoustic Modeling in Speech Recognition,
-https://doi.org/10.1109/MSP.2012.2205597). One that sees all of the window at once, as the first "dense"
-networks for this task did, learns each noise again at every moment that it may sound.
+https://doi.org/10.1109/MSP.2012.2205597). The layers are applied at every frame: over the whole
+window at once they would have to learn each noise anew for every position in time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ STACKED = 25  # frames of 20 ms
 
 
 class Dense(nn.Module):
-    """The trunk: (B, 1, 40, T) -> (B, 48, T / 4): the same layers at every moment."""
+    """The trunk: (B, 1, 40, T) -> (B, 48, T / 4): the same layers at every frame."""
 
     channels = 48
 

@@ -1,6 +1,6 @@
-"""Networks that learn side by side and speak as one. Lakshminarayanan et al. 2017, arXiv 1612.01474
+"""A two-member ensemble, trained side by side. Lakshminarayanan et al. 2017, https://arxiv.org/abs/1612.01474
 
-https://arxiv.org/abs/1612.01474. On sounds that none has met they err apart, and their mean errs less.
+On unseen sounds the members make different errors, so the mean of their outputs makes fewer.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def _coarser(tracks: Tensor, times: int) -> Tensor:
 
 
 class Duo(nn.Module):
-    """Recurrence and attention beside dilated convolutions, each with a head of its own.
+    """The mean of several networks, each with its own head.
 
-    In training the verdict has 2 B rows, all of the first and then all of the second, so that each is judged by
-    itself; else it has B, their mean.
+    In training the verdict has n B rows, member after member, and the loss covers each member; in evaluation it has
+    B, the mean.
     """
 
     def __init__(self, members: Mapping[str, NoiseNet]) -> None:
@@ -31,9 +31,9 @@ class Duo(nn.Module):
         self.members = nn.ModuleDict(members)
 
     def forward(self, logmel: Tensor, reference: Tensor) -> Verdict:
-        told = [member(logmel, reference) for member in self.members.values()]
-        times = min(int(verdict.tracks.shape[2]) for verdict in told)  # (B, 2, 75) of mhatt, (B, 2, 149) of tcn
-        told = [v._replace(tracks=_coarser(v.tracks, times)) for v in told]
+        verdicts = [member(logmel, reference) for member in self.members.values()]
+        times = min(int(verdict.tracks.shape[2]) for verdict in verdicts)  # (B, 2, 75) of mhatt, (B, 2, 149) of tcn
+        verdicts = [v._replace(tracks=_coarser(v.tracks, times)) for v in verdicts]
         if self.training:
-            return Verdict(*(torch.cat(parts) for parts in zip(*told, strict=True)))
-        return Verdict(*(torch.stack(parts).mean(0) for parts in zip(*told, strict=True)))
+            return Verdict(*(torch.cat(parts) for parts in zip(*verdicts, strict=True)))
+        return Verdict(*(torch.stack(parts).mean(0) for parts in zip(*verdicts, strict=True)))

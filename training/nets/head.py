@@ -6,7 +6,7 @@ independent of the microphone's gain, and able to tell a quiet room from a fan, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,14 @@ from noisewatch.audio.levels import ACTIVE_RANGE_DB
 from noisewatch.audio.logmel import FRAMES, MELS
 
 DB = 10 / 2.302585  # natural-log power -> dB
-# Summed Mel power over mean square: 46.2 dB measured on white noise. What it is off by is learned.
+# Summed Mel power over mean square: 46.2 dB measured on white noise. The network learns the remaining error.
 MEL_SUM_DB = 46.4
-RANGE_DB = 80.0  # what lies further below the loud part of the window is not looked at
-POOL = 5  # frames averaged before sorting (50 ms): sorting 59 values a band is five times cheaper than 298
+RANGE_DB = 80.0  # anything further below the loud part of the window is ignored
+POOL = 5  # frames averaged before sorting (50 ms): sorting 59 values per band is five times cheaper than 298
 RANKS = (2, 5, 9, 15, 29, 44, 53, 57)  # of the 59 sorted values: about 3, 9, 15, 25, 50, 75, 90, 97 %
 BROADBAND_RANKS = (2, 5, 9, 15, 22, 29, 36, 44, 50, 53, 56, 58)
 EVENT = 30  # frames: the loudest 0.3 s, the shortest noise that is scored
-LEAST_DB = -45.0  # below the loud part: what lies lower in the voice's or the noise's level is not told apart
+LEAST_DB = -45.0  # re the loud part: the levels of voice and noise are clamped here
 TRACK_RANKS = (0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
 
 
@@ -49,23 +49,23 @@ def ranked(x: Tensor, ranks: tuple[int, ...]) -> Tensor:
 
 
 def ascending(x: Tensor) -> Tensor:
-    """x (B, C, T) sorted over time; `topk` stands for sorting, which does not export to ONNX."""
+    """x (B, C, T) sorted over time; `topk`, because `sort` does not export to ONNX."""
     return x.topk(int(x.shape[2]), dim=2, largest=False).values
 
 
 def active_level(db: Tensor) -> Tensor:
-    """Level of the frames within 30 dB of the loudest, softly: (B, C, T) dB -> (B, C) dB, as `levels` has it."""
+    """Active level as in `audio.levels`, with a soft threshold: (B, C, T) dB -> (B, C) dB."""
     active = torch.sigmoid((db - db.amax(dim=2, keepdim=True) + ACTIVE_RANGE_DB) / 2)
     return torch.log((torch.exp(db / DB) * active).sum(dim=2) / active.sum(dim=2)) * DB
 
 
 class Verdict(NamedTuple):
-    """What a network says of a batch of windows."""
+    """The outputs of a network for a batch of windows."""
 
     noise: Tensor  # (B,) logit
     snr_db: Tensor  # (B,)
     voice: Tensor  # (B,) logit
-    tracks: Tensor  # (B, 2, T') the levels of the voice and of all else over time, dB re the loud part
+    tracks: Tensor  # (B, 2, T') levels of the voice and of everything else over time, dB re the loud part
 
 
 class NoiseNet(nn.Module):
@@ -74,12 +74,13 @@ class NoiseNet(nn.Module):
     Inputs: `logmel` (B, 298, 40) raw natural-log Mel power, `reference` (B,) dBFS, the voice level that a
     silence is judged against.
 
-    In training the levels of the voice and of the noise are known at every moment, and the network has to
-    tell them: that teaches it more than one bit a window does, and the verdict is read off them.
+    The levels of voice and noise are known every 20 ms in training, and are targets too: they carry far more
+    information than one bit per window, and the verdict is computed from them.
     """
 
-    def __init__(self, trunk: nn.Module, channels: int, hidden: int = 48) -> None:
+    def __init__(self, trunk: nn.Module, hidden: int = 48) -> None:
         super().__init__()
+        channels = cast(int, trunk.channels)
         self.normalise = Normalise()
         self.trunk = trunk  # (B, 1, 40, 298) -> (B, channels, T')
         self.tracks = nn.Conv1d(channels, 2, 1)
@@ -102,11 +103,11 @@ class NoiseNet(nn.Module):
         spread = ascending(tracks).index_select(2, ranks).flatten(1) / 20
 
         quantiles = ranked(level.unsqueeze(1), BROADBAND_RANKS).squeeze(1) / 20  # (B, 12), dB re loud
-        above = (loud - reference.unsqueeze(1)) / 20  # the loud part against the voice that was heard
+        above = (loud - reference.unsqueeze(1)) / 20  # the loud part against the reference voice
         against = torch.cat([above, above + quantiles[:, 1:2], above + quantiles[:, 5:6], above + noise_db / 20], 1)
-        told = torch.cat([voice_db, noise_db, voice_db - noise_db], 1) / 20
+        active = torch.cat([voice_db, noise_db, voice_db - noise_db], 1) / 20
         order = F.relu(self.order(ranked(x, RANKS).flatten(1)))
         pooled = [f.mean(dim=2), f.amax(dim=2), loudest]
-        y = self.out(self.mix(torch.cat([*pooled, order, quantiles, spread, told, against.clamp(-4, 4)], 1)))
+        y = self.out(self.mix(torch.cat([*pooled, order, quantiles, spread, active, against.clamp(-4, 4)], 1)))
         snr = (voice_db - noise_db).squeeze(1) + 15 * y[:, 1]
         return Verdict(y[:, 0], snr, y[:, 2], tracks)

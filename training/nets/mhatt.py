@@ -1,7 +1,4 @@
-"""MHAtt-RNN: convolutions, bidirectional GRUs and multi-head attention. Rybakov et al. 2020, arXiv 2005.06720
-
-https://arxiv.org/abs/2005.06720
-"""
+"""MHAtt-RNN: convolutions, bidirectional GRUs, attention. Rybakov et al. 2020, https://arxiv.org/abs/2005.06720"""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ WIDTH = 64  # of the GRU in each direction
 
 
 class MHAtt(nn.Module):
-    """The trunk: (B, 1, 40, T) -> (B, 128, T / 4), every moment with what the attention made of all."""
+    """The trunk: (B, 1, 40, T) -> (B, 128, T / 4), the output of the GRUs plus the context from the attention."""
 
     channels = 2 * WIDTH
 
@@ -27,7 +24,7 @@ class MHAtt(nn.Module):
             nn.BatchNorm2d(16),
             nn.ReLU(),
         )
-        # In a short run of the bare trunk it makes no difference (benchmarks/attention.py).
+        # It makes no difference in a short run of the bare trunk (benchmarks/attention.py).
         self.norm = nn.LayerNorm(160)
         self.gru = nn.GRU(160, WIDTH, num_layers=2, bidirectional=True, batch_first=True)
         self.query = nn.Linear(2 * WIDTH, 2 * WIDTH)
@@ -37,10 +34,10 @@ class MHAtt(nn.Module):
         y = self.convolutions(x).flatten(1, 2).transpose(1, 2)  # (B, T / 4, 160)
         y, _ = self.gru(self.norm(y))  # (B, T / 4, 128)
         b, t, c = y.shape
-        # As in the paper: one query, from the middle of the window, asks every moment, in four heads.
+        # As in the paper: the one query is the middle frame of the window, with four heads.
         query = self.query(y[:, t // 2]).reshape(b, HEADS, 1, c // HEADS)
         keys = y.reshape(b, t, HEADS, c // HEADS).transpose(1, 2)  # (B, 4, T / 4, 32)
         weights = torch.softmax(query @ keys.transpose(2, 3) / (c // HEADS) ** 0.5, dim=3)  # (B, 4, 1, T / 4)
         context = (weights @ keys).reshape(b, 1, c)
-        heard: Tensor = y + torch.relu(self.out(context))
-        return heard.transpose(1, 2)  # (B, 128, T / 4)
+        output: Tensor = y + torch.relu(self.out(context))
+        return output.transpose(1, 2)  # (B, 128, T / 4)

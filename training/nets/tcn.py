@@ -1,9 +1,9 @@
-"""A temporal convolutional network with frequency as channels: more parameters a millisecond than BC-ResNet.
+"""A temporal convolutional network with frequency as channels: more parameters per millisecond than BC-ResNet.
 
 After Choi et al. 2019 (TC-ResNet, https://arxiv.org/abs/1904.03814) and Bai et al. 2018 (dilated residual
 blocks, https://arxiv.org/abs/1803.01271). On a CPU a few wide products over time cost less than many thin
-convolutions over time and frequency. Convolutions over time are written as planes of height one: ONNX Runtime
-has blocked kernels for those alone, a fifth faster.
+convolutions over time and frequency. Convolutions over time are two-dimensional with height one, because only those
+have blocked kernels in ONNX Runtime: a fifth faster.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TCN(nn.Module):
     def __init__(self, channels: int = 64, stem: int = 12) -> None:
         super().__init__()
         self.channels = channels
-        # One convolution over both axes first, so that a pitch or two of shift changes little.
+        # One convolution over both axes first, for tolerance to small shifts of pitch.
         self.stem = nn.Sequential(nn.Conv2d(1, stem, 5, 2, 2, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
         self.blocks = nn.Sequential(
             nn.Conv2d(stem * 20, channels, 1, bias=False),

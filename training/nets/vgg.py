@@ -1,7 +1,7 @@
 """VGG-11: eight 3x3 convolutions between five poolings. Simonyan & Zisserman 2014, https://arxiv.org/abs/1409.1556
 
-Configuration A of the paper with batch normalisation, without which it hardly learns, and without its
-three dense layers: they hold 120 of its 133 million parameters and are sized for pictures of 224 x 224.
+Configuration A of the paper with batch normalisation, without which it hardly learns, and without the three
+dense layers: they hold 120 of its 133 million parameters and are sized for images of 224 x 224.
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ class VGG11(nn.Module):
         self.layers = nn.Sequential(*layers)  # (B, 512, 2, T / 16)
 
     def forward(self, x: Tensor) -> Tensor:
-        # The paper's fifth pooling, over frequency alone: time is for the head.
+        # The paper's fifth pooling, over frequency only: the head pools over time.
         y: Tensor = self.layers(x)
         return y.amax(dim=2)
