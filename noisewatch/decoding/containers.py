@@ -25,7 +25,7 @@ class Rest(NamedTuple):
     cut: bool = False  # the file ends within the last part of its container
 
 
-def behind(path: Path) -> Rest:
+def rest_after(path: Path) -> Rest:
     """Return what ffmpeg leaves undecoded at the end of a file, judged by its container. Raises OSError."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)

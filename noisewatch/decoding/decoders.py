@@ -13,7 +13,7 @@ from typing import IO, Protocol
 
 from ..audio.signal import Samples
 from ..errors import InputError
-from .containers import behind
+from .containers import rest_after
 from .ffmpeg import Ffmpeg
 from .headers.chunks import MAGIC
 from .headers.header import raw_header
@@ -143,10 +143,10 @@ def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, *, chain: bool) -
         advice = f"Readable: {READABLE}. For M4A, AAC, WebM and the sound of videos, install ffmpeg and try again."
         raise _unreadable(shown, reason, advice)
     try:
-        return Ffmpeg(path, name, rest=behind(path), chain=chain)
+        return Ffmpeg(path, name, rest=rest_after(path), chain=chain)
     except (InputError, OSError) as error:
-        said = str(error).removeprefix("ffmpeg ").rstrip(".")
-        raise _unreadable(shown, f"{reason}; ffmpeg: {said}") from error
+        text = str(error).removeprefix("ffmpeg ").rstrip(".")
+        raise _unreadable(shown, f"{reason}; ffmpeg: {text}") from error
 
 
 def _unreadable(shown: str, reason: str, advice: str = f"Readable: {READABLE}.") -> InputError:

@@ -41,7 +41,7 @@ class Ffmpeg:
         Raises InputError with ffmpeg's reason if it cannot open the file.
         """
         self._name, self._rest, self._chain = name, rest, chain
-        self._said: deque[str] = deque(maxlen=20)
+        self._stderr: deque[str] = deque(maxlen=20)
         # "file:" keeps a name from being an address; the whitelists keep a playlist from naming other files.
         source = b"file:" + os.fsencode(path)
         command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
@@ -57,7 +57,7 @@ class Ffmpeg:
             bufsize=0,
             pass_fds=[int(descriptor)] if descriptor else [],
         )
-        self._drain = threading.Thread(target=_collect, args=(self._process.stderr, self._said), daemon=True)
+        self._drain = threading.Thread(target=_collect, args=(self._process.stderr, self._stderr), daemon=True)
         self._drain.start()
         self._end = weakref.finalize(self, _stop, self._process, self._drain)
         try:
@@ -90,7 +90,7 @@ class Ffmpeg:
             reason = self._reason()
             if self._rest.another:
                 raise self._only(heard, ANOTHER)
-            if code or any(sign in line for line in self._said for sign in CUT):
+            if code or any(sign in line for line in self._stderr for sign in CUT):
                 if self._chain:
                     raise self._only(heard, f"the rest of this chain of recordings cannot be read ({reason})")
                 raise unreadable_beyond(self._name, heard / self.sample_rate, reason)
@@ -107,14 +107,14 @@ class Ffmpeg:
     def _reason(self) -> str:
         """Return the last line of ffmpeg's stderr, without prefixes."""
         self._drain.join(ENDS_S)
-        last = self._said[-1] if self._said else "it gives no reason"
+        last = self._stderr[-1] if self._stderr else "it gives no reason"
         return re.sub(r"^\[[^]]*\] ", "", last).rpartition(": ")[2][:200].rstrip(".")
 
 
-def _collect(stream: IO[bytes], said: deque[str]) -> None:
+def _collect(stream: IO[bytes], lines: deque[str]) -> None:
     with stream:
         for line in stream:
-            said.append(line.decode(errors="replace").strip())
+            lines.append(line.decode(errors="replace").strip())
 
 
 def _stop(process: subprocess.Popen[bytes], drain: threading.Thread) -> None:

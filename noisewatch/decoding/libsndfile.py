@@ -47,7 +47,7 @@ class Libsndfile:
                         yield samples
                     if self._layout.watched:
                         seconds = (heard - before) / self.sample_rate
-                        lost = self._lost(self._behind(span, piece.unread), span, seconds)
+                        lost = self._lost(self._rest(span, piece.unread), span, seconds)
             except (soundfile.SoundFileError, OSError) as error:
                 reason = error_text(error)
                 if len(pieces) == 1:
@@ -84,7 +84,7 @@ class Libsndfile:
         whole = len(self._layout.pieces) == 1 and not span.head
         return Piece(self._path, span, whole=whole, watched=self._layout.watched, talks=self._layout.unknown)
 
-    def _behind(self, span: Span, unread: int) -> int:
+    def _rest(self, span: Span, unread: int) -> int:
         """Return how many bytes at the end of a piece, which libsndfile did not read, may be audio."""
         with self._path.open("rb") as file:
             # What the decoder has read ahead may be the beginning of another recording.

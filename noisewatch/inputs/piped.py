@@ -15,12 +15,12 @@ from ..decoding.pipe import Pipe, cannot_read
 from .recording import Recording
 from .source import TICK_S
 
-HEADER_S = 0.5  # how long the constructor waits for a header, so that its errors come at once
+HEADER_S = 0.5  # how long the constructor waits for a header, to raise its errors at once
 AHEAD = 16  # blocks read ahead
 
 
 class Piped:
-    """A recording that arrives through a pipe. A thread of its own reads it, so a slow writer blocks nobody."""
+    """A recording that arrives through a pipe. A thread of its own reads it: a slow writer blocks only that."""
 
     live = False
     pauses = True

@@ -9,7 +9,7 @@ import numpy as np
 from conftest import DEMO
 from sound_files import CODECS, RATE, encoded, from_file, heard
 
-from noisewatch.decoding.containers import Rest, behind
+from noisewatch.decoding.containers import Rest, rest_after
 from noisewatch.decoding.signatures import search
 
 
@@ -33,7 +33,7 @@ def test_signatures_are_found_at_any_offset_and_nowhere_else(ffmpeg, tmp_path: P
         b"0&\xb2u\x8ef\xcf\x11",
     ):
         path.write_bytes(head)
-        assert behind(path) in (Rest(), Rest(cut=True)), head
+        assert rest_after(path) in (Rest(), Rest(cut=True)), head
     path.write_bytes(encoded(np.zeros(RATE * 60), *CODECS["flac"]))  # frames of a few bytes, like those of AAC
     samples, error = heard(from_file(path))
     assert (len(samples), error) == (60 * RATE, "")

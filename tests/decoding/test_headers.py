@@ -80,7 +80,7 @@ def test_audio_beyond_the_length_in_the_header_is_decoded(tmp_path: Path):
         for source in (from_file(path), from_pipe(path)):
             assert len(heard(source)[0]) == (claimed // 2 if more else len(samples))
             assert source.notes == ([] if more else ["unfinished"])
-    # Nothing was recorded, and there are only notes behind it.
+    # Nothing was recorded, and only metadata follows.
     path.write_bytes(wav(0, samples[:0], RATE) + b"LIST\4\0\0\0abcd")
     for source in (from_file(path), from_pipe(path)):
         assert "holds no audio" in heard(source)[1]

@@ -43,7 +43,7 @@ def test_all_pieces_are_decoded(tmp_path: Path, kind: str):
     piped, error = heard(from_pipe(tmp_path / f"three.{kind}"))
     assert error == ""
     assert np.array_equal(piped, heard(from_file(tmp_path / f"three.{kind}"))[0])
-    # A piece alone, and the same piece behind another.
+    # A piece alone gives the same samples as after another.
     path = tmp_path / f"alone.{kind}"
     path.write_bytes(two)
     assert np.array_equal(heard(from_file(path))[0], piped[3 * RATE : 6 * RATE])

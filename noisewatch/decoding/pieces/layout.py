@@ -25,4 +25,4 @@ class Layout:
     rest: int = 0  # bytes at the end that are neither decodable audio nor anything known
     cut: bool = False  # the file ends within a part of its container
     watched: bool = False  # only the decoder finds the end of the last recording
-    unknown: bool = False  # MP3, or no known signature
+    unknown: bool = False  # MP3, or no known signature: mpg123 may decode it, and print

@@ -20,7 +20,7 @@ BEGIN, END = 2, 4  # flags
 def ogg_layout(file: BinaryIO) -> Layout:
     """Return one span for each link of a chain."""
     spans: list[Span] = []
-    at, begin, behind, in_head = 0, 0, 0, True
+    at, begin, after, in_head = 0, 0, 0, True
     open_streams, ended = set[int](), set[int]()
     size = file.seek(0, os.SEEK_END)
     while at < size:
@@ -43,5 +43,5 @@ def ogg_layout(file: BinaryIO) -> Layout:
         if flags & END:
             ended.add(serial)
         in_head = first
-        at = behind = at + PAGE.size + segments + sum(file.read(segments))
-    return Layout((*spans, Span(begin, size)), rest=rest_of(file, behind, size), cut=behind > size)
+        at = after = at + PAGE.size + segments + sum(file.read(segments))
+    return Layout((*spans, Span(begin, size)), rest=rest_of(file, after, size), cut=after > size)
