@@ -183,13 +183,18 @@ def test_audio_that_is_late_lost_or_stalled(microphone, tmp_path: Path):
             each.wait()
 
 
-def test_a_sound_server_that_hangs_is_abandoned(run, tmp_path: Path):
+def test_a_sound_server_that_hangs_is_abandoned(tmp_path: Path):
+    command = [sys.executable, "-m", "noisewatch"]
     with sound_server(tmp_path) as server:
         player = server.play(hiss(tmp_path / "hiss.wav"))
         patient = server.listen()
         with server.listen("--log", tmp_path / "log") as process:
             until(process, "noise_start")
             server.daemon.send_signal(signal.SIGSTOP)
+            started = [
+                subprocess.Popen([*command, *words], env=server.env, stderr=subprocess.PIPE, text=True)
+                for words in (["devices"], ["check", "--seconds", "3"])
+            ]
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=20)
         player.kill()
@@ -198,11 +203,6 @@ def test_a_sound_server_that_hangs_is_abandoned(run, tmp_path: Path):
         assert "100% of it noisy, 1 noise" in err
         assert [e["event"] for e in lines(out, "event")] == ["noise_end"]
         assert '"noise_end"' in (tmp_path / "log").read_text()
-        command = [sys.executable, "-m", "noisewatch"]
-        started = [
-            subprocess.Popen([*command, *words], env=server.env, stderr=subprocess.PIPE, text=True)
-            for words in (["devices"], ["check", "--seconds", "3"])
-        ]
         for process in started:
             _, err = process.communicate(timeout=20)
             assert process.returncode == 4
