@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from typer.main import get_command
 
 import noisewatch
 from noisewatch.cli.app import app
+from noisewatch.core import events
 from noisewatch.corpus.overrides import scene_config
 
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "models").glob("*.md")])
@@ -70,6 +73,16 @@ def test_python_examples_run(tmp_path, monkeypatch):
 def test_the_page_on_python_names_all_that_is_public():
     text = (ROOT / "docs/python.md").read_text()
     assert [name for name in noisewatch.__all__ if name not in text and name != "__version__"] == []
+
+
+def test_the_pages_name_every_field_option_warning_and_reason():
+    python, concepts = ((ROOT / "docs" / page).read_text() for page in ("python.md", "concepts.md"))
+    values = ("Reading", "Event", "DetectorConfig", "Answer", "FileReport", "Segment")
+    names = [field.name for value in values for field in fields(getattr(noisewatch, value))]
+    settings = {"model", "hop_s", "threshold", "channel", "size", "mtime_ns"}  # that a FileReport was made with
+    assert [name for name in names if f"`{name}`" not in python and name not in settings] == []
+    marks = [*get_args(events.Reason), *get_args(events.WarningName)]
+    assert [mark for mark in marks if f"| `{mark}` |" not in concepts] == []
 
 
 def lines() -> list[tuple[str, list[str]]]:

@@ -79,7 +79,9 @@ def _code(name: str) -> str:
 
 
 def _cell(text: str) -> str:
-    text = re.sub(r"default: \((.*)\)((?:; .*)?\])$", r"default: \1\2", text)  # the brackets around a default in words
+    text = re.sub(
+        r"default: \((.*)\)((?:; .*)?\])$", r"default: \1\2", text
+    )  # the brackets around a default in words
     return _plain(" ".join(text.split())).replace("|", "\\|")
 
 
