@@ -49,6 +49,12 @@ def test_links_lead_to_files_and_headings(page):
         assert not anchor or anchor in anchors(path.read_text()), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_files_that_are_named_exist(page):
+    for name in re.findall(r"`(?:python )?((?:[a-z_]+/)+[\w-]+\.(?:py|md|toml))", page.read_text()):
+        assert (ROOT / name).exists() or (ROOT / "noisewatch" / name).exists(), f"{page.name} names {name}"
+
+
 def test_the_readme_fits_a_screen_and_a_half_and_contributing_one():
     assert len((ROOT / "README.md").read_text().splitlines()) < 120
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 40
@@ -136,7 +142,7 @@ def test_the_page_on_architecture_lists_every_module_as_it_is():
 def test_the_page_on_architecture_sends_newcomers_to_places_that_exist():
     text = (ROOT / "docs/architecture.md").read_text()
     (section,) = re.findall(r"## Where do I add.*?\n## ", text, re.DOTALL)
-    for place in re.findall(r"`(\w+(?:/\w+)?)`", section.partition("| --- |")[2]):
+    for place in re.findall(r"`(\w+(?:/\w+)*)`", section.partition("| --- |")[2]):
         if "/" in place or place in MAY_IMPORT:
             paths = [ROOT / "noisewatch" / place, ROOT / place]
             assert any(p.is_dir() or p.with_suffix(".py").is_file() for p in paths), place
