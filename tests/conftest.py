@@ -144,6 +144,12 @@ def toy_set(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of windows for all training runs: they share recordings, seed and validation windows."""
+    return tmp_path_factory.mktemp("windows")
+
+
+@pytest.fixture(scope="session")
 def catalogue(toy_set: Path):
     from noisewatch.corpus.catalogue import Catalogue
     from noisewatch.corpus.manifest import read_manifest

@@ -54,24 +54,26 @@ def test_without_data_training_says_how_to_get_it(tmp_path: Path):
         fit.fit(tmp_path / "data", tmp_path / "run", SMALLEST)
 
 
-def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(toy_set: Path, tmp_path: Path):
+def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(toy_set: Path, cache: Path, tmp_path: Path):
     with largest_file(200_000), pytest.raises(OutputError, match="cannot write"):
-        fit.fit(toy_set, tmp_path / "run", SMALLEST)
+        fit.fit(toy_set, tmp_path / "run", SMALLEST, cache=cache)
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json"]
 
 
-def test_outputs_that_are_not_finite_are_an_error(toy_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_outputs_that_are_not_finite_are_an_error(
+    toy_set: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     validated = fit.validate
     monkeypatch.setattr(fit, "validate", lambda net, windows: validated(_broken(net), windows))
     with pytest.raises(
         NoisewatchError, match=r"validation windows are not finite at step 2\. Start again, and try"
     ):
-        fit.fit(toy_set, tmp_path / "run", SMALLEST)
+        fit.fit(toy_set, tmp_path / "run", SMALLEST, cache=cache)
     assert not (tmp_path / "run" / "best.pt").exists()
 
 
 def test_a_loss_that_is_not_finite_names_the_recordings(
-    toy_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy_set: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     draw = Windows.__getitem__
 
@@ -83,7 +85,7 @@ def test_a_loss_that_is_not_finite_names_the_recordings(
     catalogue, _ = Catalogue.load(read_manifest(toy_set), "train")
     used = ", ".join(Windows(catalogue, 0, 64, SceneConfig()).recordings(21))
     with pytest.raises(NoisewatchError) as caught:
-        fit.fit(toy_set, tmp_path / "run", SMALLEST | {"windows": 64})
+        fit.fit(toy_set, tmp_path / "run", SMALLEST | {"windows": 64}, cache=cache)
     assert f"the loss is nan at step 1, by a window of {used or 'generated noise alone'}:" in str(caught.value)
 
 
@@ -93,10 +95,11 @@ def _broken(net):
     return net
 
 
-def test_ctrl_c_saves_and_resume_goes_on(toy_set: Path, tmp_path: Path):
+def test_ctrl_c_saves_and_resume_goes_on(toy_set: Path, cache: Path, tmp_path: Path):
     folder = tmp_path / "run"
-    args = ["train", str(toy_set), "-o", str(folder), "--net", "dense", "--windows", "32", "--batch", "16"]
-    command = [sys.executable, "-m", "noisewatch", *args, "--epochs", "500", "--resume"]  # as a job does each time
+    options = ["--net", "dense", "--windows", "32", "--batch", "16", "--epochs", "500", "--cache", str(cache)]
+    options.append("--resume")  # from the start, as a scheduled job would
+    command = [sys.executable, "-m", "noisewatch", "train", str(toy_set), "-o", str(folder), *options]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/tmp"
     ) as process:
@@ -111,5 +114,5 @@ def test_ctrl_c_saves_and_resume_goes_on(toy_set: Path, tmp_path: Path):
     assert before >= 1
     with pytest.raises(OutputError, match="Go on with --resume"):  # a run is not overwritten
         fit.fit(toy_set, folder, SMALLEST)
-    assert fit.fit(toy_set, folder, {"epochs": before + 1}, resume=True) == folder / "best.pt"
+    assert fit.fit(toy_set, folder, {"epochs": before + 1}, resume=True, cache=cache) == folder / "best.pt"
     assert len(logged(folder)) == before + 1

@@ -18,20 +18,20 @@ def _loss(run: Path) -> float:
 
 
 @pytest.fixture(scope="module")
-def alone(toy_set: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
+def alone(toy_set: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
     """The loss of a run in one process."""
     folder = tmp_path_factory.mktemp("alone")
-    fit.fit(toy_set, folder / "one", SMALLEST | {"windows": 128})
+    fit.fit(toy_set, folder / "one", SMALLEST | {"windows": 128}, cache=cache)
     return _loss(folder / "one")
 
 
 @pytest.mark.parametrize("by", ["torchrun", "--devices"])
-def test_two_processes_learn_what_one_does(alone: float, toy_set: Path, tmp_path: Path, by: str):
-    args = [toy_set, "--net", "dense", "--epochs", 1, "--windows", 128, "--batch", 16, "--workers", 0]
+def test_two_processes_learn_what_one_does(alone: float, toy_set: Path, cache: Path, tmp_path: Path, by: str):
+    options = ["--net", "dense", "--epochs", "1", "--windows", "128", "--batch", "16", "--workers", "0"]
+    options += ["--cache", str(cache), "-o", str(tmp_path / "two")]
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2"] if by == "torchrun" else []
     devices = [] if by == "torchrun" else ["--devices", "2"]
-    command = [sys.executable, *torchrun, "-m", "noisewatch", "train", *map(str, args), *devices]
-    command += ["-o", str(tmp_path / "two")]
+    command = [sys.executable, *torchrun, "-m", "noisewatch", "train", str(toy_set), *options, *devices]
     done = subprocess.run(command, capture_output=True, text=True, cwd="/tmp", timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(tmp_path / "two" / "best.pt")]

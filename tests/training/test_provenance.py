@@ -34,7 +34,7 @@ def test_provenance_includes_the_data_of_the_teachers():
     assert distilled({"sources": [], "shippable": True}, Teachers(["dense"]))["shippable"]
 
 
-def test_a_duo_starts_from_networks_trained_alone(toy_set: Path, tmp_path: Path):
+def test_a_duo_starts_from_networks_trained_alone(toy_set: Path, cache: Path, tmp_path: Path):
     nets = {name: NETS[name]().eval() for name in ("tcn", "mhatt")}
     paths = [tmp_path / name / "best.pt" for name in nets]
     for path, (name, net) in zip(paths, nets.items(), strict=True):
@@ -63,14 +63,14 @@ def test_a_duo_starts_from_networks_trained_alone(toy_set: Path, tmp_path: Path)
 
     initial = tuple(map(str, paths))
     still = SMALLEST | {"net": "duo", "windows": 16, "lr": 1e-9, "init_from": initial}
-    fit.fit(toy_set, tmp_path / "duo", still)
+    fit.fit(toy_set, tmp_path / "duo", still, cache=cache)
     learned = load_checkpoint(tmp_path / "duo" / "last.pt")["net"]
     for name, net in nets.items():
         torch.testing.assert_close(learned[f"members.{name}.out.weight"], net.out.weight.data)
     shutil.rmtree(tmp_path / "tcn")  # a resumed run does not need the runs that it started from
     with pytest.raises(UsageError, match="leave out --init-from"):
         fit.fit(toy_set, tmp_path / "duo", {"epochs": 2, "init_from": initial}, resume=True)
-    assert fit.fit(toy_set, tmp_path / "duo", {"epochs": 2}, resume=True)
+    assert fit.fit(toy_set, tmp_path / "duo", {"epochs": 2}, resume=True, cache=cache)
     assert json.loads(load_checkpoint(tmp_path / "duo" / "last.pt")["data"])["init_from"] == data["init_from"]
     second = init_weights(NETS["duo"](), "duo", [str(tmp_path / "duo")])  # another duo starts from this one
     assert second["init_from"][0].endswith(f", initialised from ({'; '.join(data['init_from'])})")
