@@ -2,7 +2,7 @@
 
 It works on cached log-Mel windows, where a batch of 64 costs 2 ms; biquads and pitch shift on waveforms would need
 a cache four times as large and take seconds. Labels stay true because nothing moves in time and no band is masked:
-SpecAugment's frequency masks moved the SNR of some windows by 30 dB, and lowered the validation AUC.
+SpecAugment's frequency masks moved the SNR of some windows by 30 dB, and lowered the AUC in a short trial.
 
 A new augmentation of batches belongs in this file; one that needs waveforms (rooms, microphones, codecs) belongs in
 `noisewatch.corpus.channel`, before the labels are computed.

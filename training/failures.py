@@ -22,7 +22,7 @@ def diverged(run: Run, what: str) -> NoisewatchError:
 
 
 def suspects(batch: Batch, windows: Windows, first: int) -> str:
-    """Which recordings made the loss of a batch infinite, as a clause; `first`: number of its first window."""
+    """Why the loss of a batch is not finite, as a clause; `first`: number of its first window."""
     for place, parts in enumerate(zip(*batch, strict=True)):
         if not all(torch.isfinite(part).all() for part in parts):
             used = ", ".join(windows.recordings(first + place)) or "generated noise alone"
