@@ -32,7 +32,7 @@ RATE = 16_000
         ("muted later", 6, "UNKNOWN"),
         ("short", 6, "UNKNOWN"),
         ("hiss", 6, "UNKNOWN: nobody spoke, and the level stayed below -70 dBFS"),
-        ("cut", 6, "UNKNOWN: cut.wav ended early: its header promises 6.0 s, and 5."),
+        ("cut", 6, "UNKNOWN: cut.wav ended early: its header promises 6.0 s, but it has 5."),
     ],
 )
 def test_answers(run, takes: Path, name: str, code: int, said: str):
