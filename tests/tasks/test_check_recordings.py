@@ -15,7 +15,7 @@ import pytest
 import soundfile as sf
 from conftest import DEMO
 
-import noisewatch
+import noisewatch.tasks.check
 from noisewatch.inputs.source import TICK_S
 
 RATE = 16_000
