@@ -15,7 +15,7 @@ from ..errors import DeviceError, UsageError, printable
 from .app import command
 from .arguments import refuse_beside, typed
 from .help import DETECTION, INPUT
-from .options import Channel, Device, ModelName
+from .options import Channel, ConfiguredModel, Device
 from .stderr import notify, write_line
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def calibrate(
             "--from", metavar="FILE", help="Use recordings of the room instead (repeatable).", rich_help_panel=INPUT
         ),
     ] = None,
-    model: ModelName = DEFAULT,
+    model: ConfiguredModel = DEFAULT,
     max_false_alarms: Annotated[
         str,
         typer.Option(

@@ -14,7 +14,7 @@ from ..errors import ChannelError, InputError, printable
 from .app import command
 from .arguments import typed
 from .help import DETECTION, INPUT, OUTPUT
-from .options import Channel, Device, ModelName, RawRate, Threshold
+from .options import CalibratedThreshold, Channel, ConfiguredModel, Device, RawRate
 from .stderr import notify
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def check(
             metavar="S", help="How long to listen.", show_default="5; recordings: to the end", rich_help_panel=INPUT
         ),
     ] = None,
-    model: ModelName = DEFAULT,
-    threshold: Threshold = None,
+    model: ConfiguredModel = DEFAULT,
+    threshold: CalibratedThreshold = None,
     max_noisy: Annotated[
         float,
         typer.Option(metavar="P", help="Share of the time that may be noisy, 0 to 1.", rich_help_panel=DETECTION),

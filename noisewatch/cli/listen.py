@@ -15,7 +15,7 @@ from ..system.paths import expand_home
 from .app import command
 from .arguments import refuse_beside, refuse_without, typed
 from .help import ACTIONS, DETECTION, INPUT, OUTPUT
-from .options import Channel, Device, ModelName, RawRate, Threshold
+from .options import CalibratedThreshold, Channel, ConfiguredModel, Device, RawRate
 from .stderr import notify, write_line
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def listen(
             rich_help_panel=INPUT,
         ),
     ] = False,
-    model: ModelName = DEFAULT,
-    threshold: Threshold = None,
+    model: ConfiguredModel = DEFAULT,
+    threshold: CalibratedThreshold = None,
     hop: Annotated[
         float | None,
         typer.Option(
@@ -152,14 +152,17 @@ def listen(
     )
 
     def begin(notify: Callable[[str], None]) -> Listening:
+        from ..core.noise_detector import NoiseDetector
+        from ..inputs.opening import open_source
         from ..tasks import listen as task
 
-        listening = task.begin(
-            source, device=device, channel=channel, raw_rate=raw_rate, model=model, hop=hop, threshold=threshold,
-            calibrated=calibration, seconds=seconds, paced=not fast, sinks=sinks, notify=notify,
+        detector = NoiseDetector(model)
+        opened = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
+        ctx.call_on_close(opened.close)  # last: a sound server may hang
+        return task.begin(
+            opened, detector, hop=hop, threshold=threshold, calibrated=calibration, seconds=seconds, sinks=sinks,
+            notify=notify,
         )  # fmt: skip
-        ctx.call_on_close(listening.source.close)  # last: a sound server may hang
-        return listening
 
     if as_json:
         _lines(begin, lambda item, _: item.json())

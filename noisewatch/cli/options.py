@@ -1,12 +1,35 @@
-"""Options that several commands have, each declared once."""
+"""Options that several commands have, each declared once.
+
+`Device`, `Channel` and `ConfiguredModel` have a variable, so that environment and file can set them; commands that
+judge recordings take no configuration.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .help import DETECTION, INPUT
+
+
+def _channel(default: str, envvar: str | None = None) -> Any:
+    return typer.Option(
+        metavar="N", envvar=envvar, help="Channel, counted from 1.", show_default=default, rich_help_panel=INPUT
+    )
+
+
+def _model(envvar: str | None = None) -> Any:
+    what = "Name of a shipped model, or an .onnx file."
+    return typer.Option("-m", "--model", metavar="NAME", envvar=envvar, help=what, rich_help_panel=DETECTION)
+
+
+def _threshold(default: str) -> Any:
+    what = "Noise probability from which a window is noisy, 0 to 1."
+    return typer.Option(
+        "-t", "--threshold", metavar="P", help=what, show_default=default, rich_help_panel=DETECTION
+    )
+
 
 Device = Annotated[
     str | None,
@@ -20,41 +43,15 @@ Device = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
-Channel = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        envvar="NOISEWATCH_CHANNEL",
-        help="Channel, counted from 1.",
-        show_default="microphone: the first; recording: the mean",
-        rich_help_panel=INPUT,
-    ),
-]
+Channel = Annotated[int | None, _channel("microphone: the first; recording: the mean", "NOISEWATCH_CHANNEL")]
+RecordingChannel = Annotated[int | None, _channel("mean of all")]
 RawRate = Annotated[
     int | None,
     typer.Option(
         metavar="HZ", help="The pipe carries raw s16le mono samples at this rate (Hz).", rich_help_panel=INPUT
     ),
 ]
-ModelName = Annotated[
-    str,
-    typer.Option(
-        "-m",
-        "--model",
-        metavar="NAME",
-        envvar="NOISEWATCH_MODEL",
-        help="Name of a shipped model, or an .onnx file.",
-        rich_help_panel=DETECTION,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        "-t",
-        "--threshold",
-        metavar="P",
-        help="Noise probability from which a window is noisy, 0 to 1.",
-        show_default="the calibration's, or the model's own",
-        rich_help_panel=DETECTION,
-    ),
-]
+ConfiguredModel = Annotated[str, _model("NOISEWATCH_MODEL")]
+Model = Annotated[str, _model()]
+CalibratedThreshold = Annotated[float | None, _threshold("the calibration's, or the model's own")]
+Threshold = Annotated[float | None, _threshold("the model's own")]

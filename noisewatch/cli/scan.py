@@ -16,6 +16,7 @@ from ..system.paths import expand_home
 from .app import answer_no, command
 from .arguments import refuse_beside, refuse_without
 from .help import ACTIONS, DETECTION, INPUT, OUTPUT
+from .options import Model, RecordingChannel, Threshold
 from .stderr import notify
 
 
@@ -30,31 +31,6 @@ class Engine(StrEnum):
 Paths = Annotated[
     list[str],
     typer.Argument(help="Recordings, folders (searched recursively) or quoted patterns.", rich_help_panel=INPUT),
-]
-Channel = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Channel, counted from 1.", show_default="mean of all", rich_help_panel=INPUT),
-]
-ModelName = Annotated[
-    str,
-    typer.Option(
-        "-m",
-        "--model",
-        metavar="NAME",
-        help="Name of a shipped model, or an .onnx file.",
-        rich_help_panel=DETECTION,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        "-t",
-        "--threshold",
-        metavar="P",
-        help="Noise probability from which a window is noisy, 0 to 1.",
-        show_default="the model's own",
-        rich_help_panel=DETECTION,
-    ),
 ]
 Hop = Annotated[
     float, typer.Option(metavar="S", help="Time between readings, in seconds.", rich_help_panel=DETECTION)
@@ -118,8 +94,8 @@ Address = Annotated[
 def scan(
     ctx: typer.Context,
     paths: Paths,
-    channel: Channel = None,
-    model: ModelName = DEFAULT,
+    channel: RecordingChannel = None,
+    model: Model = DEFAULT,
     threshold: Threshold = None,
     hop: Hop = HOP_S,
     form: FormatName = Format.table,

@@ -57,10 +57,17 @@ def listen(
     The source is opened at once, and closed when the iterator ends or is closed; a source object is left open.
     Raises DeviceError, InputError, ModelError, OutputError and UsageError.
     """
-    listening = begin(
-        source, device=device, channel=channel, raw_rate=raw_rate, model=model, hop=hop, threshold=threshold,
-        calibrated=calibrated, seconds=seconds, paced=paced, sinks=sinks, notify=notify,
-    )  # fmt: skip
+    detector = model if isinstance(model, NoiseDetector) else NoiseDetector(model)
+    opened = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=paced)
+    try:
+        listening = begin(
+            opened, detector, hop=hop, threshold=threshold, calibrated=calibrated, seconds=seconds, sinks=sinks,
+            notify=notify,
+        )  # fmt: skip
+    except BaseException:
+        if opened is not source:
+            opened.close()
+        raise
 
     def items() -> Generator[Reading | Event, None, None]:
         try:
@@ -68,42 +75,31 @@ def listen(
         finally:
             for sentence in listening.close():
                 notify(sentence)
-            if listening.source is not source:
-                listening.source.close()
+            if opened is not source:
+                opened.close()
 
     return items()
 
 
 def begin(
-    source: Input = None,
+    source: Source,
+    detector: NoiseDetector,
     *,
-    device: str | None = None,
-    channel: int | None = None,
-    raw_rate: int | None = None,
-    model: str | Path | NoiseDetector = DEFAULT,
-    hop: float | None = None,
-    threshold: float | None = None,
-    calibrated: bool = True,
-    seconds: float | None = None,
-    paced: bool = False,
-    sinks: Sequence[Sink] = (),
-    notify: Notify = log.warning,
+    hop: float | None,
+    threshold: float | None,
+    calibrated: bool,
+    seconds: float | None,
+    sinks: Sequence[Sink],
+    notify: Notify,
 ) -> Listening:
-    """Open what `listen` listens to. The caller closes the session, and its source after that."""
+    """A session on an open source, with the options of `listen`. The caller closes the session, then the source."""
     if seconds is not None and not 1 <= seconds < float("inf"):
         raise UsageError(f"seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
-    detector = model if isinstance(model, NoiseDetector) else NoiseDetector(model)
-    opened = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=paced)
-    try:
-        calibration = None
-        if calibrated and threshold is None:
-            calibration = calibrations.of_source(opened, detector, hop, notify)
-        stream = detector.stream(hop=hop, threshold=calibration.threshold if calibration else threshold)
-        return Listening(opened, stream, seconds=seconds, sinks=sinks, calibration=calibration, notify=notify)
-    except BaseException:
-        if opened is not source:
-            opened.close()
-        raise
+    calibration = None
+    if calibrated and threshold is None:
+        calibration = calibrations.of_source(source, detector, hop, notify)
+    stream = detector.stream(hop=hop, threshold=calibration.threshold if calibration else threshold)
+    return Listening(source, stream, seconds=seconds, sinks=sinks, calibration=calibration, notify=notify)
 
 
 class Listening:
