@@ -1,13 +1,13 @@
 """Is there noise behind the voice?
 
 >>> import noisewatch
->>> for item in noisewatch.listen():  # the microphone: readings and events
+>>> for item in noisewatch.listen():  # readings and events from the microphone
 ...     print(item.json())
 >>> noisewatch.check("take.wav").answer
 'ok'
 >>> for report in noisewatch.scan("meetings/"):
 ...     print(report.path, report.noisy)
->>> stream = noisewatch.NoiseDetector().stream()  # samples of your own
+>>> stream = noisewatch.NoiseDetector().stream()  # your own samples
 >>> for reading in stream.push(samples, sample_rate=48_000):
 ...     print(reading.time, reading.state, reading.noise)
 """
@@ -81,12 +81,12 @@ _HOMES = {
     "tasks.check": ("Answer", "check"),
     "tasks.listen": ("listen",),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}  # all others: errors
+_HOME = {name: module for module, names in _HOMES.items() for name in names}  # everything else is in errors
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        # Late, so that the command can answer Ctrl-C before NumPy and the rest are there.
+        # Lazy, so the command can handle Ctrl-C before NumPy and the rest have loaded.
         if name in __all__:
             return getattr(importlib.import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

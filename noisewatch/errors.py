@@ -1,4 +1,4 @@
-"""Every error that noisewatch raises on purpose, and the exit code that the command line gives it.
+"""The exceptions that noisewatch raises deliberately, and the exit codes they map to on the command line.
 
     NoisewatchError
     ├── UsageError        2  arguments that are unknown, out of range or contradictory
@@ -10,8 +10,8 @@
     ├── InputError        6  a recording, stream or manifest that cannot be read or judged
     └── OutputError       7  a file or folder that cannot be written
 
-A message says what is wrong, with the value; what is allowed; and what to do next. UsageError and InputError are
-ValueErrors too.
+A message states what is wrong, with the value; what is allowed; and what to do next. UsageError and InputError are
+also ValueErrors.
 """
 
 from numbers import Real
@@ -19,12 +19,12 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """Text from outside the program with its control characters replaced, safe to print on a terminal."""
+    """Replace the control characters in text from outside the program, so it is safe to print to a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 class NoisewatchError(Exception):
-    """The base class: catch it for everything that noisewatch raises on purpose."""
+    """Base class of every exception that noisewatch raises deliberately."""
 
     exit_code = 1
 
@@ -40,13 +40,13 @@ class ChannelError(UsageError):
 
 
 class ParityError(NoisewatchError):
-    """ONNX Runtime and torch disagree on the same windows."""
+    """ONNX Runtime and torch give different results for the same windows."""
 
     exit_code = 3
 
 
 class ThresholdError(NoisewatchError):
-    """No threshold keeps the false alarms of a room within the budget."""
+    """No threshold keeps the false alarms in a room within the budget."""
 
     exit_code = 3
 
@@ -58,25 +58,25 @@ class DeviceError(NoisewatchError):
 
 
 class ModelError(NoisewatchError):
-    """A model that is missing, cannot be loaded or run, has no card, or needs another front end."""
+    """A model that is missing, has no card, cannot be loaded or run, or needs a different front end."""
 
     exit_code = 5
 
 
 class InputError(NoisewatchError, ValueError):
-    """Audio or a manifest that cannot be read or judged, or samples of a wrong type."""
+    """Audio or a manifest that cannot be read or judged, or samples of the wrong type."""
 
     exit_code = 6
 
 
 class OutputError(NoisewatchError):
-    """A file or folder that cannot be written: permission, a full disk, a folder in the way."""
+    """A file or folder that cannot be written: no permission, a full disk, a folder in the way."""
 
     exit_code = 7
 
 
 def numeric(name: str, value: Any) -> Any:
-    """The value if it is a number, including NaN. Raises UsageError, which names the option, if it is not."""
+    """Return the value if it is a number (NaN included). Raises UsageError, naming the option, if it is not."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise UsageError(f"the {name} is {value!r}; allowed: a number.")
     return value

@@ -1,1 +1,1 @@
-"""Recordings to train and evaluate on: found, split, and mixed into windows at a known SNR. Free of torch."""
+"""Data for training and evaluation: recordings, splits, and windows mixed at a known SNR. Needs no torch."""

@@ -1,4 +1,4 @@
-"""The recordings of one split in memory, and how they are sampled."""
+"""The recordings of one split, held in memory, and how they are sampled."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from ..errors import InputError
 from .draw import Rng
 from .manifest import Row, load_audio
 
-CLEAN_DB = 40.0  # a recording is clean when its floor lies this far below the voice
-SPARSE_DB = 15.0  # a noise is intermittent when its floor lies further below it: barks, knocks, typing
+CLEAN_DB = 40.0  # a recording is clean if its floor is at least this far below the voice
+SPARSE_DB = (
+    15.0  # a noise is intermittent (barks, knocks, typing) if its floor is further below its level than this
+)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One row of the manifest with its samples (n,) int16 at 16 kHz."""
+    """One row of the manifest and its samples, (n,) int16 at 16 kHz."""
 
     row: Row
     samples: NDArray[np.int16]
 
     @property
     def floor_db(self) -> float:
-        """Level of the voice over the recording's own floor, dB; 0 where it was not measured."""
+        """Level of the voice above the recording's own noise floor, dB; 0 if not measured."""
         return self.row.floor_db if self.row.floor_db is not None else 0.0
 
 
 class Catalogue:
-    """The recordings of one split in memory. Sampling is balanced, so that no large source dominates."""
+    """The recordings of one split, held in memory. Sampling is balanced so that large sources do not dominate."""
 
     def __init__(self, speech: Sequence[Recording], noise: Sequence[Recording], rooms: Sequence[Samples]) -> None:
         self.speech, self.noise, self.rooms = list(speech), list(noise), list(rooms)
@@ -50,22 +52,22 @@ class Catalogue:
 
     @property
     def minutes(self) -> float:
-        """Total length of speech and noise."""
+        """Total duration of speech and noise."""
         return sum(len(r.samples) for r in self.speech + self.noise) / SAMPLE_RATE / 60
 
-    def draw(self, rng: Rng, what: str) -> int:
-        """Index of a random recording from a pool.
+    def draw(self, rng: Rng, pool: str) -> int:
+        """Draw the index of a recording from a pool.
 
-        what: `speech`; `clean`, speech over a floor of 40 dB or better; `noise`; `sparse`, intermittent noises
-        (all noises where there are none), which are the hardest to detect.
+        pool: `speech`; `clean`, speech at least 40 dB above its floor; `noise`; or `sparse`, intermittent noises,
+        the hardest to detect (all noises if none is intermittent).
         """
-        return self._draws[what](rng)
+        return self._draws[pool](rng)
 
     @classmethod
     def load(cls, rows: Sequence[Row], split: str) -> tuple[Catalogue, list[str]]:
         """Load the recordings of a split. Returns the catalogue and a reason for each file that was skipped.
 
-        Raises InputError where no clean speech or no noise is left: both classes are needed.
+        Raises InputError if no clean speech or no noise remains: both classes are needed.
         """
         kinds: dict[str, list[Recording]] = defaultdict(list)
         skipped = []
@@ -82,7 +84,7 @@ class Catalogue:
             elif np.abs(samples).max(initial=0) < 1e-4:
                 skipped.append(f"{row.path}: digital silence")
             else:
-                if row.kind != "rir":  # levels and SNRs without DC and rumble, as in the runtime
+                if row.kind != "rir":  # DC and rumble do not count in levels and SNRs, as in the runtime
                     samples = high_passed(samples)
                 if row.kind == "speech" and row.floor_db is None:
                     row = replace(row, floor_db=levels.floor_db(samples))
@@ -90,7 +92,7 @@ class Catalogue:
         rooms = [r.samples.astype(np.float32) / np.float32(32767) for r in kinds["rir"]]
         catalogue = cls(kinds["speech"], kinds["noise"], rooms)
         if not catalogue.clean or not catalogue.noise:
-            what = "noise" if catalogue.clean else f"speech with a floor of {CLEAN_DB:.0f} dB or better"
+            what = "noise" if catalogue.clean else f"speech at least {CLEAN_DB:.0f} dB above its noise floor"
             first = f" First reason: {skipped[0]}" if skipped else ""
             raise InputError(
                 f"the split {split!r} has no {what} ({len(catalogue.speech)} speech and "
@@ -101,7 +103,7 @@ class Catalogue:
 
 
 class _Draw:
-    """Draws a source with probability ~ sqrt(length), then a group and a recording, both uniformly."""
+    """Draws a source with probability proportional to sqrt(duration), then a group and a recording uniformly."""
 
     def __init__(self, recordings: Sequence[Recording], indices: Sequence[int]) -> None:
         tree: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))

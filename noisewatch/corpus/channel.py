@@ -1,4 +1,4 @@
-"""Rooms and recording chains, all that lies between a sound and its samples: drawn first, applied later."""
+"""Rooms and recording chains, everything between a sound and its samples: drawn first, applied later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OCTAVES = np.log2(np.maximum(_HZ, 20.0) / 20.0).astype(np.float32)  # above 20 
 
 @dataclass(frozen=True)
 class Room:
-    """One room impulse response with added damping: recorded halls ring for seconds, rooms for tenths of one."""
+    """A room impulse response with added damping: recorded halls ring for seconds, rooms for tenths of a second."""
 
     index: int  # of the impulse response
     t60_s: float  # reverberation time of the added damping
@@ -32,22 +32,22 @@ class Room:
 
 @dataclass(frozen=True)
 class Chain:
-    """A microphone and the line behind it: frequency response, band limits, own noise, AGC, clipping, coding."""
+    """A microphone and its signal chain: frequency response, band limits, self-noise, AGC, clipping, coding."""
 
     colour_db: tuple[float, ...]  # gains at points equally spaced in octaves, 20 Hz to 8 kHz
     low_hz: float  # high-pass corner; 0: none
     high_hz: float  # low-pass corner
     order: int  # steepness of both, 6 dB per octave each
-    floor_db: float  # own noise, dB below the voice
-    floor_slope: float  # its spectrum: (f + 50 Hz) ** slope
-    floor_limited: bool  # the band limits apply to the noise too, as on a telephone
-    clip_db: float  # peaks cut by this much; 0: none
+    floor_db: float  # self-noise, dB below the voice
+    floor_slope: float  # spectrum of the self-noise: (f + 50 Hz) ** slope
+    floor_limited: bool  # the band limits apply to the self-noise too, as on a telephone line
+    clip_db: float  # how far below the peak samples are clipped; 0: none
     agc_db: float  # maximum boost of the automatic gain control; 0: none
     coding: str  # "float" | "int16" | "8bit" | "mulaw" | "8k" | "11k" | "mp3" | "vorbis" | "opus"
 
 
 def draw_room(rng: Rng, rooms: int, config: RoomConfig) -> Room | None:
-    """A random room, or None where there are no impulse responses."""
+    """Draw a room; None if there are no impulse responses."""
     if not rooms:
         return None
     index, t60_s = int(rng.integers(rooms)), float(rng.uniform(*config.t60_s))
@@ -55,7 +55,7 @@ def draw_room(rng: Rng, rooms: int, config: RoomConfig) -> Room | None:
 
 
 def draw_chain(rng: Rng, config: MicrophoneConfig) -> Chain:
-    """A random chain, from laptop array to studio condenser."""
+    """Draw a chain, anything from a laptop array to a studio condenser."""
     depth = rng.uniform(*config.colour_depth_db)
     colour = rng.uniform(-depth, depth, 8) + np.linspace(0, rng.uniform(*config.tilt_db), 8)
     low, high, order = _draw_band(rng, config)
@@ -75,7 +75,7 @@ def draw_chain(rng: Rng, config: MicrophoneConfig) -> Chain:
 
 
 def _draw_band(rng: Rng, config: MicrophoneConfig) -> tuple[float, float, int]:
-    """Lower and upper corner, Hz, and filter order."""
+    """Draw the lower and upper corner frequencies (Hz) and the filter order."""
     kind = rng.random()
     if kind < config.telephone_share:
         low, high = rng.uniform(*config.telephone_low_hz), rng.uniform(*config.telephone_high_hz)
@@ -89,7 +89,7 @@ def _draw_band(rng: Rng, config: MicrophoneConfig) -> tuple[float, float, int]:
 
 
 def coloured_noise(rng: Rng, slope: float) -> Samples:
-    """(48000,) Gaussian noise of unit RMS with an amplitude spectrum (f + 50 Hz) ** slope."""
+    """Gaussian noise (48000,) of unit RMS with the amplitude spectrum (f + 50 Hz) ** slope."""
     shape = (_HZ + 50) ** slope
     phases = rng.standard_normal((2, len(_HZ)), dtype=np.float32)
     noise = np.fft.irfft((phases[0] + 1j * phases[1]) * shape.astype(np.float32), WINDOW)
@@ -146,12 +146,12 @@ def room_response(room: Room, response: Samples) -> Samples:
     h = response[start : start + int(0.6 * SAMPLE_RATE)].astype(np.float32)
     t = np.arange(len(h), dtype=np.float32) / SAMPLE_RATE
     h = h * np.exp(-6.9 * t / room.t60_s)
-    h[40:] *= room.wet  # 2.5 ms: the direct sound
+    h[40:] *= room.wet  # the first 2.5 ms are the direct sound
     return np.asarray(h / (np.sqrt((h**2).sum()) + 1e-9), np.float32)
 
 
 def filtered(samples: Samples, curve: NDArray[np.float32], response: Samples | None) -> Samples:
-    """Samples (48000,) convolved circularly with a magnitude response and a room: the end rings into the start."""
+    """Samples (48000,) convolved with a magnitude and a room response, circularly: the tail wraps around."""
     spectrum = np.fft.rfft(samples) * curve
     if response is not None:
         spectrum = spectrum * np.fft.rfft(response, WINDOW)
@@ -176,7 +176,7 @@ def coded(samples: Samples, coding: str) -> Samples:
         sf.write(file, samples, SAMPLE_RATE, format=kind, subtype=subtype)
         file.seek(0)
         back, _ = sf.read(file, dtype="float32")
-        # A codec may pad: np.resize cuts or wraps a few milliseconds.
+        # Codecs may pad: np.resize trims or wraps a few milliseconds.
         return np.asarray(np.resize(back, len(samples)), np.float32)
     return samples
 

@@ -1,6 +1,6 @@
-"""Layouts and naming schemes of public collections: which files hold what, who speaks, where a noise was cut from.
+"""Layouts and naming schemes of public collections: speech or noise, speaker, recording that a noise was cut from.
 
-A group is the unit that must not be in two splits. For noises it is "kind:recording" where the kind is known.
+A group must not be divided between splits. For noises it is "kind:recording" if the kind is known.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .manifest import Row, read_manifest
 NO_SPEAKER = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
 NO_SPEAKER |= {"wav", "wavs", "flac", "audio", "clips", "recordings"}
 
-# MS-SNSD has clean speech, noise and mixtures of both side by side.
+# MS-SNSD holds clean speech, noise and mixtures of the two side by side.
 MS_SNSD = {
     "speech": {"clean_train", "clean_test", "cleanspeech_training"},
     "noise": {"noise_train", "noise_test", "noise_training"},
@@ -38,7 +38,7 @@ ANONYMOUS = re.compile(r"clnsp\d+|[0-9a-f]{12,}")  # MS-SNSD's speech, SOVA's ha
 
 @dataclass(frozen=True)
 class Found:
-    """A file of a collection, before it is read."""
+    """A file found in a collection, not yet read."""
 
     path: Path
     source: str
@@ -47,10 +47,10 @@ class Found:
 
 
 def find(root: Path, kind: str) -> Iterator[Found]:
-    """Yield the recordings of a kind (speech, noise, rir) in a folder or a CSV file.
+    """Yield the recordings of one kind (speech, noise, rir) in a folder or CSV file.
 
-    The rows of a manifest (a CSV file, or manifest.csv in a folder) are taken over. Any other CSV file needs a
-    column `filename`, with paths relative to the CSV file. Raises InputError for anything else.
+    The rows of a manifest (a CSV file, or manifest.csv in a folder) are used as they are. Any other CSV file needs
+    a `filename` column with paths relative to that file. Raises InputError for anything else.
     """
     try:
         root.stat()
@@ -68,7 +68,7 @@ def find(root: Path, kind: str) -> Iterator[Found]:
         classes = _esc50_classes(root)
         for folder in sorted(folders) or [root]:
             for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
-                # All parts of LibriSpeech share one numbering of speakers.
+                # All parts of LibriSpeech share one set of speaker numbers.
                 numbered = kind == "speech" and LIBRISPEECH_NAME.fullmatch(path.stem)
                 source = "librispeech" if numbered else root.resolve().name
                 yield Found(path, source, group(path, folder, kind, classes))
@@ -95,7 +95,7 @@ def group(path: Path, root: Path, kind: str, classes: dict[str, str] | None = No
 
 
 def speaker_unknown(found: Found) -> bool:
-    """Whether neither name nor folder identifies the speaker, so that one voice may be in two splits."""
+    """Whether neither file name nor folder identifies the speaker. One voice may then be in two splits."""
     return found.row is None and found.group == found.path.stem and bool(ANONYMOUS.fullmatch(found.path.stem))
 
 
@@ -115,18 +115,18 @@ def _listed(path: Path, kind: str) -> Iterator[Found]:
         yield from _rows(path, kind)
         return
     if not rows or "filename" not in rows[0]:
-        raise InputError(f"{path} has neither a column `filename` nor a column `path`, or no rows.")
+        raise InputError(f"{path} has neither a `filename` nor a `path` column, or no rows.")
     classes = {r["target"]: r["category"] for r in rows if r.get("target") and r.get("category")}
     for number, cells in enumerate(rows, start=2):
         if not cells.get("filename"):
-            raise InputError(f"{path}, line {number}: the column `filename` is empty.")
+            raise InputError(f"{path}, line {number}: the `filename` column is empty.")
         where = path.parent / cells["filename"]
         who = cells.get("speaker") or cells.get("group") or group(where, where.parent, kind, classes)
         yield Found(where, cells.get("source") or path.stem, who)
 
 
 def _esc50_classes(root: Path) -> dict[str, str]:
-    """Names of ESC-50's classes by number, from its own meta/esc50.csv."""
+    """ESC-50 class names by number, from the collection's own meta/esc50.csv."""
     for table in (root / "meta" / "esc50.csv", root.parent / "meta" / "esc50.csv"):
         if table.is_file():
             with table.open(newline="", encoding="utf-8", errors="replace") as file:

@@ -1,6 +1,6 @@
 """The training distribution: the ranges and weights that scenes are drawn from, by name.
 
-The shipped networks were trained with the defaults. A recipe overrides single values (`[scene.microphone]`);
+The shipped networks were trained with the defaults. A recipe overrides individual values (`[scene.microphone]`);
 checkpoints and cards store the values that a run used.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 Range = tuple[float, float]  # uniform between the two; log-uniform where the name says log
-PAIRS = ("Range", "tuple[int, int]")  # annotations of fields that hold a lower and an upper end
+PAIRS = ("Range", "tuple[int, int]")  # field annotations that mean a lower and an upper bound
 Weights = dict[str, float]  # relative; need not sum to 1
-Mixture = tuple[tuple[float, float, float], ...]  # weight, lower end, upper end
+Mixture = tuple[tuple[float, float, float], ...]  # weight, lower bound, upper bound
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Playback speed, and with it the pitch: exp(uniform(-spread, spread)) for a share of the takes."""
+    """Playback speed, which also shifts the pitch: exp(uniform(-spread, spread)) for a share of the takes."""
 
     share: float = 0.5
     spread: float = 0.2
@@ -30,8 +30,8 @@ class VoiceConfig:
     effort_share: float = 0.5
     effort_db: Range = (-6.0, 12.0)  # spectral tilt: soft speech is dark, shouting is bright
     dense_share: float = 0.22  # with pauses cut out
-    dense_decades: Range = (1.8, 2.8)  # of power below the loudest frame: quieter frames are pauses
-    partial_share: float = 0.12  # someone begins to speak, or stops
+    dense_decades: Range = (1.8, 2.8)  # decades of power below the loudest frame; quieter frames are pauses
+    partial_share: float = 0.12  # speech starts or stops within the window
     partial_s: Range = (0.5, 2.5)
     level_share: float = 0.75  # at an ordinary level; the rest are faint
     level_dbfs: Range = (-42.0, -8.0)
@@ -43,7 +43,7 @@ class ReferenceConfig:
     """The stream's estimate of the voice level."""
 
     heard_share: float = 0.6  # with a voice in the window; the rest use the assumed level
-    heard_share_alone: float = 0.5  # in a silence
+    heard_share_alone: float = 0.5  # with no voice in the window
     right_share: float = 0.7  # near the true level; the rest are stale: another talker or distance
     right_sd_db: float = 2.5
     stale_db: Range = (-20.0, 20.0)
@@ -59,15 +59,15 @@ class NoiseConfig:
     })  # fmt: skip
     takes: Weights = field(default_factory=lambda: {"1": 0.82, "2": 0.14, "3": 0.04})  # recordings at once
     take_gain_db: Range = (-8.0, 0.0)
-    sparse_share: float = 0.35  # of the recordings: intermittent ones
+    sparse_share: float = 0.35  # of the recordings, how many are intermittent
     speed: Speed = Speed(0.5, 0.4)
     babble_voices: tuple[int, ...] = (1, 2, 3, 5, 8)  # from one distant voice to a crowded cafe
-    babble_voices_alone: tuple[int, ...] = (3, 4, 5, 6, 8)  # a single voice alone is no noise
+    babble_voices_alone: tuple[int, ...] = (3, 4, 5, 6, 8)  # a single voice alone is not noise
     babble_speed: Speed = Speed(0.5, 0.15)
     # Most windows lie near the decision boundary; the rest cover the SNR scale.
     snr_db: Mixture = ((0.27, -5.0, 8.0), (0.55, 8.0, 21.0), (0.18, 21.0, 45.0))
     alone_snr_db: Mixture = ((0.87, -12.0, 20.0), (0.13, 20.0, 40.0))  # relative to the reference level
-    faint_share: float = 0.15  # of quiet rooms: with noise too faint to notice
+    faint_share: float = 0.15  # of quiet rooms, with noise too faint to notice
     faint_snr_db: Range = (40.0, 60.0)
 
 
@@ -117,7 +117,7 @@ class MicrophoneConfig:
         "int16": 0.78, "float": 0.08, "8bit": 0.01, "mulaw": 0.04, "8k": 0.015, "11k": 0.015, "mp3": 0.02,
         "vorbis": 0.02, "opus": 0.02,
     })  # fmt: skip
-    floor_db: Range = (40.0, 66.0)  # own noise below the voice
+    floor_db: Range = (40.0, 66.0)  # level of the self-noise below the voice
     floor_slope: Range = (-1.2, 0.4)
     floor_limited_share: float = 0.5
     clip_share: float = 0.04
@@ -147,7 +147,7 @@ class TonesConfig:
 
 @dataclass(frozen=True)
 class ImpactsConfig:
-    """Clicks, knocks and clatter: damped resonances, struck regularly or not."""
+    """Clicks, knocks and clatter: damped resonances, struck at regular or irregular intervals."""
 
     count_log: Range = (2.0, 40.0)
     regular_share: float = 0.3
@@ -194,7 +194,7 @@ class CallsConfig:
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """All scenes: voices, clean and noisy, quiet rooms, noise alone."""
+    """All scenes: clean voices, noisy voices, quiet rooms, noise alone."""
 
     situations: Weights = field(
         default_factory=lambda: {"clean": 0.30, "noisy": 0.46, "quiet": 0.11, "noise": 0.13}

@@ -1,4 +1,4 @@
-"""Manifests: a CSV file with one row per recording, and splits that share no speaker and no noise recording."""
+"""Manifests: CSV files with one row per recording, in splits that share no speaker and no noise recording."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Row:
     seconds: float
     split: str  # train | val | test; empty: to be assigned
     ship: str  # "yes": weights trained on it may be shipped
-    floor_db: float | None  # speech only: active level over the recording's own floor, dB
+    floor_db: float | None  # speech only: active level above the recording's own noise floor, dB
     licence: str
 
 
@@ -45,8 +45,8 @@ COLUMNS = tuple(f.name for f in fields(Row))
 def read_manifest(path: Path) -> list[Row]:
     """Read the rows of a CSV file, or of `manifest.csv` in a folder. Paths are returned absolute.
 
-    Rows without a split get one, 60/20/20 by group, deterministically. Raises InputError for a missing file,
-    missing columns, an unknown kind or split, and for groups and files that are in two splits.
+    Rows without a split are assigned one, 60/20/20 by group, deterministically. Raises InputError for a missing
+    file, missing columns, an unknown kind or split, and groups or files that are in two splits.
     """
     path = path / "manifest.csv" if os.path.isdir(path) else path  # noqa: PTH112 - False without permission
     if not os.path.isfile(path):  # noqa: PTH113
@@ -59,7 +59,9 @@ def read_manifest(path: Path) -> list[Row]:
             reader = csv.DictReader(file)
             missing = [c for c in COLUMNS[:4] if c not in (reader.fieldnames or ())]
             if missing:
-                raise InputError(f"{path} has no column {', '.join(missing)}; it needs: {', '.join(COLUMNS)}.")
+                raise InputError(
+                    f"{path} has no column {', '.join(missing)}; a manifest needs: {', '.join(COLUMNS)}."
+                )
             rows = [_row(path, number, cells) for number, cells in enumerate(reader, start=2)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a CSV file in UTF-8: {error}.") from error
@@ -102,7 +104,7 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
 
 
 def assign_splits(rows: Sequence[Row], seed: int = 0) -> list[Row]:
-    """Fill in missing splits, 60/20/20 by group within each kind: no group is divided."""
+    """Fill in missing splits, 60/20/20 by group within each kind. No group is divided."""
     split_of: dict[tuple[str, str, str], str] = {}
     for kind in KINDS:
         groups = sorted({(r.kind, r.source, r.group) for r in rows if r.kind == kind and not r.split})
@@ -114,7 +116,7 @@ def assign_splits(rows: Sequence[Row], seed: int = 0) -> list[Row]:
 
 
 def check_splits(rows: Iterable[Row]) -> None:
-    """Raise InputError where a speaker, a noise recording or a file is in two splits: results would be inflated."""
+    """Raise InputError if a speaker, noise recording or file is in two splits, which would inflate results."""
     seen: dict[str, set[str]] = defaultdict(set)
     for r in rows:
         seen[f"{r.kind} {r.source}/{r.group}"].add(r.split)
@@ -122,22 +124,22 @@ def check_splits(rows: Iterable[Row]) -> None:
     shared = [what for what, splits in seen.items() if len(splits) > 1]
     if shared:
         raise InputError(
-            f"{len(shared)} group(s) or files are in more than one split, the first: {shared[0]} in "
+            f"{len(shared)} groups or files are in more than one split, such as {shared[0]} in "
             f"{' and '.join(sorted(seen[shared[0]]))}. A network would be tested on voices or noises from its "
-            "training set. Keep each group in one split, or leave the column `split` empty to have it filled in."
+            "training set. Keep each group in one split, or leave the `split` column empty to have it assigned."
         )
 
 
 def load_audio(path: str | Path) -> NDArray[np.float32]:
-    """A recording as mono float32 (n,) at 16 kHz. Raises InputError with the reason where it cannot be read."""
+    """Read a recording as mono float32 (n,) at 16 kHz. Raises InputError, with the reason, if that fails."""
     return read_audio(path)[0]
 
 
 def read_audio(path: str | Path) -> tuple[NDArray[np.float32], int]:
-    """A recording as mono float32 (n,) at 16 kHz, and its own sample rate in Hz.
+    """Read a recording as mono float32 (n,) at 16 kHz. Returns its original sample rate (Hz) as well.
 
-    Channels are mixed as in the runtime. Raises InputError with the reason where it cannot be read, is damaged or
-    ends early: there is no telling what is missing.
+    Channels are mixed as in the runtime. Raises InputError, with the reason, if it cannot be read, is damaged, or
+    ends early (there is no way to know what is missing).
     """
     try:
         source = open_recording(Path(path), str(path))
@@ -145,7 +147,7 @@ def read_audio(path: str | Path) -> tuple[NDArray[np.float32], int]:
     except MemoryError as error:
         raise InputError(f"cannot read {path}: it does not fit in memory") from error
     if not np.isfinite(mono).all():
-        raise InputError(f"cannot read {path}: it has samples that are NaN or infinite")
+        raise InputError(f"cannot read {path}: it contains NaN or infinite samples")
     if source.sample_rate != SAMPLE_RATE:
         mono = soxr.resample(mono, source.sample_rate, SAMPLE_RATE)
     return np.ascontiguousarray(mono, np.float32), source.sample_rate

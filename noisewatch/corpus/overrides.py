@@ -1,4 +1,4 @@
-"""Values that a recipe or a checkpoint sets in the training distribution, checked against its defaults."""
+"""Overrides of the training distribution from recipes and checkpoints, validated against its defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .config import PAIRS, SceneConfig
 
 
 def scene_config(given: Mapping[str, Any]) -> SceneConfig:
-    """The defaults, with the given values in their place. Raises UsageError for unknown names and bad values."""
+    """The defaults with the given values applied. Raises UsageError for unknown names and invalid values."""
     config: SceneConfig = _over(SceneConfig(), given, "scene")
     return config
 
@@ -43,7 +43,7 @@ def _over(base: Any, given: object, where: str) -> Any:
 
 
 def _fitted(default: Any, value: Any, where: str, pair: bool = False) -> Any:
-    """The value, checked and converted to the type of the default; pair: it is a range, lower end first."""
+    """The value, validated and converted to the type of the default. pair: it is a range, lower bound first."""
     if is_dataclass(default):
         return _over(default, value, where)
     if isinstance(default, dict):
@@ -51,7 +51,7 @@ def _fitted(default: Any, value: Any, where: str, pair: bool = False) -> Any:
             raise UsageError(f"{where} is {value!r}; allowed: weights of {', '.join(default)}.")
         weights = {name: _number(value.get(name, 0.0), where) for name in default}
         if min(weights.values()) < 0 or not sum(weights.values()) > 0:
-            raise UsageError(f"{where} is {value!r}; allowed: weights from 0 on, not all of them 0.")
+            raise UsageError(f"{where} is {value!r}; allowed: weights of 0 or more, not all 0.")
         return weights
     if isinstance(default, tuple):
         if not isinstance(value, list | tuple) or len(value) == 0:
@@ -70,5 +70,5 @@ def _fitted(default: Any, value: Any, where: str, pair: bool = False) -> Any:
 
 def _number(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise UsageError(f"{where} holds {value!r}; allowed: numbers.")
+        raise UsageError(f"{where} contains {value!r}; allowed: numbers.")
     return float(value)

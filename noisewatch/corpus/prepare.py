@@ -1,4 +1,4 @@
-"""A manifest from folders of recordings: speaker or original, length, cleanliness and split of each."""
+"""Build a manifest from folders of recordings: speaker or original, duration, noise floor and split of each."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from .manifest import Row, assign_splits, check_splits, read_audio, write_manife
 
 @dataclass
 class Prepared:
-    """A manifest that was written, and what was learned about its recordings."""
+    """The manifest that was written, and what is known about its recordings."""
 
     manifest: Path
     rows: list[Row] = field(default_factory=list)
     rates: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))  # kind -> Hz -> recordings
-    skipped: list[str] = field(default_factory=list)  # a sentence for each recording that cannot be used
-    speakers_unknown: int = 0  # speech recordings whose speaker neither a name nor a folder tells
+    skipped: list[str] = field(default_factory=list)  # why each unusable recording was skipped
+    speakers_unknown: int = 0  # speech recordings whose speaker neither file name nor folder identifies
 
 
 def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) -> Prepared:
     """Write out/manifest.csv for the folders or CSV files of each kind (speech, noise, rir).
 
-    Speakers and original recordings are taken from names and folders (`collections`). Rows of an existing manifest
-    keep their split and licence. Recordings that cannot be read are skipped. Raises InputError where a folder holds
-    no recordings, or no speech or no noise can be used.
+    Speakers and original recordings are inferred from file and folder names (`collections`). Rows of an existing
+    manifest retain their split and licence. Unreadable recordings are skipped. Raises InputError if a folder
+    contains no recordings, or if there is no usable speech or no usable noise.
     """
     console = terminal.console(stderr=True)
     made = Prepared(out / "manifest.csv")
@@ -44,7 +44,7 @@ def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) 
         for root in roots:
             files = list(find(root, kind))
             if not files:
-                raise InputError(f"{root} holds no recordings of {kind} ({', '.join(sorted(SUFFIXES))}).")
+                raise InputError(f"{root} contains no {kind} recordings ({', '.join(sorted(SUFFIXES))}).")
             for found in track(files, f"{kind} {root}", console=console, transient=True):
                 try:
                     row, rate = _row(found, kind)
@@ -70,7 +70,9 @@ def _row(found: Found, kind: str) -> tuple[Row, int]:
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"cannot use {path!r}: its name is not UTF-8, so a CSV file cannot hold it") from error
+        raise InputError(
+            f"cannot use {path!r}: its name is not valid UTF-8 and cannot be stored in a CSV file"
+        ) from error
     samples, rate = read_audio(path)
     if not len(samples) or not np.abs(samples).max() > 0:
         raise InputError(f"cannot use {path}: {'digital silence' if len(samples) else 'no samples'}")
@@ -81,7 +83,7 @@ def _row(found: Found, kind: str) -> tuple[Row, int]:
         group=found.group,
         seconds=len(samples) / SAMPLE_RATE,
         split="",
-        ship="no",  # only the owner knows: edit the column where the licence allows shipping
+        ship="no",  # only you know the licence: change it to "yes" where shipping is allowed
         floor_db=levels.floor_db(high_passed(samples)) if kind == "speech" else None,
         licence="",
     )

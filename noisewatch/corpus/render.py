@@ -16,9 +16,9 @@ from .catalogue import CLEAN_DB, Catalogue
 from .channel import Room
 from .config import SceneConfig
 from .scene import Scene
-from .tracks import is_heard, noise_track, shaped, voice_track
+from .tracks import long_enough, noise_track, shaped, voice_track
 
-NOISY_DB = 20.0  # a window is noisy at or below this SNR, and clean from CLEAN_DB up
+NOISY_DB = 20.0  # a window is noisy at or below this SNR, and clean at or above CLEAN_DB
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Window:
 
     samples: Samples  # (48000,) float32 at 16 kHz
     reference_dbfs: float
-    noisy: float  # 0: clean, 1: noisy; between the two SNRs, in between
+    noisy: float  # 0: clean, 1: noisy; linear in dB from CLEAN_DB to NOISY_DB
     noisy_weight: float  # 0: not scored
     snr_db: float
     snr_weight: float
-    voice: float  # 1: someone speaks
-    tracks_db: Samples  # (2, 150) levels of the voice and of all else every 20 ms, dB re the window's loudest tenth
+    voice: float  # 1: someone is speaking
+    tracks_db: Samples  # (2, 150) levels of the voice and of the rest every 20 ms, dB re the window's loudest tenth
 
 
 def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Samples, Samples, Samples]:
@@ -48,7 +48,7 @@ def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Sam
         noise = noise_track(scene.noise, catalogue, rng, config)
         noise = channel.filtered(noise, curve, _response(scene.noise.room, catalogue))
         cut = shaped(noise, scene.noise.shape, voice, rng, config.shape)
-        noise = cut if is_heard(cut) else noise  # a short sound is an event already
+        noise = cut if long_enough(cut) else noise  # shaping must not make a noise too short to be scored
         noise = channel.at_level(noise, scene.voice_dbfs - scene.snr_db)
     floor = channel.coloured_noise(rng, mic.floor_slope) * np.float32(
         10 ** ((scene.voice_dbfs - mic.floor_db) / 20)
@@ -65,14 +65,14 @@ def render(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> Window:
     """Render a scene to samples and labels."""
     voice, noise, floor = tracks(scene, catalogue, config)
     if scene.mic.agc_db and scene.noise is not None:
-        scene = replace(scene, snr_db=levels.snr_db(voice, noise))  # the AGC has changed it
+        scene = replace(scene, snr_db=levels.snr_db(voice, noise))  # the AGC changed it
     mixed = channel.clipped(voice + noise + floor, scene.mic.clip_db)
     mixed = channel.coded(np.clip(mixed, -1, 1), scene.mic.coding)
     a, b = (int(edge * WINDOW) for edge in scene.zeros)
     mixed[a:b] = voice[a:b] = noise[a:b] = floor[a:b] = 0.0
     scored = True
     if scene.noise is not None:
-        scored = is_heard(noise)
+        scored = long_enough(noise)
     tracks_db = _over_time(np.stack([voice, noise + floor]), mixed)
     return _labelled(scene, mixed, catalogue, scored, tracks_db)
 

@@ -10,13 +10,13 @@ from .channel import Chain, Room, draw_chain, draw_room
 from .config import NoiseConfig, ReferenceConfig, SceneConfig, VoiceConfig
 from .draw import Rng, mixture, pick, speed
 
-COARSE_DBFS = -34.0  # a voice below it is never coded in 8 bits
-OWN_FLOOR_SNR_DB = 12.0  # above it, the voice has to come from a clean recording
+COARSE_DBFS = -34.0  # voices below this level are never coded in 8 bits
+OWN_FLOOR_SNR_DB = 12.0  # above this SNR, the voice must come from a clean recording
 
 
 @dataclass(frozen=True)
 class Take:
-    """An excerpt of a recording, played at a speed, which shifts its pitch too."""
+    """An excerpt of a recording. Its playback speed also shifts the pitch."""
 
     index: int
     speed: float = 1.0
@@ -51,7 +51,7 @@ class Scene:
 
 
 def draw_scene(rng: Rng, catalogue: Catalogue, config: SceneConfig) -> Scene:
-    """A random scene: a voice, clean or noisy; a quiet room; or noise alone."""
+    """Draw a scene: a voice, clean or noisy; a quiet room; or noise alone."""
     situation = pick(rng, config.situations)
     with_voice = situation in ("clean", "noisy")
     roomy = bool(rng.random() < config.room.share)
@@ -89,7 +89,7 @@ def draw_scene(rng: Rng, catalogue: Catalogue, config: SceneConfig) -> Scene:
 def _draw_background(
     rng: Rng, catalogue: Catalogue, config: SceneConfig, situation: str, roomy: bool
 ) -> tuple[Noise | None, float | None]:
-    """The noise that a situation calls for, if any, and its SNR in dB."""
+    """Draw the noise for a situation, if it has any, and its SNR in dB."""
     noise = config.noise
     if situation == "noisy":
         return draw_noise(rng, catalogue, config, True, roomy), mixture(rng, noise.snr_db)
@@ -101,7 +101,7 @@ def _draw_background(
 
 
 def _draw_levels(rng: Rng, voice: VoiceConfig, reference: ReferenceConfig, with_voice: bool) -> tuple[float, float]:
-    """Reference level of the stream and true level of the voice, dBFS."""
+    """Draw the reference level of the stream and the true level of the voice, dBFS."""
     heard = rng.random() < (reference.heard_share if with_voice else reference.heard_share_alone)
     if not with_voice:
         # A silence is judged against the reference alone.
@@ -114,14 +114,14 @@ def _draw_levels(rng: Rng, voice: VoiceConfig, reference: ReferenceConfig, with_
 
 
 def draw_noise(rng: Rng, catalogue: Catalogue, scenes: SceneConfig, with_voice: bool, roomy: bool) -> Noise:
-    """A random noise of any kind and shape."""
+    """Draw a noise of any kind and shape."""
     config: NoiseConfig = scenes.noise
     kind = pick(rng, config.kinds)
     takes: tuple[Take, ...] = ()
     if kind == "recording":
         count = int(pick(rng, config.takes))
-        what = ["sparse" if rng.random() < config.sparse_share else "noise" for _ in range(count)]
-        takes = tuple(Take(catalogue.draw(rng, w), speed(rng, config.speed)) for w in what)
+        pools = ["sparse" if rng.random() < config.sparse_share else "noise" for _ in range(count)]
+        takes = tuple(Take(catalogue.draw(rng, pool), speed(rng, config.speed)) for pool in pools)
     elif kind == "babble":
         count = int(rng.choice(config.babble_voices if with_voice else config.babble_voices_alone))
         takes = tuple(Take(catalogue.draw(rng, "speech"), speed(rng, config.babble_speed)) for _ in range(count))

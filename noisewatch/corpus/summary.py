@@ -1,4 +1,4 @@
-"""What a prepared manifest holds, and what is missing for training on it, as lines of text."""
+"""Text summary of a prepared manifest: its contents, and what is missing for training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .catalogue import CLEAN_DB
 from .manifest import SPLITS, Row
 from .prepare import Prepared
 
-MOST_SKIPPED = 20  # skipped recordings that are listed
+MOST_SKIPPED = 20  # skipped recordings to list
 
 
 def summary(prepared: Prepared) -> Iterator[str]:
@@ -21,7 +21,7 @@ def summary(prepared: Prepared) -> Iterator[str]:
             yield from _warnings(kind, rows)
         if kind == "speech":
             clean = sum((r.floor_db or 0) >= CLEAN_DB for r in rows)
-            yield f"  {clean} have a floor of {CLEAN_DB:.0f} dB or better and serve as clean speech"
+            yield f"  {clean} are at least {CLEAN_DB:.0f} dB above their noise floor and serve as clean speech"
     yield from (f"skipped: {sentence}" for sentence in prepared.skipped[:MOST_SKIPPED])
     if len(prepared.skipped) > MOST_SKIPPED:
         yield f"skipped: {len(prepared.skipped) - MOST_SKIPPED} more"

@@ -12,7 +12,7 @@ from .channel import coloured_noise
 from .config import CallsConfig, SceneConfig
 from .draw import Rng, attenuation, log_uniform
 
-HIGHEST_HZ = 7_500.0  # no harmonic lies above it
+HIGHEST_HZ = 7_500.0  # upper limit for harmonics
 _TIME = np.arange(WINDOW) / SAMPLE_RATE
 
 
@@ -69,8 +69,8 @@ def impacts(rng: Rng, scenes: SceneConfig) -> Samples:
 
 
 @dataclass(frozen=True)
-class _Throat:
-    """What all calls of one animal or person share."""
+class _VocalTract:
+    """Parameters shared by all calls of one animal or person."""
 
     pitch_hz: float
     length_s: float
@@ -82,7 +82,7 @@ class _Throat:
     resonances: NDArray[np.float64]  # (3, n): ln Hz, width, gain
 
 
-def _throat(rng: Rng, config: CallsConfig) -> _Throat:
+def _vocal_tract(rng: Rng, config: CallsConfig) -> _VocalTract:
     pitch, length = log_uniform(rng, config.pitch_log_hz), log_uniform(rng, config.length_log_s)
     breath = rng.uniform(*config.breath) ** 2 if rng.random() < config.voiced_share else 1.0
     glide = rng.uniform(*config.glide_octaves, 3)
@@ -92,25 +92,25 @@ def _throat(rng: Rng, config: CallsConfig) -> _Throat:
     low, high = config.resonance_log_hz
     places = np.log(low) + rng.uniform(0, 1, count) * np.log(high / low)
     widths, gains = rng.uniform(*config.resonance_width, count), rng.uniform(*config.resonance_gain, count)
-    return _Throat(pitch, length, breath, glide, rough, rolloff, attack, np.stack([places, widths, gains]))
+    return _VocalTract(pitch, length, breath, glide, rough, rolloff, attack, np.stack([places, widths, gains]))
 
 
-def _call(rng: Rng, throat: _Throat, config: CallsConfig) -> NDArray[np.float64]:
+def _call(rng: Rng, tract: _VocalTract, config: CallsConfig) -> NDArray[np.float64]:
     """One call: harmonics and breath noise through a formant filter."""
-    n = min(WINDOW, max(320, int(throat.length_s * rng.uniform(*config.length_jitter) * SAMPLE_RATE)))
+    n = min(WINDOW, max(320, int(tract.length_s * rng.uniform(*config.length_jitter) * SAMPLE_RATE)))
     u = np.linspace(0, 1, n)
-    octaves = np.interp(u, [0, rng.uniform(*config.turn), 1], throat.glide + rng.normal(0, config.glide_sd, 3))
-    octaves += throat.rough * np.repeat(rng.standard_normal(n // 80 + 1), 80)[:n]
-    cycles = np.cumsum(throat.pitch_hz * 2**octaves) / SAMPLE_RATE
-    highest = int(np.clip(7000 / (throat.pitch_hz * 2 ** octaves.max()), 1, 24))
-    voiced = sum(np.sin(2 * np.pi * h * cycles) / h**throat.rolloff for h in range(1, highest + 1))
-    call = (1 - throat.breath) * voiced / (np.std(voiced) + 1e-9) + throat.breath * rng.standard_normal(n)
+    octaves = np.interp(u, [0, rng.uniform(*config.turn), 1], tract.glide + rng.normal(0, config.glide_sd, 3))
+    octaves += tract.rough * np.repeat(rng.standard_normal(n // 80 + 1), 80)[:n]
+    cycles = np.cumsum(tract.pitch_hz * 2**octaves) / SAMPLE_RATE
+    highest = int(np.clip(7000 / (tract.pitch_hz * 2 ** octaves.max()), 1, 24))
+    voiced = sum(np.sin(2 * np.pi * h * cycles) / h**tract.rolloff for h in range(1, highest + 1))
+    call = (1 - tract.breath) * voiced / (np.std(voiced) + 1e-9) + tract.breath * rng.standard_normal(n)
     ln_hz = np.log(np.fft.rfftfreq(n, 1 / SAMPLE_RATE) + 1)[:, None] - rng.normal(0, config.resonance_sd)
-    places, widths, gains = throat.resonances
-    mouth = 0.03 + (gains * np.exp(-((ln_hz - places) ** 2) / (2 * widths**2))).sum(1)
-    call = np.fft.irfft(np.fft.rfft(call) * mouth, n)
+    places, widths, gains = tract.resonances
+    formants = 0.03 + (gains * np.exp(-((ln_hz - places) ** 2) / (2 * widths**2))).sum(1)
+    call = np.fft.irfft(np.fft.rfft(call) * formants, n)
     envelope = (
-        np.minimum(1, u / throat.attack) * np.interp(u, [0, rng.uniform(*config.release), 1], [1, 1, 0]) ** 1.5
+        np.minimum(1, u / tract.attack) * np.interp(u, [0, rng.uniform(*config.release), 1], [1, 1, 0]) ** 1.5
     )
     return np.asarray(call * envelope, np.float64)
 
@@ -121,12 +121,12 @@ def calls(rng: Rng, scenes: SceneConfig) -> Samples:
     Source-filter model of G. Fant, Acoustic Theory of Speech Production, 1960.
     """
     config = scenes.calls
-    throat = _throat(rng, config)
-    at, every = rng.uniform(*config.start_s), rng.uniform(*config.spacing) * throat.length_s
+    tract = _vocal_tract(rng, config)
+    at, every = rng.uniform(*config.start_s), rng.uniform(*config.spacing) * tract.length_s
     track = np.zeros(WINDOW)
-    most = max(2, min(9, int(2.5 / throat.length_s) + 1))
+    most = max(2, min(9, int(2.5 / tract.length_s) + 1))
     for _ in range(int(rng.integers(1, most))):
-        call = _call(rng, throat, config)
+        call = _call(rng, tract, config)
         start = int(at * SAMPLE_RATE) % WINDOW
         track += np.roll(np.pad(call, (0, WINDOW - len(call))), start) * attenuation(rng, config.gain_db)
         at += every * rng.uniform(*config.spacing_jitter)

@@ -1,4 +1,4 @@
-"""A small generated data set, to try every command in a minute. Nothing trained on it is of use on a microphone."""
+"""A small synthetic data set for trying every command in a minute. Networks trained on it are of no real use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .prepare import Prepared, prepare
 
 
 def generate(out: Path, *, seed: int = 0, speakers: int = 10, noises: int = 15, seconds: float = 6.0) -> Prepared:
-    """Write vowel-like buzzes for voices, filtered noise for noises, and their manifest into a folder."""
+    """Write vowel-like buzzes as voices, filtered noise as noises, and their manifest to a folder."""
     rng = np.random.default_rng(seed)
     for s in range(speakers):
         for take in range(2):

@@ -21,16 +21,16 @@ SHORTEST_NOISE_S = 0.3  # shorter noise is not scored
 
 
 def voice_track(recording: Recording, take: Take, dense: bool, rng: Rng, config: VoiceConfig) -> Samples:
-    """One voice (48000,): an excerpt, or a short take over its own floor; dense: pauses are cut out."""
+    """One voice (48000,): an excerpt, or a short take padded with its own floor. dense: cut out the pauses."""
     piece = _piece(recording, take.speed, rng, loud=True)
     if dense:
         more = [piece] + [_piece(recording, take.speed, rng, loud=True) for _ in range(2)]
         joined = np.concatenate(more)
         frames = joined[: len(joined) // levels.FRAME * levels.FRAME].reshape(-1, levels.FRAME)
         power = levels.frame_power(joined)
-        kept = frames[power > power.max(initial=0) * 10 ** -rng.uniform(*config.dense_decades)].reshape(-1)
-        return np.resize(kept, WINDOW)
-    if len(piece) >= WINDOW and rng.random() < config.partial_share:  # someone begins to speak, or stops
+        speech = frames[power > power.max(initial=0) * 10 ** -rng.uniform(*config.dense_decades)].reshape(-1)
+        return np.resize(speech, WINDOW)
+    if len(piece) >= WINDOW and rng.random() < config.partial_share:  # speech starts or stops within the window
         piece = piece[: int(rng.uniform(*config.partial_s) * SAMPLE_RATE)]
     if len(piece) >= WINDOW:
         return piece
@@ -43,13 +43,13 @@ def voice_track(recording: Recording, take: Take, dense: bool, rng: Rng, config:
 
 
 def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng, config: SceneConfig) -> Samples:
-    """Noise (48000,): synthetic, or takes summed at their gains. Sounds too short to be scored are drawn again."""
+    """Noise (48000,): synthetic, or takes summed at their gains. Sounds too short to be scored are redrawn."""
     if noise.kind in SYNTHETIC:
-        return _heard(SYNTHETIC[noise.kind], rng, config)
+        return _redrawn(SYNTHETIC[noise.kind], rng, config)
     track = np.zeros(WINDOW, np.float32)
     for take, gain_db in zip(noise.takes, noise.gains_db, strict=True):
         recording = (catalogue.speech if noise.kind == "babble" else catalogue.noise)[take.index]
-        piece = _heard(_looped, recording, take.speed, rng, noise.kind == "babble")
+        piece = _redrawn(_looped, recording, take.speed, rng, noise.kind == "babble")
         track += piece / (levels.active_rms(piece) + 1e-9) * 10 ** (gain_db / 20)
     return track
 
@@ -65,7 +65,7 @@ def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng, config: ShapeCo
         mask[:] = 0
         for _ in range(int(pick(rng, config.events))):
             length = int(rng.uniform(*config.event_s) * SAMPLE_RATE)
-            # At the peak, to keep a bark whole, or anywhere: a slice of a fan.
+            # Around the peak, so a bark stays whole, or anywhere, like a slice of fan noise.
             start = (
                 int(np.abs(noise).argmax()) - length // 3
                 if rng.random() < config.event_at_peak_share
@@ -83,7 +83,7 @@ def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng, config: ShapeCo
 def own_floor(samples: Samples, rng: Rng) -> Samples:
     """Noise (48000,) with the spectrum and level of the quietest 0.1 s of samples (n,).
 
-    It fills up short takes: with digital zeros, a network would learn that zeros mean clean.
+    It pads short takes. If they were padded with zeros, a network would learn that zeros mean clean.
     """
     size = 1600
     starts = range(0, max(1, len(samples) - size + 1), size // 2)
@@ -101,17 +101,17 @@ def own_floor(samples: Samples, rng: Rng) -> Samples:
 
 
 def sounding_seconds(noise: Samples) -> float:
-    """How long noise (n,) is audible, s, at whatever level."""
+    """Seconds for which noise (n,) is active relative to its own peak."""
     return levels.active_seconds(noise / (np.abs(noise).max() + 1e-9))
 
 
-def is_heard(noise: Samples) -> bool:
+def long_enough(noise: Samples) -> bool:
     """Whether noise (48000,) lasts long enough to be scored."""
     return sounding_seconds(noise) >= SHORTEST_NOISE_S
 
 
 def _piece(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples:
-    """Up to 3 s of a recording at a speed; loud: from where it is near its usual level, if found in 4 tries."""
+    """Up to 3 s of a recording at a speed. loud: try up to 4 times for an excerpt near its usual level."""
     need = int(np.ceil(WINDOW * speed)) + 16
     samples = recording.samples
     usual = levels.active_rms(samples[: 40 * SAMPLE_RATE].astype(np.float32)) if loud else 0.0
@@ -131,9 +131,9 @@ def _looped(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples
     return np.roll(np.resize(piece, WINDOW), int(rng.integers(WINDOW)) if len(piece) < WINDOW else 0)
 
 
-def _heard(draw: Callable[..., Samples], *args: Any) -> Samples:
-    """The first of five draws that is long enough to be scored, else the last."""
+def _redrawn(draw: Callable[..., Samples], *args: Any) -> Samples:
+    """The first of five draws that is long enough to be scored, or else the last."""
     for _ in range(5):
-        if is_heard(noise := draw(*args)):
+        if long_enough(noise := draw(*args)):
             break
     return noise

@@ -1,1 +1,1 @@
-"""How well models do: test windows and streams, figures of merit, baselines, reports. Needs no torch."""
+"""Evaluation of models: test windows and streams, figures of merit, baselines, reports. Needs no torch."""

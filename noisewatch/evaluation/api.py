@@ -1,4 +1,4 @@
-"""The Python door to evaluation: `noisewatch.evaluate`."""
+"""The Python entry point for evaluation: `noisewatch.evaluate`."""
 
 from __future__ import annotations
 
@@ -57,37 +57,37 @@ def evaluate(
     on_skip: Callable[[str], None] = lambda sentence: None,
     progress: bool = False,
 ) -> Report | Iterator[WindowScores]:
-    """Score models, and a level statistic beside them, on labelled recordings or windows. Needs no torch.
+    """Score models, and a level statistic for comparison, on labelled recordings or windows. Needs no torch.
 
     >>> report = noisewatch.evaluate(data="data")
     >>> report.scorers["duo"].auc["10 dB"].value
     >>> scores = list(noisewatch.evaluate(windows=["mix.npz"], models=["duo", "mine.onnx"]))
 
-    Give one of these two:
+    Pass exactly one of these:
 
-    - data: a folder with manifest.csv, or a CSV file, as `noisewatch prepare` writes it. Windows and streams are
+    - data: a folder with manifest.csv, or a CSV file, as written by `noisewatch prepare`. Windows and streams are
       mixed from the recordings of one split. Returns a Report with 95 % intervals.
-    - windows: npz files with x (n, 48000) int16 at 16 kHz, y (n,) 1 = noisy, snr (n,) dB with 99 = clean, and maybe
-      situation (n,) text: "mix" for windows grouped by SNR, else the name of their group. Returns an iterator of
-      WindowScores, one for each file and scorer.
+    - windows: npz files with x (n, 48000) int16 at 16 kHz, y (n,) 1 = noisy, snr (n,) dB with 99 = clean, and
+      optionally situation (n,) text: "mix" for windows grouped by SNR, otherwise the name of their group. Returns
+      an iterator of WindowScores, one for each file and scorer.
 
     For data only:
 
-    - split: "val" to choose on, "test" to report.
-    - count: windows of clean speech; half as many at each SNR. seed: of the random generator.
-    - progress: show bars on stderr.
+    - split: "val" for making choices, "test" for reporting results.
+    - count: number of clean speech windows; half as many at each SNR. seed: random seed.
+    - progress: show progress bars on stderr.
 
     For both:
 
-    - models: names of shipped models and ONNX files; a mapping gives each a name of its own.
-    - baselines: also score the baselines that are installed. dnsmos is the path of DNSMOS's sig_bak_ovr.onnx.
-    - on_skip: called with a sentence for each baseline that is not installed, and each recording that is left out.
+    - models: names of shipped models, or ONNX files. A mapping sets the name of each in the results.
+    - baselines: also score the installed baselines. dnsmos: path of DNSMOS's sig_bak_ovr.onnx.
+    - on_skip: called with a message for each baseline that is not installed and each recording that is left out.
 
-    Raises UsageError for arguments that do not go together, ModelError for a model that cannot be loaded,
-    InputError for data or windows that cannot be read.
+    Raises UsageError for conflicting arguments, ModelError for a model that cannot be loaded, InputError for data
+    or windows that cannot be read.
     """
     if (data is None) == (windows is None):
-        raise UsageError("evaluate takes either data or windows: give one of the two.")
+        raise UsageError("evaluate takes either data or windows: pass exactly one of them.")
     scorers = _scorers(models, baselines, dnsmos, on_skip)
     if windows is not None:
         return score_windows([Path(file) for file in _listed(windows)], scorers)

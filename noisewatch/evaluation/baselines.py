@@ -1,6 +1,6 @@
 """Baselines: other estimators and simple level statistics. Higher scores are noisier.
 
-Each is used as its authors use it, if it is installed; none is a dependency.
+Each estimator is used as its authors use it, and only if it is installed: none is a dependency.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ..core.ort import first_line, open_session
 from ..errors import InputError, ModelError
 from .scorers import Judgement, Scorer
 
-DNSMOS_S = 9.01  # length of the input of DNSMOS P.835; shorter clips are repeated
-WADA_SHAPE = 0.4  # of the Gamma distribution of speech amplitudes (Kim & Stern, Interspeech 2008)
+DNSMOS_S = 9.01  # input length of DNSMOS P.835; shorter clips are repeated
+WADA_SHAPE = 0.4  # shape of the Gamma distribution of speech amplitudes (Kim & Stern, Interspeech 2008)
 
 
 def installed(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
-    """The baselines that are installed, and a sentence for each that is not.
+    """The installed baselines, and a message for each that is not installed.
 
-    dnsmos: path of sig_bak_ovr.onnx of the Deep Noise Suppression Challenge. Raises InputError if it does not load.
+    dnsmos: path of the Deep Noise Suppression Challenge's sig_bak_ovr.onnx. Raises InputError if it does not load.
     """
     found, missing = [_quietest_tenth(), _wada()], []
     for name, package, make in (
@@ -37,9 +37,11 @@ def installed(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
         try:
             found.append(Scorer(name, make(import_module(package))))
         except ImportError as error:
-            missing.append(f"{name} is left out: {error}. pip install {package.replace('_', '-')}")
+            missing.append(
+                f"{name} is left out: {error}. Install it with `pip install {package.replace('_', '-')}`"
+            )
     if dnsmos is None:
-        missing.append("DNSMOS is left out: it needs the path of its sig_bak_ovr.onnx, --dnsmos")
+        missing.append("DNSMOS is left out: pass the path of its sig_bak_ovr.onnx with `--dnsmos`")
     else:
         found.append(Scorer("DNSMOS P.835 BAK", _dnsmos(dnsmos)))
     return found, missing
@@ -86,7 +88,7 @@ def _voicequal(module: Any) -> Callable[[Samples], Judgement]:
 
 
 def _rnnoise(module: Any) -> Callable[[Samples], Judgement]:
-    """SNR as the power of its output over the power that it removes."""
+    """SNR as the power of RNNoise's output over the power that it removed."""
     core = import_module("pyrnnoise.rnnoise")
     size = core.FRAME_SIZE
 
@@ -98,7 +100,7 @@ def _rnnoise(module: Any) -> Callable[[Samples], Judgement]:
             frames = [core.process_mono_frame(state, pcm[i : i + size])[0] for i in range(0, len(pcm), size)]
         finally:
             core.destroy(state)
-        output = np.concatenate(frames).astype(float)[2 * size :]  # its delay is two frames
+        output = np.concatenate(frames).astype(float)[2 * size :]  # RNNoise delays by two frames
         removed = pcm[: len(output)] - output
         return float(10 * np.log10(((output**2).mean() + 1e-3) / ((removed**2).mean() + 1e-3)))
 
@@ -106,7 +108,7 @@ def _rnnoise(module: Any) -> Callable[[Samples], Judgement]:
 
 
 def _silero(module: Any) -> Callable[[Samples], Judgement]:
-    """SNR as the level of the frames that it calls speech over the level of the others."""
+    """SNR as the level of the frames that Silero labels as speech over the level of the rest."""
     vad = module.SileroVAD(SAMPLE_RATE)
     size = vad.window_size_samples
 
@@ -131,11 +133,11 @@ def _dnsmos(path: Path) -> Callable[[Samples], Judgement]:
             x = np.resize(samples, int(DNSMOS_S * SAMPLE_RATE))[None]
             return Judgement(-float(session.run(None, {name: x.astype(np.float32)})[0][0][1]))
 
-        judge(np.zeros(SAMPLE_RATE, np.float32))  # another model fails here, and not after minutes
+        judge(np.zeros(SAMPLE_RATE, np.float32))  # fail now, not minutes later, if it is a different model
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}.") from error
     except ModelError as error:
         raise InputError(str(error)) from error
-    except Exception as error:  # onnxruntime raises a dozen classes of its own
+    except Exception as error:  # onnxruntime raises a dozen exception classes of its own
         raise InputError(f"{path} is not DNSMOS's sig_bak_ovr.onnx: {first_line(error)}.") from error
     return judge

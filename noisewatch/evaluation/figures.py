@@ -1,4 +1,4 @@
-"""Results of an evaluation: figures with intervals, by scorer. `json()` gives what the command writes."""
+"""Results of an evaluation: figures with intervals, by scorer. `json()` returns what the command writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Estimate(NamedTuple):
-    """A figure and its 95 % interval. None where there is nothing to compute it from."""
+    """A figure and its 95 % interval. None if there is nothing to compute it from."""
 
     value: float | None
     low: float | None
@@ -16,25 +16,25 @@ class Estimate(NamedTuple):
 
     @classmethod
     def of(cls, value: float, low: float, high: float) -> Estimate:
-        """From numbers, of which nan becomes None: JSON knows no nan."""
+        """From floats. NaN becomes None, because JSON has no NaN."""
         return cls(*(None if math.isnan(x) else float(x) for x in (value, low, high)))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far probabilities are right: of the windows given 0.8, four in five should be noisy."""
+    """Calibration of the probabilities: of the windows given 0.8, four in five should be noisy."""
 
     expected_error: Estimate
-    bins: tuple[tuple[float, float, float], ...]  # mean probability, share that is noisy, share of all windows
+    bins: tuple[tuple[float, float, float], ...]  # mean probability, share of noisy windows, share of all windows
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What a scorer decides at its threshold."""
+    """A scorer's decisions at its threshold."""
 
     threshold: float
     balanced_accuracy: dict[str, Estimate]  # by SNR, such as "10 dB", and "0-20 dB"
-    clean_called_noisy: dict[str, Estimate]  # share of the clean windows: with "speech", and of "all"
+    clean_called_noisy: dict[str, Estimate]  # share of the clean windows: those with "speech", and "all"
     calibration: Calibration
 
 
@@ -55,12 +55,12 @@ class StreamFigures:
     clean_minutes: float
     false_alarms: float  # mean over the seeds
     false_alarms_per_hour: Estimate
-    false_alarms_by_voice: dict[str, int]  # most first; voices without any are left out
+    false_alarms_by_voice: dict[str, int]  # in descending order; voices without any are left out
     clean_time_called_noisy: float  # share
     noises: int
     missed: int
     missed_share: Estimate
-    on_already: int  # called noisy before they began: neither found nor missed
+    on_already: int  # already called noisy before they began: neither detected nor missed
     median_delay_s: float | None
 
 
@@ -68,23 +68,21 @@ class StreamFigures:
 class ScorerFigures:
     """Every figure of one scorer on a split. AUC is the area under the ROC curve, clean against noisy."""
 
-    unjudged: int  # windows that it could not judge; they are left out of every figure
-    auc: dict[
-        str, Estimate
-    ]  # clean speech against speech with noise, by SNR; "0-20 dB" is the mean of 0, 5, ..., 20
+    unjudged: int  # windows that it could not judge; excluded from every figure
+    # Clean speech against speech with noise, by SNR. "0-20 dB" is the mean of 0, 5, ..., 20 dB.
+    auc: dict[str, Estimate]
     live: dict[str, Estimate]  # all clean windows against noisy ones, by situation, and "all"
     by_noise_kind: dict[str, Estimate]
     by_noise_source: dict[str, Estimate]
     by_voice_source: dict[str, Estimate]
-    decisions: Decisions | None = None  # of scorers with a threshold
-    snr: SnrErrors | None = None  # of scorers that estimate the SNR
-    conditions: dict[str, Estimate] = field(
-        default_factory=dict
-    )  # AUC at 0-20 dB by condition, such as "telephone"
-    streams: StreamFigures | None = None  # of models
+    decisions: Decisions | None = None  # for scorers with a threshold
+    snr: SnrErrors | None = None  # for scorers that estimate the SNR
+    # AUC at 0-20 dB by condition, such as "telephone".
+    conditions: dict[str, Estimate] = field(default_factory=dict)
+    streams: StreamFigures | None = None  # for models
 
     def json(self) -> dict[str, Any]:
-        """The figures for json.dump. Groups that a scorer does not have are left out."""
+        """The figures for json.dump. Groups that do not apply to the scorer are omitted."""
         groups: dict[str, Any] = {}
         for name, value in asdict(self).items():
             if name == "decisions":
@@ -96,7 +94,7 @@ class ScorerFigures:
 
 @dataclass(frozen=True)
 class Report:
-    """All figures of all scorers on one split of a manifest, and how they were made."""
+    """All figures of all scorers on one split of a manifest, and how they were obtained."""
 
     split: str
     left_out: int  # recordings that could not be used
@@ -116,20 +114,20 @@ class Report:
 
 @dataclass(frozen=True)
 class WindowScores:
-    """The figures of one scorer on one file of fixed windows. None: nothing to compute it from."""
+    """The figures of one scorer on one file of fixed windows. None if there is nothing to compute them from."""
 
     windows: str  # name of the file
     scorer: str
     clean: int
     noisy: int
-    unjudged: int  # left out of every figure
-    auc: dict[str, float | None]  # by SNR or situation, "0-20 dB" where all of its steps are there, and "all"
-    balanced_accuracy: float | None = None  # at the threshold, of scorers that have one
+    unjudged: int  # excluded from every figure
+    auc: dict[str, float | None]  # by SNR or situation, "0-20 dB" if all of its steps are present, and "all"
+    balanced_accuracy: float | None = None  # at the threshold, for scorers that have one
     false_alarms: float | None = None  # share of the clean windows called noisy
     snr_mae_db: float | None = None  # up to 30 dB
 
     def json(self) -> dict[str, Any]:
-        """The scores for json.dump. Figures that are not known are left out."""
+        """The scores for json.dump. Unknown figures among the last three are omitted."""
         known = asdict(self)
         for name in ("balanced_accuracy", "false_alarms", "snr_mae_db"):
             if known[name] is None:

@@ -43,14 +43,14 @@ def of_report(report: Report) -> str:
         f"Split {report.split}, seed {report.seed}: {report.windows} windows of "
         f"{report.speakers} speakers; noisewatch {report.noisewatch}, {report.made}, {report.machine}.",
         "",
-        "ROC-AUC of clean speech against noisy speech at one SNR. In brackets, here and below: 95 % intervals by "
-        "resampling speakers",
+        "ROC-AUC of clean speech against noisy speech, by SNR. In brackets, here and below: 95 % intervals from "
+        "resampled speakers",
         "",
     ]
     steps = [*(f"{s:g} dB" for s in MEAN_OF), "0-20 dB", *(f"{s:g} dB" for s in SNRS if s not in MEAN_OF)]
     lines += _table(["scorer", *steps], [[n, *(_estimate(f.auc[s]) for s in steps)] for n, f in scorers.items()])
-    lines += ["", "Against all clean windows, quiet rooms among them", "", *_rows(lambda f: f.live, scorers)]
-    lines += ["", "Mean AUC over 0-20 dB under conditions, on the same windows", ""]
+    lines += ["", "Against all clean windows, including quiet rooms", "", *_rows(lambda f: f.live, scorers)]
+    lines += ["", "Mean AUC over 0-20 dB by condition, on the same windows", ""]
     lines += _rows(lambda f: f.conditions, scorers)
     groups: Sequence[tuple[str, By]] = (
         ("By kind of noise, 0-20 dB", lambda f: f.by_noise_kind),
@@ -102,10 +102,10 @@ def _of_streams(s: StreamFigures) -> Iterator[str]:
         f"{s.clean_minutes:.1f} minutes of clean speech ({rate} an hour, 95 % interval {low} to {high}); "
         f"{s.clean_time_called_noisy:.1%} of the time called noisy"
     )
-    already = f", {s.on_already} called before they began" if s.on_already else ""
+    already = f", {s.on_already} already called noisy before they began" if s.on_already else ""
     delay = "" if s.median_delay_s is None else f", median delay {s.median_delay_s:.1f} s"
     yield (
-        f"{s.missed} of {s.noises} noises of 1-4 s at 0-10 dB, which sound for four fifths of that time, missed: "
+        f"{s.missed} of {s.noises} noises missed (1-4 s at 0-10 dB, audible for four fifths of that time): "
         f"{_estimate(s.missed_share, '.0%')}{already}{delay}"
     )
 

@@ -1,4 +1,4 @@
-"""The networks that ship: size, cost of one window on this machine, figures of their reports."""
+"""The networks that ship: size, cost of one window on this machine, figures from their reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUNS = 30
 
 @dataclass(frozen=True)
 class Network:
-    """A network that ships or can be trained. None: not known."""
+    """A network that ships or can be trained. None: unknown."""
 
     name: str
     shipped: bool
@@ -26,8 +26,8 @@ class Network:
     macs: int | None  # multiply-accumulates for one window
     kib: float | None  # size of the file
     ms: float | None  # for one window on this machine, one thread
-    auc: float | None  # in its report: mean over 0, 5, 10, 15 and 20 dB. A property of weights, so None without any
-    live: float | None  # in its report: AUC over quiet rooms, noise alone, dense speech and gated noise
+    auc: float | None  # from its report: mean over 0, 5, 10, 15 and 20 dB; None if no weights ship
+    live: float | None  # from its report: AUC over quiet rooms, noise alone, dense speech and gated noise
     threshold: float | None
 
 

@@ -1,4 +1,4 @@
-"""The report: the windows and streams of a split, judged by every scorer."""
+"""The report on a split: every scorer judges the same windows and streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .testset import CONDITIONS, Item, draw, rendered
 from .window_set import MEAN_OF, WindowSet, numbers
 
 LEAST_COUNT = 10  # windows of clean speech
-CONDITION_WINDOWS = 300  # of each class for every condition
+CONDITION_WINDOWS = 300  # per class and condition
 
 
 def report_on(
@@ -39,16 +39,16 @@ def report_on(
 ) -> Report:
     """The report on a split of a manifest.
 
-    on_skip: called with a sentence for each recording that cannot be used. Raises UsageError for an unknown split
-    or a count below 10, InputError for a split without clean speech or without noise.
+    on_skip: called with a message for each recording that cannot be used. Raises UsageError for an unknown split,
+    a count below 10 or a negative seed, InputError for a split without clean speech or without noise.
     """
     if split not in SPLITS:
         raise UsageError(f"unknown split {split!r}; allowed: {', '.join(SPLITS)}.")
     if count < LEAST_COUNT or seed < 0:
-        raise UsageError(f"count is {count} and seed {seed}; allowed: {LEAST_COUNT} or more, and 0 or more.")
+        raise UsageError(f"count is {count} and seed is {seed}; allowed: {LEAST_COUNT} or more, and 0 or more.")
     rows = read_manifest(manifest)
     catalogue, skipped = Catalogue.load(rows, split)
-    if not catalogue.rooms and split == "test":  # rooms of validation, which no network was trained in either
+    if not catalogue.rooms and split == "test":  # validation rooms: no network was trained on them either
         rooms = [r for r in rows if r.split == "val" and r.kind == "rir"]
         catalogue.rooms = [load_audio(r.path) for r in rooms]
     for sentence in skipped:
@@ -89,7 +89,7 @@ def report(
 
 
 def _machine() -> str:
-    import onnxruntime  # late: core.ort switches its telemetry off before the first import
+    import onnxruntime  # late: core.ort has to disable telemetry before the first import
 
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, onnxruntime {onnxruntime.__version__}"
     return f"{platform.machine()}, {versions}"

@@ -1,4 +1,4 @@
-"""The two files of a result: JSON to read by program, Markdown to read."""
+"""The two files of a result: JSON for programs, Markdown for people."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..system.files import atomic_write
 
 
 def report_paths(out: Path) -> tuple[Path, Path]:
-    """Where out.json and out.md go. Raises OutputError if either cannot be written."""
+    """The paths of out.json and out.md. Raises OutputError if either cannot be written."""
     if not out.name or out.is_dir():
-        raise OutputError(f"{out} is a folder; -o takes the beginning of two file names, such as reports/mine.")
+        raise OutputError(f"{out} is a folder; -o takes a file name without suffix, such as reports/mine.")
     paths = out.with_name(f"{out.name}.json"), out.with_name(f"{out.name}.md")
     for path in paths:
         with atomic_write(path.with_name(f"{path.name}.try")) as file:

@@ -1,4 +1,4 @@
-"""Scorers judge a window: a model through the engine, a level statistic, another tool."""
+"""Scorers of windows: a model run through the engine, a level statistic, another tool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVEL_STATISTIC = "95th - 10th percentile of 20 ms levels"
 
 @dataclass(frozen=True)
 class Judgement:
-    """A scorer's result for one window. None: it cannot judge it."""
+    """A scorer's result for one window. None if it cannot judge the window."""
 
     noise: float | None  # higher is noisier; a probability if the scorer has a threshold
     snr_db: float | None = None
@@ -29,25 +29,25 @@ class Scorer:
 
     name: str
     judge: Callable[[Samples], Judgement]  # (48000,) float32 at 16 kHz
-    threshold: float | None = None  # its scores are probabilities, noisy from here on
-    detector: NoiseDetector | None = None  # of a model, which also listens to streams
+    threshold: float | None = None  # if set, scores are probabilities, and noisy at or above it
+    detector: NoiseDetector | None = None  # for models, which also process streams
 
 
 def distinct_names(names: Sequence[str], short: Callable[[Path], str]) -> dict[str, str]:
-    """A short name for each path or word, or the name itself if that is taken. Results are keyed by it."""
+    """A short form of each name or path, or the name itself if the form is ambiguous. Results are keyed by it."""
     shorts = {name: short(Path(name)) for name in names}
     taken = list(shorts.values())
-    return {name: called if taken.count(called) == 1 else name for name, called in shorts.items()}
+    return {name: shown if taken.count(shown) == 1 else name for name, shown in shorts.items()}
 
 
 def model_scorers(files: Mapping[str, str]) -> list[Scorer]:
-    """A scorer for each model. files: shipped names or paths of ONNX files, by the names that the user gave."""
-    shown = distinct_names(list(files), lambda path: path.stem if path.suffix == ".onnx" else str(path))
-    return [replace(model_scorer(files[name]), name=called) for name, called in shown.items()]
+    """A scorer for each model. files: shipped names or paths of ONNX files, by the name that the user gave."""
+    names = distinct_names(list(files), lambda path: path.stem if path.suffix == ".onnx" else str(path))
+    return [replace(model_scorer(files[name]), name=shown) for name, shown in names.items()]
 
 
 def model_scorer(name: str) -> Scorer:
-    """A shipped model or an ONNX file, through the engine that listens to microphones. Raises ModelError."""
+    """A scorer for a shipped model or an ONNX file, run through the engine for live input. Raises ModelError."""
     detector = NoiseDetector(name)
 
     def judge(samples: Samples) -> Judgement:
@@ -58,7 +58,7 @@ def model_scorer(name: str) -> Scorer:
 
 
 def level_statistic() -> Scorer:
-    """The strongest simple rule: how far the level swings. A voice in a silent room swings most."""
+    """The strongest simple rule: how much the level varies. It varies most for a voice in a silent room."""
 
     def judge(samples: Samples) -> Judgement:
         spread = spread_db(samples)

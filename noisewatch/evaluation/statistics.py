@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def roc_auc(clean: ArrayLike, noisy: ArrayLike) -> float:
-    """Area under the ROC curve: the chance that a noisy window scores above a clean one, ties half.
+    """Area under the ROC curve: the probability that a noisy window scores above a clean one. Ties count half.
 
-    The Mann-Whitney U statistic over its maximum. nan when either side is empty.
+    The Mann-Whitney U statistic over its maximum. nan if either side is empty.
     """
     low, high = np.sort(np.asarray(clean, float)), np.asarray(noisy, float)
     if np.isnan(low).any() or np.isnan(high).any():
-        raise ValueError("a score is nan: leave out windows that could not be judged, and report how many")
+        raise ValueError("a score is nan: exclude windows that could not be judged, and report how many")
     if not len(low) or not len(high):
         return float("nan")
     below = np.searchsorted(low, high, "left") + np.searchsorted(low, high, "right")
@@ -38,10 +38,10 @@ def clustered(
     rounds: int = 300,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """95 % bootstrap interval of a figure of windows, whole clusters (speakers) drawn with replacement.
+    """95 % bootstrap interval of a figure, drawing whole clusters of windows (speakers) with replacement.
 
-    figure: a number from indices of windows. clusters (n,): what each window belongs to. of (n,) bool: the windows
-    to use, by default all. nan with fewer than two clusters.
+    figure: computes a number from indices of windows. clusters (n,): the cluster of each window. of (n,) bool: the
+    windows to use, by default all. nan with fewer than two clusters.
     """
     used = np.arange(len(np.asarray(clusters))) if of is None else np.flatnonzero(of)
     labels, members = np.unique(np.asarray(clusters)[used], return_inverse=True)
@@ -58,7 +58,7 @@ def clustered(
 
 
 def wilson_interval(count: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share, of which `count` in `of` were observed (Wilson 1927)."""
+    """95 % interval of a proportion, with `count` observed in `of` trials (Wilson 1927)."""
     z2 = 1.96**2
     middle, half = count + z2 / 2, 1.96 * math.sqrt(count * (of - count) / of + z2 / 4)
     return max(0.0, (middle - half) / (of + z2)), min(1.0, (middle + half) / (of + z2))
@@ -69,7 +69,7 @@ def reliability(
 ) -> tuple[float, tuple[tuple[float, float, float], ...]]:
     """Expected calibration error, and for each bin its mean probability, share noisy and share of all windows.
 
-    Both classes have the same weight, as in training.
+    Both classes have equal weight, as in training.
     """
     p, y = np.asarray(probability, float), np.asarray(noisy, bool)
     weight = np.where(y, 0.5 / max(1, y.sum()), 0.5 / max(1, (~y).sum()))

@@ -1,4 +1,4 @@
-"""A model on long streams: false alarms behind clean voices, missed noises, delay."""
+"""A model on long streams: false alarms on clean voices, missed noises, detection delay."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def on_streams(
 ) -> dict[float, StreamFigures]:
     """False alarms, misses and delays for each threshold.
 
-    Each seed joins the recordings of every voice anew, with other pauses, floors and noises. The clean minutes are
-    counted once, and false alarms are the mean over the seeds: the same voice heard again is no more evidence.
+    Each seed joins the recordings of every voice again, with different pauses, floors and noises. Clean minutes are
+    counted once, and false alarms are averaged over the seeds: hearing the same voice again is no further evidence.
     """
     heard: list[Heard] = []
     for seed in seeds:
@@ -91,7 +91,7 @@ def _figures(heard: Sequence[Heard], times: int, threshold: float, hop_s: float)
 
 
 def _spans(events: Sequence[Event]) -> Spans:
-    """When each noise was called, and when it was called over, s."""
+    """When the start and end of each noise were reported, s."""
     spans, start = [], None
     for event in events:
         if event.event == "noise_start":

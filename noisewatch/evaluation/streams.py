@@ -1,4 +1,4 @@
-"""Test streams: the voices of a split, each minutes long, with and without noises behind them."""
+"""Test streams: one for each voice of a split, minutes long, with or without noises behind it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .testset import noise_samples
 
 STREAM_DBFS = (-40.0, -22.0)  # of the voice; microphones are rarely set to the assumed level
 EVENT_S, EVENT_SNR_DB = (1.0, 4.0), (0.0, 10.0)  # of the noises in a stream
-EVENT_SOUNDS = 0.8  # share of its time that a noise sounds, at least: one bark in 2 s is not a noise of 2 s
+EVENT_SOUNDS = 0.8  # a noise is audible for at least this share of its time: one bark in 2 s is not a noise of 2 s
 GAP_S = 8.0  # between noises: longer than a window and the detector's hold times
 
 
@@ -62,7 +62,7 @@ def streams(catalogue: Catalogue, seed: int, *, noisy: bool) -> Iterator[Stream]
 
 
 def _event(catalogue: Catalogue, length: int, rng: Rng) -> Samples:
-    """A noise (length,) that sounds most of the time, at a drawn SNR below a voice of unit level."""
+    """A noise (length,) that is audible most of the time, at a random SNR to a voice of unit level."""
     for _ in range(50):
         noise = noise_samples(int(rng.integers(len(catalogue.noise))), catalogue, rng)
         start = int(rng.integers(0, max(1, WINDOW - length)))

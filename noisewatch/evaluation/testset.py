@@ -1,7 +1,7 @@
 """Test windows from one split of a manifest.
 
-An `Item` says which recordings and which SNR were drawn. `rendered` mixes its samples, plainly or under a condition
-(a telephone, a room, a codec). The same catalogue, seed and item give the same bits.
+An `Item` specifies the recordings and the SNR that were drawn. `rendered` mixes its samples, plain or under a
+condition (a telephone, a room, a codec). The same catalogue, seed and item give the same bits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..corpus.scene import Noise, Take
 
 SNRS = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)  # dB; noisy up to 20
 CONDITIONS = ("plain", "gain -30 dB", "peak at -1 dBFS", "telephone", "room", "mu-law", "MP3")
-SCENES = SceneConfig()  # every network is measured on the default ranges, whatever it was trained on
+SCENES = SceneConfig()  # every network is tested on the default ranges, whatever it was trained on
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Item:
 
 
 def draw(catalogue: Catalogue, count: int, seed: int) -> list[Item]:
-    """The windows of a test: `count` of clean speech, half as many at each SNR, and other everyday situations."""
+    """Draw test windows: `count` of clean speech, half as many at each SNR, and other everyday situations."""
     rng = np.random.default_rng(seed)
     plan: list[tuple[str, bool, float | None]] = [("speech", True, None)] * count
     for snr in SNRS:

@@ -15,7 +15,7 @@ from .statistics import balanced_accuracy, clustered, reliability, roc_auc, spea
 from .testset import SNRS, Item
 
 MEAN_OF = tuple(s for s in SNRS if s <= NOISY_DB)  # the SNRs whose mean AUC is the figure to compare
-FEWEST = 20  # windows of a kind or source below which a figure says nothing
+FEWEST = 20  # with fewer windows of a kind or source, a figure means nothing
 LIVE = ("noise alone", "speech", "dense speech", "gated noise")
 
 Numbers = NDArray[np.float64]
@@ -24,7 +24,7 @@ Indices = NDArray[np.int_]
 
 
 class WindowSet:
-    """The labels of test windows as arrays (n,), and figures of scores (n,) against them. nan: not judged."""
+    """The labels of test windows as arrays (n,), and the figures of scores (n,) against them. nan: not judged."""
 
     def __init__(self, items: Sequence[Item], catalogue: Catalogue) -> None:
         voices = [None if i.voice is None else catalogue.speech[i.voice].row for i in items]
@@ -34,7 +34,7 @@ class WindowSet:
         self.snr = np.array([np.nan if i.snr_db is None else i.snr_db for i in items])
         self.voice_source = np.array([v.source if v else "" for v in voices])
         self.noise_source = np.array([n.source if n else "" for n in noises])
-        # A group may read kind:recording.
+        # A group may have the form kind:recording.
         self.kind = np.array([n.group.split(":")[0] if n and ":" in n.group else "" for n in noises])
         alone = [f"noise {n.source}/{n.group}" if n else "quiet" for n in noises]
         self.speaker = np.array([f"{v.source}/{v.group}" if v else a for v, a in zip(voices, alone, strict=True)])
@@ -118,15 +118,15 @@ class WindowSet:
         )
 
     def _snr_errors(self, snr: Numbers) -> SnrErrors | None:
-        told = self.mixed & self.noisy & ~np.isnan(snr)
-        if not told.any():
+        estimated = self.mixed & self.noisy & ~np.isnan(snr)
+        if not estimated.any():
             return None
         error = snr - self.snr
         return SnrErrors(
-            mae_db=self._estimate(lambda at: float(np.abs(error[at]).mean()), told),
-            bias_db=self._estimate(lambda at: float(error[at].mean()), told),
-            spearman=self._estimate(lambda at: spearman(snr[at], self.snr[at]), told),
-            told=float(told.sum() / (self.mixed & self.noisy).sum()),
+            mae_db=self._estimate(lambda at: float(np.abs(error[at]).mean()), estimated),
+            bias_db=self._estimate(lambda at: float(error[at].mean()), estimated),
+            spearman=self._estimate(lambda at: spearman(snr[at], self.snr[at]), estimated),
+            told=float(estimated.sum() / (self.mixed & self.noisy).sum()),
         )
 
 

@@ -22,7 +22,7 @@ from .statistics import balanced_accuracy, roc_auc
 
 MIX = "mix"  # situation of the windows whose snr is in dB: speech, or speech + noise at that SNR
 REPORTED = ("0 dB", "5 dB", "10 dB", "15 dB", "20 dB")  # their mean is the figure to compare
-LARGEST_SNR_DB = 30.0  # of the windows that the SNR estimate is scored on
+LARGEST_SNR_DB = 30.0  # SNR estimates are scored on windows up to this SNR
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,15 @@ class WindowFile:
 
     @classmethod
     def load(cls, file: Path) -> WindowFile:
-        """Read x, y, snr and situation. Without situation, all windows are "mix". Raises InputError."""
+        """Read x, y, snr and situation. Without situation, every window is "mix". Raises InputError."""
         try:
             with np.load(file) as data:
                 x, y, snr = data["x"], data["y"], np.asarray(data["snr"], float)
                 situation = data["situation"] if "situation" in data else np.full(len(x), MIX)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{file} holds no windows ({error}); it needs the arrays x, y and snr.") from error
+            raise InputError(
+                f"cannot read windows from {file} ({error}); it needs the arrays x, y and snr."
+            ) from error
         shapes = y.shape == snr.shape == situation.shape == (len(x),)
         windows = x.ndim == 2 and x.shape[1] == WINDOW and x.dtype == np.int16
         if not (windows and shapes and situation.dtype.kind == "U"):
@@ -51,12 +53,12 @@ class WindowFile:
                 f"{situation.shape}; needed: int16 (n, {WINDOW}), (n,), (n,), text (n,)."
             )
         if set(np.unique(y).tolist()) != {0, 1} or not np.isfinite(snr).all():
-            raise InputError(f"{file}: y must hold both 0 (clean) and 1 (noisy), and snr finite numbers.")
+            raise InputError(f"{file}: y must contain both 0 (clean) and 1 (noisy), and snr only finite numbers.")
         return cls(x, y == 1, snr, situation)
 
 
 def score_windows(files: Sequence[Path], scorers: Sequence[Scorer]) -> Iterator[WindowScores]:
-    """Scores for each file and scorer, as they are ready. Raises InputError for a file without windows."""
+    """Scores for each file and scorer, as soon as they are ready. Raises InputError for a file without windows."""
     names = distinct_names([str(file) for file in files], lambda path: path.name)
     for path in dict.fromkeys(files):
         file = WindowFile.load(path)

@@ -29,4 +29,4 @@ def test_sources_can_be_left_out_of_training(tmp_path: Path):
     assert left == {("books", "a"): "train", ("books", "b"): "val", ("dogs", "1"): "val", ("dogs", "2"): "val",
                     ("fans", "1"): "train"}  # fmt: skip
     assert "leaves no noise for train" in left_out("dogs", "fans").stderr
-    assert "called cats" in left_out("cats").stderr
+    assert "named cats" in left_out("cats").stderr

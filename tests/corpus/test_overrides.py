@@ -26,7 +26,7 @@ def test_values_replace_the_defaults():
         ({"voise": {}}, "scene sets 'voise', which does not exist. Did you mean voice?"),
         ({"voice": {"level_dbfs": [-20, -30]}}, "two numbers, the lower one first"),
         ({"noise": {"kinds": {"music": 1}}}, "weights of recording"),
-        ({"noise": {"kinds": {"tones": 0}}}, "not all of them 0"),
+        ({"noise": {"kinds": {"tones": 0}}}, "not all 0"),
         ({"room": {"share": 2}}, "0 to 1"),
         ({"voice": 3}, "a table"),
         ({"muted_share": True}, "allowed: numbers"),

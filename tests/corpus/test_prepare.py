@@ -79,7 +79,7 @@ def test_a_csv_of_filenames_and_a_manifest(run, tmp_path: Path):
     (tmp_path / "odd.csv").write_text("name\nx.wav\n")
     done = run("prepare", "--speech", tmp_path / "odd.csv", "--noise", tmp_path / "noises", "-o", tmp_path / "c")
     assert done.returncode == 6
-    assert "neither a column `filename` nor" in done.stderr
+    assert "neither a `filename` nor" in done.stderr
 
 
 def test_a_voice_stays_in_one_split_through_the_parts_of_librispeech(run, tmp_path: Path):

@@ -73,7 +73,7 @@ def test_the_report_from_python(toy_set: Path):
     assert "threshold" not in stored["scorers"][next(iter(made.differences))]
     with pytest.raises(noisewatch.UsageError, match="unknown split 'exam'; allowed: train, val, test"):
         noisewatch.evaluate(data=toy_set, split="exam")
-    with pytest.raises(noisewatch.UsageError, match="count is 3 and seed 7; allowed: 10 or more"):
+    with pytest.raises(noisewatch.UsageError, match="count is 3 and seed is 7; allowed: 10 or more"):
         noisewatch.evaluate(data=toy_set, count=3)
 
 
