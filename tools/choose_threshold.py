@@ -1,9 +1,9 @@
-"""The false alarms and misses of each threshold on the validation split: a card's threshold is chosen here.
+"""Prints the false alarms and misses of each threshold on the validation split, for choosing a card's threshold.
 
 python tools/choose_threshold.py DATA [--model NAME ...] [--seeds 4]
 
-A recording with noise of its own raises an alarm each time that it is joined anew, so the number of voices says
-more than the number of alarms.
+A recording with background noise of its own raises an alarm for every seed, so the number of voices is more telling
+than the number of alarms.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SEED = 7
 def main(
     data: Path,
     model: Annotated[list[str] | None, typer.Option(help="Shipped model or .onnx file (repeatable).")] = None,
-    seeds: Annotated[int, typer.Option(help="How many times the recordings of each voice are joined anew.")] = 4,
+    seeds: Annotated[int, typer.Option(help="Number of times to join each voice's recordings.")] = 4,
 ) -> None:
     """Print a table for each model."""
     catalogue, _ = Catalogue.load(read_manifest(data), "val")
@@ -40,10 +40,10 @@ def main(
         assert scorer.detector is not None
         judged = [(snr, scorer.judge(samples).noise or 0.0) for snr, samples in windows]
         table = on_streams(scorer.detector, catalogue, range(SEED, SEED + seeds), THRESHOLDS, progress=True)
-        some = table[THRESHOLDS[0]]
-        print(f"\n{name}, val split: {some.noises} noises, {some.clean_minutes:.1f} clean minutes joined "
-              f"{seeds} times; alarms are the mean of these")  # fmt: skip
-        print("threshold  false alarms  an hour (95 %)     voices  time noisy  missed  " +
+        first = table[THRESHOLDS[0]]
+        print(f"\n{name}, val split: {first.noises} noises, {first.clean_minutes:.1f} clean minutes joined "
+              f"{seeds} times; alarms are averages over these")  # fmt: skip
+        print("threshold  false alarms  per hour (95 %)    voices  time noisy  missed  " +
               "  ".join(f"{snr:g} dB called" for snr in SNRS))  # fmt: skip
         for threshold, f in table.items():
             rate, low, high = f.false_alarms_per_hour

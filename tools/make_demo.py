@@ -1,9 +1,9 @@
-"""Makes noisewatch/demo.flac: a voice, noise rising behind it, and the voice alone again.
+"""Generates noisewatch/demo.flac: a voice, noise rising behind it, and the voice alone again.
 
     apt install flite && python tools/make_demo.py
 
-The voices are flite's `slt` and `rms` (CMU, free to use for any purpose); the noises are generated here.
-The same flite gives the same clip.
+The voices are flite's `slt` and `rms` (CMU, free to use for any purpose); the noises are synthesised here.
+The same version of flite gives the same clip.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ AGAIN = "The noise is gone. The meter should fall back, and say clean, a few sec
 
 
 def speak(voice: str, text: str) -> np.ndarray:
-    """(n,) float64 at 16 kHz, active level about -24 dBFS."""
+    """Synthesised speech (n,) float64 at 16 kHz, with an active level of about -24 dBFS."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "voice.wav"
         subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
@@ -37,21 +37,21 @@ def speak(voice: str, text: str) -> np.ndarray:
 
 
 def coloured(rng: np.random.Generator, n: int, slope: float) -> np.ndarray:
-    """(n,) Gaussian noise of unit RMS, amplitude spectrum (f + 80 Hz) ** slope."""
+    """Gaussian noise (n,) of unit RMS, with the amplitude spectrum (f + 80 Hz) ** slope."""
     spectrum = np.fft.rfft(rng.standard_normal(n)) * (np.fft.rfftfreq(n, 1 / RATE) + 80) ** slope
     noise = np.fft.irfft(spectrum, n)
     return np.asarray(noise / noise.std())
 
 
 def fan(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Air noise with the hum of the blades."""
+    """A fan (n,): air noise, and the hum of the blades."""
     t = np.arange(n) / RATE
     blades = sum(np.sin(2 * np.pi * 118 * h * t + h) / h for h in range(1, 6))
     return coloured(rng, n, -0.8) * (1 + 0.1 * np.sin(2 * np.pi * 3.1 * t)) + 0.25 * blades
 
 
 def typing(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Key strokes: two clicks each, some six a second."""
+    """Keystrokes (n,): two clicks each, about six per second."""
     out = np.zeros(n + RATE)
     at = 0.0
     while at < n / RATE:
@@ -65,14 +65,14 @@ def typing(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Render, mix, write."""
+    """Render, mix and write the clip."""
     rng = np.random.default_rng(5)
     pause = np.zeros(int(0.6 * RATE))
     parts = [speak("slt", CLEAN), pause, speak("slt", RISING), pause, speak("rms", LOUD), pause]
     begin, loud, end = (sum(len(p) for p in parts[:k]) for k in (2, 4, 6))
     voice = np.concatenate([*parts, speak("slt", AGAIN), pause])
     n = len(voice)
-    # The fan comes up from 40 to 10 dB under the voice, and stays.
+    # The fan rises from 40 to 10 dB below the voice, and stays there.
     rise_db = np.minimum(0, np.linspace(-30, 30 * (end - loud) / (loud - begin), end - begin))
     noise = np.zeros(n)
     noise[begin:end] = fan(rng, end - begin) * 10 ** ((rise_db - 34) / 20)

@@ -1,9 +1,9 @@
-"""Fills the tables of docs/architecture.md: modules from their docstrings, rooms from the floors that a test holds.
+"""Fills in the tables of docs/architecture.md: modules from their docstrings, rooms from MAY_IMPORT of a test.
 
     python tools/make_module_tables.py
-    python tools/make_module_tables.py --check    # exit 1 when the committed page is stale
+    python tools/make_module_tables.py --check    # exit with 1 if the committed page is stale
 
-A table stands between `<!-- modules: ROOM -->`, or `<!-- floors -->`, and `<!-- end -->`. The rest of the page is
+A table goes between `<!-- modules: ROOM -->` or `<!-- floors -->` and `<!-- end -->`. The rest of the page is
 written by hand.
 """
 
@@ -22,12 +22,12 @@ TABLE = re.compile(r"(<!-- (modules: \w+|floors) -->\n).*?(<!-- end -->)", re.DO
 
 
 def filled(text: str) -> str:
-    """The page with its tables as they should be. Raises SystemExit where a room has none."""
+    """The page with its tables filled in. Raises SystemExit if a room has no table."""
     floors = may_import()
     rooms = ["noisewatch", *floors]
     missing = [room for room in rooms if f"<!-- modules: {room} -->" not in text]
     if missing:
-        sys.exit(f"{PAGE} has no table of modules for {', '.join(missing)}. Add a section with its markers.")
+        sys.exit(f"{PAGE} has no module table for {', '.join(missing)}. Add a section with the markers of one.")
 
     def table(match: re.Match[str]) -> str:
         kind, _, room = match[2].partition(": ")
@@ -38,13 +38,13 @@ def filled(text: str) -> str:
 
 
 def may_import() -> dict[str, set[str]]:
-    """What each room may import, in the order of the floors, from the test that holds it."""
+    """What each room may import, in the order of the floors, from the test that checks it."""
     for node in ast.parse(FLOORS.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MAY_IMPORT":
             scope: dict[str, dict[str, set[str]]] = {}
             exec(ast.unparse(node), scope)
             return scope["MAY_IMPORT"]
-    sys.exit(f"{FLOORS} holds no MAY_IMPORT.")
+    sys.exit(f"{FLOORS} defines no MAY_IMPORT.")
 
 
 def floor_rows(floors: dict[str, set[str]]) -> Iterator[str]:
@@ -69,13 +69,13 @@ def module_rows(room: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Write the page, or compare it with what is there."""
+    """Write the page, or compare it with the committed one."""
     before = PAGE.read_text(encoding="utf-8")
     after = filled(before)
     if "--check" not in sys.argv[1:]:
         PAGE.write_text(after, encoding="utf-8")
     elif after != before:
-        sys.exit(f"{PAGE} is stale. Fill its tables again: python tools/make_module_tables.py")
+        sys.exit(f"{PAGE} is stale. Regenerate its tables with: python tools/make_module_tables.py")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Draws docs/images/meter.svg: the meter on the demo clip, at a moment when noise is behind the voice.
+"""Draws docs/images/meter.svg: the meter on the demo clip, at a moment with noise behind the voice.
 
     python tools/make_picture.py
-    python tools/make_picture.py --check    # exit 1 when the committed picture is stale
+    python tools/make_picture.py --check    # exit with 1 if the committed picture is stale
 
-The picture is what the real meter draws, so it cannot promise what the meter does not show. The same code, model
-and Rich give the same bytes.
+The real meter draws the picture, so it cannot show anything that the meter does not. The same code, model and
+version of Rich give the same bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ TEMPLATE = """\
 """
 
 OUT = Path(__file__).parent.parent / "docs" / "images" / "meter.svg"
-MOMENT_S = 15.9  # of the clip: the fan is loud, someone types and speaks, and no number is about to round otherwise
+MOMENT_S = 15.9  # into the clip: a loud fan, typing and speech, and no number close to a rounding boundary
 COLUMNS, ROWS = 80, 26
 
 
@@ -66,13 +66,13 @@ def drawn() -> str:
 
 
 def main() -> None:
-    """Write the picture, or compare it with what is there."""
+    """Write the picture, or compare it with the committed one."""
     picture = drawn()
     if "--check" not in sys.argv[1:]:
         OUT.parent.mkdir(parents=True, exist_ok=True)
         OUT.write_text(picture, encoding="utf-8")
     elif not OUT.is_file() or OUT.read_text(encoding="utf-8") != picture:
-        sys.exit(f"{OUT} is stale. Draw it again: python tools/make_picture.py")
+        sys.exit(f"{OUT} is stale. Redraw it with: python tools/make_picture.py")
 
 
 if __name__ == "__main__":

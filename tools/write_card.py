@@ -1,11 +1,11 @@
-"""Writes a model's card: what it is, how well it does on fixed windows, how it was trained.
+"""Writes a model's card: what it is, how well it performs on fixed windows, how it was trained.
 
     python tools/write_card.py stamp models/mhatt.onnx models/reports/mhatt.json
     python tools/write_card.py card models/mhatt.onnx --windows mix.npz --windows live.npz -o models/mhatt.md
 
-`stamp` puts two figures of a report onto the card inside the ONNX, where `noisewatch models` reads them. `card`
-writes the Markdown card. It keeps the training notes of an existing card, and without --windows its figures, too.
-Needs the training extra.
+`stamp` writes two figures from a report to the card inside the ONNX file, where `noisewatch models` reads them.
+`card` writes the Markdown card. It preserves the training notes of an existing card and, without --windows, its
+figures. Both need the training extra.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from noisewatch.system.files import atomic_write
 from noisewatch.training.config import configured
 
 SHIPPED_KIB = 2048  # larger networks stay out of the package
-OPTIONS = ("epochs", "windows", "batch", "lr", "seed", "precision")  # of `train`, that a recipe holds as well
+OPTIONS = ("epochs", "windows", "batch", "lr", "seed", "precision")  # of `train`, which a recipe can set too
 NUMBERS, NOTES = "Numbers", "Training notes"  # sections of a card
 ROOT = Path(__file__).parent.parent
 
@@ -45,7 +45,7 @@ def stamp(
     model: Annotated[Path, typer.Argument(help="The ONNX file, rewritten in place.")],
     report: Annotated[Path, typer.Argument(help="JSON of `noisewatch evaluate DATA --model MODEL -o NAME`.")],
 ) -> None:
-    """Put the AUCs of a report onto the card inside the ONNX. The graph and its weights stay as they are."""
+    """Write the AUCs of a report to the card inside the ONNX file. The graph and its weights do not change."""
     figures = json.loads(report.read_text())["scorers"][model.stem]
     metrics = {"auc_0_20_db": figures["auc"]["0-20 dB"][0], "auc_live": figures["live"]["all"][0]}
     card = replace(Model(model).card, test_metrics=metrics)
@@ -60,9 +60,10 @@ def card(
     model: Annotated[Path, typer.Argument(help="The ONNX file.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The card, such as models/NAME.md.")],
     windows: Annotated[
-        list[Path] | None, typer.Option(help="npz to measure on (repeatable).", show_default="keep the figures")
+        list[Path] | None,
+        typer.Option(help="npz file to evaluate on (repeatable).", show_default="preserve the figures"),
     ] = None,
-    made_of: Annotated[str, typer.Option(help="Recordings that the windows were made from.")] = "",
+    made_of: Annotated[str, typer.Option(help="Origin of the windows' recordings.")] = "",
 ) -> None:
     """Write the Markdown card of a model."""
     known = sections(out.read_text()) if out.is_file() else {}
@@ -77,8 +78,8 @@ def card(
 TAIL = """\
 ## Limits, sources and licence
 
-What every network here gets wrong: [README.md](README.md#limits). What it was trained on, and why the weights may
-ship: [CREDITS.md](CREDITS.md)."""
+Limits of all networks here: [README.md](README.md#limits). Training data, and why the weights may ship:
+[CREDITS.md](CREDITS.md)."""
 
 
 def sections(text: str) -> dict[str, str]:
@@ -88,49 +89,49 @@ def sections(text: str) -> dict[str, str]:
 
 
 def head(card: Card, kib: float) -> str:
-    """What a model is and how it was made, from the card inside the ONNX."""
+    """What a model is and how it was trained, from the card inside the ONNX file."""
     made = card.training
     metrics = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in card.metrics.items())
     about = [
         f"Trained with noisewatch {card.version} on {card.created} by `{command_of(made)}`:\nbest of "
-        f"{made['epochs']} epochs, step {made['steps']}, {made['batch']} windows a step, seed {made['seed']}.",
-        f"{kib:.0f} KiB, {card.parameters:,} parameters, {card.macs / 1e6:.1f} M multiply-accumulates a window. "
+        f"{made['epochs']} epochs, step {made['steps']}, {made['batch']} windows per step, seed {made['seed']}.",
+        f"{kib:.0f} KiB, {card.parameters:,} parameters, {card.macs / 1e6:.1f} M multiply-accumulates per window. "
         f"Licence of the weights: {card.licence or 'none given'}.\n"
-        f"Every source allows weights trained on it to ship: {'yes' if card.shippable else 'no'}.",
+        f"All training sources allow the weights to ship: {'yes' if card.shippable else 'no'}.",
         *([unshipped(made, kib)] if kib > SHIPPED_KIB else []),
         *([distilled_from(made)] if made.get("teachers") else []),
         *([initialised_from(made)] if made.get("init_from") else []),
         *([scenes(made)] if made.get("scene") else []),
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.\n"
         "Outputs: noise logit, SNR in dB, voice logit.\n"
-        f"Threshold: noise from a probability of {card.threshold} on.",
-        f"On the validation windows of its run: {metrics}.",
+        f"Threshold: noisy at a probability of {card.threshold} or above.",
+        f"On the validation windows of its training run: {metrics}.",
     ]
     return "\n\n".join([f"# {card.name}", *about])
 
 
 def measured(model: Path, windows: list[Path], made_of: str) -> str:
-    """Figures on fixed windows, and the command that gives them."""
+    """Figures on fixed windows, and the command that computes them."""
     results = list(score_windows(windows, [level_statistic(), *model_scorers({str(model): str(model)})]))
     command = " ".join(["noisewatch evaluate", *(f"--windows {w.name}" for w in windows), f"--model {model.name}"])
     report = f"reports/{model.stem}"
     again = f"noisewatch evaluate DATA --model {model.name} -o {report}"
     parts = [
         "ROC-AUC of clean against noisy windows. Their voices and noises were used neither for training nor for\n"
-        "any choice. Scored through the engine that listens to microphones, beside the strongest level statistic.",
+        "any choice. Scored through the engine for live input; the strongest level statistic is for comparison.",
         *([made_of] if made_of else []),
         of_windows(results).strip(),
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}; Python {platform.python_version()}, onnxruntime "
         f"{onnxruntime.__version__}, numpy {numpy.__version__}, {platform.machine()}.",
-        f"With intervals: [{report}.md]({report}.md), by `{again}`.",
+        f"Figures with 95 % intervals: [{report}.md]({report}.md), from `{again}`.",
     ]
     return "\n\n".join(parts)
 
 
 def command_of(made: dict[str, Any]) -> str:
-    """The `train` command of a run: the recipe, and the options that were given over it.
+    """The `train` command of a run: its recipe, and the options that override it.
 
-    Recipes are called -distilled with teachers, -joint for two initial runs, -finetuned for one.
+    Recipes with teachers are named -distilled, those with two initial runs -joint, and with one -finetuned.
     """
     net, begun = made["net"], len(made.get("init_from", []))
     how = "joint" if begun > 1 else "finetuned" if begun else "distilled" if made.get("teachers") else None
@@ -148,8 +149,8 @@ def distilled_from(made: dict[str, Any]) -> str:
     """The teachers of a distilled network."""
     return (
         f"Distilled from {', '.join(made['teachers'])} (name and digest of the file), with a weight of "
-        f"{made['distill_weight']:.0%} against the labels.\nA name in the recipe means the model that ships today: "
-        "for the same teachers, give files of these digests with `--teacher`."
+        f"{made['distill_weight']:.0%} against the labels.\nNames in the recipe refer to the models that ship now. "
+        "To use the same teachers, pass files with these digests to `--teacher`."
     )
 
 
@@ -164,7 +165,7 @@ def scenes(made: dict[str, Any]) -> str:
     values = changed(scene_config(made["scene"]))
     if not values:
         return "Scenes were drawn from the default ranges (`noisewatch/corpus/config.py`)."
-    return "Scenes were drawn from the default ranges, but for these:\n\n" + "\n".join(
+    return "Scenes were drawn from the default ranges, except for these:\n\n" + "\n".join(
         f"- `scene.{name}` = {value}" for name, value in values.items()
     )
 
@@ -173,7 +174,7 @@ def unshipped(made: dict[str, Any], kib: float) -> str:
     """How to get a network that is too large for the package."""
     return (
         f"At {kib / 1024:.0f} MB it does not ship with noisewatch. Train it with `{command_of(made)} -o RUN`\n"
-        f"({made.get('windows')} windows an epoch, precision {made.get('precision', '32')}), then "
+        f"({made.get('windows')} windows per epoch, precision {made.get('precision', '32')}), then "
         "`noisewatch export-onnx RUN`."
     )
 
