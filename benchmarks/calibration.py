@@ -1,6 +1,6 @@
-"""Whether a calibrated budget of false alarms holds in the hours after: the same voices and rooms, later.
+"""Whether a calibrated threshold stays within its false-alarm budget later on, with the same voices and rooms.
 
-python benchmarks/calibration.py DATA [--split val] [--model NAME]    needs the training extra
+python benchmarks/calibration.py DATA [--split val] [--model NAME]
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from noisewatch.evaluation.streams import streams
 from noisewatch.tasks.false_alarms import alarms, poisson_interval
 from noisewatch.tasks.threshold import choose
 
-BUDGETS = (10.0, 30.0, 60.0, 120.0)  # false alarms an hour
+BUDGETS = (10.0, 30.0, 60.0, 120.0)  # false alarms per hour
 
 
 def main() -> None:
-    """Calibrate on the first half of each voice's recordings, count in the second, and the other way round."""
+    """Calibrate on the first half of each voice's recordings, count alarms in the second half, and vice versa."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("data", type=Path)
     options.add_argument("--split", default="val")
@@ -29,7 +29,7 @@ def main() -> None:
     catalogue, _ = Catalogue.load(read_manifest(chosen.data), chosen.split)
     detector = NoiseDetector(chosen.model)
     recordings: list[list[Reading]] = []
-    for seed in (7, 8, 9):  # other pauses, floors and windows on the same voices
+    for seed in (7, 8, 9):  # different pauses, floors and windows for the same voices
         for stream in streams(catalogue, seed, noisy=False):
             recordings.append(detector.stream().push(stream.samples))
     halves = [r[: len(r) // 2] for r in recordings], [r[len(r) // 2 :] for r in recordings]
@@ -38,20 +38,20 @@ def main() -> None:
     hours = [sum(map(len, half)) * hop / 3600 for half in halves]
     print(f"{chosen.model}, split {chosen.split}: {hours[0] * 60:.1f} and {hours[1] * 60:.1f} minutes")
     for budget in BUDGETS:
-        called, heard = 0, 0.0
+        count, hours_heard = 0, 0.0
         thresholds = []
         for mine, other, length in ((halves[0], halves[1], hours[1]), (halves[1], halves[0], hours[0])):
             threshold = choose(mine, budget, hop, card.threshold)
             thresholds.append("none" if threshold is None else f"{threshold:.2f}")
             if threshold is not None:
-                called += alarms(other, threshold, hop)
-                heard += length
-        if heard:
-            low, high = (bound / heard for bound in poisson_interval(called))
-            rate = f"{called / heard:.1f} an hour ({low:.1f} to {high:.1f})"
+                count += alarms(other, threshold, hop)
+                hours_heard += length
+        if hours_heard:
+            low, high = (bound / hours_heard for bound in poisson_interval(count))
+            rate = f"{count / hours_heard:.1f} per hour ({low:.1f} to {high:.1f})"
         else:
-            rate = "no threshold keeps it"
-        print(f"budget {budget:g} an hour: thresholds {', '.join(thresholds)}; on the other half {rate}")
+            rate = "no threshold meets the budget"
+        print(f"budget {budget:g} per hour: thresholds {', '.join(thresholds)}; on the other half {rate}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What `listen` costs: share of one core once it runs, and the time to the meter's first frame.
+"""Cost of `listen`: share of one core in steady state, and time to the meter's first frame.
 
     python benchmarks/cost.py
 
-The share is the CPU time of a long run less that of a short one, over the difference of their lengths, so
-that start-up does not count. Whole processes, paced as if live, interleaved. For Unix.
+The share is the difference in CPU time between a long and a short run, divided by the difference in duration, so
+start-up does not count. The runs are whole processes, paced in real time and interleaved. Unix only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHORT_S, LONG_S, ROUNDS = 4, 24, 3
 
 
 def run(*args: str, terminal: bool) -> tuple[float, float | None]:
-    """CPU seconds of the command, and seconds to the meter's first frame."""
+    """Run the command. Returns its CPU time and the time to the meter's first frame, s."""
     began, first = time.monotonic(), None
     pid, master = pty.fork()
     if pid == 0:
@@ -48,11 +48,11 @@ def run(*args: str, terminal: bool) -> tuple[float, float | None]:
 
 def main() -> None:
     """Print the medians."""
-    ways = {"listen (meter, 80x24)": ([], True), "listen --json": (["--json"], False)}
-    shares: dict[str, list[float]] = {name: [] for name in ways}
+    modes = {"listen (meter, 80x24)": ([], True), "listen --json": (["--json"], False)}
+    shares: dict[str, list[float]] = {name: [] for name in modes}
     firsts: list[float] = []
     for _ in range(ROUNDS):
-        for name, (options, terminal) in ways.items():
+        for name, (options, terminal) in modes.items():
             short, first = run("listen", "demo", *options, "--seconds", str(SHORT_S), terminal=terminal)
             long, again = run("listen", "demo", *options, "--seconds", str(LONG_S), terminal=terminal)
             shares[name].append((long - short) / (LONG_S - SHORT_S))

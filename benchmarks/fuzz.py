@@ -1,12 +1,11 @@
-"""Damaged recordings of every readable format, as files, through pipes and as training data.
+"""Fuzzing with damaged recordings of every readable format, as files, through pipes and as training data.
 
-    python benchmarks/fuzz.py                      # 300 of them, under a minute on two cores
+    python benchmarks/fuzz.py                      # 300 files, under a minute on two cores
     python benchmarks/fuzz.py --count 5000 --keep found/
 
-Each has to end as readings or as an InputError: within a time, in little memory, without a crash, without another
-exception and without a word of a library on stderr. Some go through the real command as well, which has to exit
-with 0, 3 or 6. The same seed makes the same files. Exits with 1 when something was found; --keep stores the files
-that did it.
+Each file must result in readings or an InputError, within limits of time and memory, without a crash, any other
+exception, or library messages on stderr. Some files also go through the real command, which must exit with 0, 3 or
+6. The same seed gives the same files. Exits with 1 if it finds a failure; --keep saves the files that cause one.
 """
 
 from __future__ import annotations
@@ -56,12 +55,12 @@ SEEDS = [  # suffix, format, subtype, endian
 FFMPEG = [("m4a", "aac"), ("m4a", "alac"), ("webm", "libopus"), ("aac", "aac"), ("wma", "wmav2"), ("oga", "flac")]
 ODD = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF,
        0xFFFFFFDB, 1 << 62, (1 << 64) - 1]  # fmt: skip
-WAYS = ("file", "pipe", "prepare")
-HEAD = 200  # bytes in which the fields of headers are
+ROUTES = ("file", "pipe", "prepare")
+HEAD = 200  # bytes that contain the header fields
 
 
 def recordings(folder: Path) -> list[Path]:
-    """Whole recordings of every format, one and two pieces long."""
+    """Write intact recordings of every format; for some, also two joined end to end."""
     voice, _ = sf.read(DEMO, dtype="float32", frames=3 * RATE, start=10 * RATE)
     made = []
     for number, (suffix, form, subtype, endian) in enumerate(SEEDS):
@@ -85,7 +84,7 @@ def recordings(folder: Path) -> list[Path]:
 
 
 def mutated(data: bytes, rng: np.random.Generator, others: list[bytes]) -> tuple[str, bytes]:
-    """A damaged copy, and the name of the damage."""
+    """The kind of damage, and a damaged copy."""
     kind = str(rng.choice(["bits", "head bits", "field", "field", "cut", "drop", "repeat", "noise", "zeros",
                            "behind", "head of another", "joined", "several"]))  # fmt: skip
     out = bytearray(data)
@@ -123,14 +122,14 @@ def mutated(data: bytes, rng: np.random.Generator, others: list[bytes]) -> tuple
     return kind, bytes(out)
 
 
-def judged(source: Source, detector: NoiseDetector) -> None:
-    """All of a source, through the engine."""
+def judge(source: Source, detector: NoiseDetector) -> None:
+    """Run a whole source through the engine."""
     for _ in Session(source, detector.stream(hop=1.0)):
         pass
 
 
-def through_a_pipe(path: Path, detector: NoiseDetector) -> None:
-    """As `cat path | noisewatch check -` reads it, on this thread."""
+def read_from_pipe(path: Path, detector: NoiseDetector) -> None:
+    """Read a file as `cat path | noisewatch check -` does, on this thread."""
     read, write = os.pipe()
 
     def feed() -> None:
@@ -140,30 +139,30 @@ def through_a_pipe(path: Path, detector: NoiseDetector) -> None:
     writer = threading.Thread(target=feed)
     writer.start()
     try:
-        judged(Recording(open_pipe(Pipe(read, "stdin"), "stdin"), "stdin"), detector)
+        judge(Recording(open_pipe(Pipe(read, "stdin"), "stdin"), "stdin"), detector)
     finally:
         os.close(read)
         writer.join()
 
 
-def as_training_data(path: Path, detector: NoiseDetector) -> None:
-    """As `prepare` reads it."""
+def read_for_training(path: Path, detector: NoiseDetector) -> None:
+    """Read a file as `prepare` does."""
     from noisewatch.corpus.manifest import load_audio
 
     load_audio(path)
 
 
-def tried(way: str, path: Path, detector: NoiseDetector) -> str:
-    """What reading a file some way comes to: `ok`, `refused`, or what must not be."""
-    ways: dict[str, Callable[[Path, NoiseDetector], None]] = {
-        "file": lambda path, detector: judged(open_recording(path, path.name), detector),
-        "pipe": through_a_pipe,
-        "prepare": as_training_data,
+def attempt(route: str, path: Path, detector: NoiseDetector) -> str:
+    """Read a file by one route. Returns `ok`, `refused`, or the failure."""
+    routes: dict[str, Callable[[Path, NoiseDetector], None]] = {
+        "file": lambda path, detector: judge(open_recording(path, path.name), detector),
+        "pipe": read_from_pipe,
+        "prepare": read_for_training,
     }
     try:
-        ways[way](path, detector)
+        routes[route](path, detector)
     except InputError as error:
-        return "refused" if str(error) else "an empty sentence"
+        return "refused" if str(error) else "an error without a message"
     except BaseException:
         return traceback.format_exc()
     return "ok"
@@ -171,16 +170,16 @@ def tried(way: str, path: Path, detector: NoiseDetector) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file, one way."""
+    """The result of reading one file by one route."""
 
-    what: str
+    result: str
     seconds: float
     megabytes: float
     stderr: str
 
 
 def peak_megabytes() -> float:
-    """The most memory that was held since the last call, on Linux; elsewhere 0."""
+    """Peak memory use since the last call, on Linux; 0 elsewhere."""
     try:
         text = Path("/proc/self/status").read_text()
         Path("/proc/self/clear_refs").write_text("5")
@@ -190,26 +189,26 @@ def peak_megabytes() -> float:
 
 
 def worker(jobs: Connection) -> None:
-    """Read files some way, one after the other, until there are no more."""
+    """Read files one after another until there are no more jobs."""
     detector = NoiseDetector()
-    with tempfile.TemporaryFile() as heard:
-        os.dup2(heard.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         with contextlib.suppress(EOFError, OSError):
             while True:
-                way, path = jobs.recv()
-                heard.seek(0)
-                heard.truncate()
+                route, path = jobs.recv()
+                captured.seek(0)
+                captured.truncate()
                 peak_megabytes()
                 began = time.monotonic()
-                what = tried(way, path, detector)
+                result = attempt(route, path, detector)
                 sys.stderr.flush()
-                heard.seek(0)
-                said = heard.read(4000).decode(errors="replace")
-                jobs.send(Outcome(what, time.monotonic() - began, peak_megabytes(), said))
+                captured.seek(0)
+                stderr = captured.read(4000).decode(errors="replace")
+                jobs.send(Outcome(result, time.monotonic() - began, peak_megabytes(), stderr))
 
 
 class Workers:
-    """Processes that are watched: one that dies or takes too long is replaced, and said."""
+    """Supervised processes: one that dies or exceeds the time limit is reported and replaced."""
 
     def __init__(self, count: int, limit_s: float) -> None:
         self._context, self._limit_s = multiprocessing.get_context("spawn"), limit_s
@@ -223,7 +222,7 @@ class Workers:
         return process, ours
 
     def run(self, jobs: Iterator[tuple[Any, str, Path]]) -> Iterator[tuple[Any, str, Outcome]]:
-        """Outcomes of (key, way, path) as they come."""
+        """Yield the outcomes of jobs (key, route, path) as they finish."""
         busy: dict[Connection, tuple[Any, Any, str, float]] = {}
         more = True
         while more or busy:
@@ -234,11 +233,11 @@ class Workers:
                     break
                 process, connection = self._idle.pop()
                 connection.send(job[1:])
-                # The first job of a process waits until it has loaded the model.
+                # The first job of a process includes loading the model.
                 busy[connection] = (process, job[0], job[1], time.monotonic())
             ready = wait(list(busy), 0.2) if busy else []
             for connection in list(busy):
-                process, key, way, began = busy[connection]
+                process, key, route, began = busy[connection]
                 if connection in ready:
                     try:
                         outcome = connection.recv()
@@ -255,22 +254,22 @@ class Workers:
                 else:
                     continue
                 del busy[connection]
-                yield key, way, outcome
+                yield key, route, outcome
 
 
-def wrong(outcome: Outcome, limit_s: float, limit_mb: float) -> str:
-    """What is wrong with an outcome; empty if nothing is."""
-    if outcome.what not in ("ok", "refused"):
-        return outcome.what
+def failure(outcome: Outcome, limit_s: float, limit_mb: float) -> str:
+    """Description of a failure; empty if there is none."""
+    if outcome.result not in ("ok", "refused"):
+        return outcome.result
     if outcome.seconds > limit_s:
         return f"took {outcome.seconds:.1f} s"
     if outcome.megabytes > limit_mb:
-        return f"held {outcome.megabytes:.0f} MB"
-    return f"said on stderr: {outcome.stderr.strip()}" if outcome.stderr.strip() else ""
+        return f"used {outcome.megabytes:.0f} MB"
+    return f"wrote to stderr: {outcome.stderr.strip()}" if outcome.stderr.strip() else ""
 
 
-def commanded(path: Path, piped: bool, limit_s: float) -> str:
-    """What is wrong with the real command; empty if nothing is."""
+def command_failure(path: Path, piped: bool, limit_s: float) -> str:
+    """Run the real command. Returns the description of a failure; empty if there is none."""
     command = [sys.executable, "-m", "noisewatch", "check", "-" if piped else path]
     data = path.read_bytes() if piped else None
     try:
@@ -280,73 +279,73 @@ def commanded(path: Path, piped: bool, limit_s: float) -> str:
     err = done.stderr.decode(errors="replace")
     if done.returncode not in (0, 3, 6) or "Traceback" in err or "Exception" in err:
         return f"exit code {done.returncode}: {err}"
-    strange = [line for line in err.splitlines() if not line.startswith("noisewatch: ")]
-    return f"said on stderr: {strange[0]}" if strange else ""
+    foreign = [line for line in err.splitlines() if not line.startswith("noisewatch: ")]
+    return f"wrote to stderr: {foreign[0]}" if foreign else ""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=300, help="damaged files")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--commands", type=int, default=10, help="files that go through the real command as well")
-    parser.add_argument("--seconds", type=float, default=10.0, help="that a file may take")
-    parser.add_argument("--megabytes", type=float, default=700.0, help="that a process may hold")
-    parser.add_argument("--keep", type=Path, help="folder for files that something was found with")
+    parser.add_argument("--count", type=int, default=300, help="number of damaged files")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes")
+    parser.add_argument("--commands", type=int, default=10, help="files that also go through the real command")
+    parser.add_argument("--seconds", type=float, default=10.0, help="time limit per file")
+    parser.add_argument("--megabytes", type=float, default=700.0, help="memory limit per process")
+    parser.add_argument("--keep", type=Path, help="folder in which to save the files that cause failures")
     options = parser.parse_args()
     found: list[tuple[str, str]] = []
     counts: Counter[str] = Counter()
     began, slowest, most = time.monotonic(), 0.0, 0.0
-    with tempfile.TemporaryDirectory() as place:
-        whole = recordings(Path(place))
-        contents = [path.read_bytes() for path in whole]
-        left: dict[Path, int] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        intact = recordings(Path(folder))
+        contents = [path.read_bytes() for path in intact]
+        pending: dict[Path, int] = {}
 
-        def note(path: Path, way: str, what: str) -> None:
-            found.append((f"{path.name} {way}", what))
+        def note(path: Path, route: str, what: str) -> None:
+            found.append((f"{path.name} {route}", what))
             if options.keep:
                 options.keep.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, options.keep / path.name)
 
         def jobs() -> Iterator[tuple[Path, str, Path]]:
-            for path in whole:
-                yield from ((path, way, path) for way in WAYS)
+            for path in intact:
+                yield from ((path, route, path) for route in ROUTES)
             for number in range(options.count):
                 rng = np.random.default_rng([options.seed, number])
-                seed = int(rng.integers(len(whole)))
+                seed = int(rng.integers(len(intact)))
                 kind, data = mutated(contents[seed], rng, contents)
-                path = Path(place, f"{number}-{kind.replace(' ', '-')}-{whole[seed].name}")
+                path = Path(folder, f"{number}-{kind.replace(' ', '-')}-{intact[seed].name}")
                 path.write_bytes(data)
                 if number < options.commands:
                     for piped in (False, True):
                         counts["command"] += 1
-                        if what := commanded(path, piped, options.seconds):
+                        if what := command_failure(path, piped, options.seconds):
                             note(path, "command, piped" if piped else "command", what)
-                left[path] = len(WAYS)
-                yield from ((path, way, path) for way in WAYS)
+                pending[path] = len(ROUTES)
+                yield from ((path, route, path) for route in ROUTES)
 
-        for path, way, outcome in Workers(options.jobs, options.seconds).run(jobs()):
+        for path, route, outcome in Workers(options.jobs, options.seconds).run(jobs()):
             slowest, most = max(slowest, outcome.seconds), max(most, outcome.megabytes)
-            if what := wrong(outcome, options.seconds, options.megabytes):
-                note(path, way, what)
-            elif path in whole and outcome.what == "refused" and not (way == "pipe" and unreadable(path)):
-                note(path, way, "a whole recording was refused")
-            counts[f"{way}: {outcome.what}" if outcome.what in ("ok", "refused") else "found"] += 1
-            if path in left:
-                left[path] -= 1
-                if not left[path]:
+            if what := failure(outcome, options.seconds, options.megabytes):
+                note(path, route, what)
+            elif path in intact and outcome.result == "refused" and not (route == "pipe" and unreadable(path)):
+                note(path, route, "an intact recording was refused")
+            counts[f"{route}: {outcome.result}" if outcome.result in ("ok", "refused") else "failed"] += 1
+            if path in pending:
+                pending[path] -= 1
+                if not pending[path]:
                     path.unlink()
     for what, number in sorted(counts.items()):
         print(f"{what}: {number}")
-    print(f"slowest {slowest:.1f} s, most memory {most:.0f} MB, {time.monotonic() - began:.0f} s in all")
+    print(f"slowest file {slowest:.1f} s, peak memory {most:.0f} MB, {time.monotonic() - began:.0f} s in total")
     for where, what in found:
         print(f"\n{where}\n    {what.strip()}")
-    print(f"\n{len(found)} found" if found else "nothing found")
+    print(f"\n{len(found)} failures" if found else "no failures")
     return 1 if found else 0
 
 
 def unreadable(path: Path) -> bool:
-    """Whether a codec can't be read from a pipe, by design."""
+    """Whether a recording's codec cannot be read from a pipe, by design."""
     return any(name in path.name for name in ("ADPCM", "GSM", "ALAC"))
 
 

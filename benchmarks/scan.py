@@ -1,4 +1,4 @@
-"""How fast recordings are judged, by hop, and where the time goes; --hours: memory on one long recording.
+"""Speed of scanning by hop, and where the time goes. With --hours, time and memory for one long recording as well.
 
 python benchmarks/scan.py [--model NAME] [--hours 10]
 """
@@ -33,7 +33,7 @@ REPEATS = 4  # of the demo clip in the recording
 
 
 def main() -> None:
-    """Print times real time of one core: medians of interleaved rounds."""
+    """Print speeds on one core as multiples of real time: medians of interleaved rounds."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--model", default=DEFAULT)
     options.add_argument("--hours", type=float, default=0.0)

@@ -1,4 +1,4 @@
-"""Time of the parts of one decision: front end, network, everything. Median of interleaved rounds.
+"""Time taken by each part of one decision, and by the whole: medians of interleaved rounds.
 
 python benchmarks/speed.py [MODEL ...]
 """
@@ -25,7 +25,7 @@ ROUNDS, CALLS = 15, 50
 
 
 def milliseconds(call: Callable[[], object]) -> float:
-    """Mean of CALLS calls."""
+    """Mean duration of a call, over CALLS calls."""
     began = time.perf_counter()
     for _ in range(CALLS):
         call()
@@ -33,7 +33,7 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Print a row a part."""
+    """Print one row per part."""
     clip, _ = sf.read(Path(noisewatch.__file__).with_name("demo.flac"), dtype="float32")
     hop = clip[48_000:49_600]
     highpass, logmel, health = HighPass(), LogMel(), Health()
