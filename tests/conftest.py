@@ -1,4 +1,4 @@
-"""Real parts for the tests: the real command, a real PortAudio microphone, real recordings."""
+"""Fixtures that are real: the real command, a real PortAudio microphone, real recordings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-# A shell that ignores Ctrl-C for its background jobs hands that on to the tested commands, and so does nohup.
+# The tested commands would inherit ignored signals: SIGINT in a shell's background jobs, SIGHUP under nohup.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -32,14 +32,14 @@ TOYS = ROOT / "tests" / "toys"  # networks without weights
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-# The tests that need the train extra: this folder, and those marked `extras`.
+# Tests that need the train extra: this folder, and those marked `extras`.
 TRAINING = ROOT / "tests" / "training"
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 collect_ignore = [] if HAS_TORCH else [str(TRAINING)]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs an extra, and skip it on the base install."""
+    """Mark tests that need an extra, and skip them on the base install."""
     for item in items:
         if TRAINING in item.path.parents:
             item.add_marker(pytest.mark.extras)
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """The `noisewatch` command in a process of its own, away from the clone."""
+    """Runs the `noisewatch` command in its own process, outside the clone."""
 
     def run(*args: object, timeout: float = 60, env: dict[str, str] | None = None, **more: Any):
         command = [sys.executable, "-m", "noisewatch", *map(str, args)]
@@ -63,18 +63,18 @@ def run() -> Run:
 
 
 def lines(text: str, kind: str = "reading") -> list[dict[str, Any]]:
-    """The JSON lines of a type."""
+    """The JSON lines of one type."""
     return [item for line in text.splitlines() if (item := json.loads(line))["type"] == kind]
 
 
 def reports(text: str) -> dict[str, dict[str, Any]]:
-    """The JSON lines of a scan by the name of the recording."""
+    """The JSON lines of a scan, by file name."""
     return {Path(r["path"]).name: r for r in lines(text, "file")}
 
 
 @pytest.fixture(scope="session")
 def detector():
-    """The default model, loaded once: streams share nothing else."""
+    """The default model, loaded once. Streams share nothing else."""
     from noisewatch import NoiseDetector
 
     return NoiseDetector()
@@ -82,7 +82,7 @@ def detector():
 
 @pytest.fixture(scope="session")
 def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Recordings for `check`: a clean voice, the same with noise, silence, noise alone, and broken ones."""
+    """Recordings for `check`: a clean voice, the same voice with noise, silence, noise alone, and damaged files."""
     folder = tmp_path_factory.mktemp("takes")
     clean, _ = sf.read(DEMO, dtype="float32", frames=6 * 16_000)
     noisy = clean + np.random.default_rng(1).standard_normal(len(clean)).astype(np.float32) * 0.02
@@ -126,10 +126,10 @@ def early_noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of real recordings, where there is one."""
+    """The folder of real recordings, if there is one."""
     folder = os.environ.get("NOISEWATCH_DATA")
     if not folder:
-        pytest.skip("NOISEWATCH_DATA names no folder of real recordings")
+        pytest.skip("NOISEWATCH_DATA is not set to a folder of real recordings")
     return Path(folder)
 
 
@@ -159,7 +159,7 @@ def catalogue(toy_set: Path):
 
 @dataclass
 class VirtualMicrophone:
-    """PulseAudio null sinks: what is played into `mic` comes out of PortAudio's device `pulse`."""
+    """PulseAudio null sinks: PortAudio's device `pulse` records whatever is played into `mic`."""
 
     env: dict[str, str]
     daemon: subprocess.Popen[bytes]
@@ -176,34 +176,34 @@ class VirtualMicrophone:
         command = [sys.executable, "-m", "noisewatch", "listen", "--device", "pulse", "--json", *map(str, words)]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, env=self.env, stdout=pipe, stderr=pipe, text=True, cwd="/tmp", **more)
-        watchdog = threading.Timer(90, process.kill)  # no test waits for ever
+        watchdog = threading.Timer(90, process.kill)  # no test waits forever
         watchdog.daemon = True
         watchdog.start()
         return process
 
 
 def until(process: subprocess.Popen[str], what: str) -> list[dict[str, Any]]:
-    """JSON lines of a process up to the first that holds this."""
+    """Read the JSON lines of a process up to the first that contains a text."""
     assert process.stdout is not None
     found: list[dict[str, Any]] = []
     while what not in json.dumps(found[-1:]):
         line = process.stdout.readline()
-        assert line, f"it ended before {what}: {found[-3:]}"
+        assert line, f"the output ended before {what}: {found[-3:]}"
         found.append(json.loads(line))
     return found
 
 
-def wait_for(there: Callable[[], object], seconds: float = 40) -> None:
-    """Until something is so. Fails where it never is."""
+def wait_for(condition: Callable[[], object], seconds: float = 40) -> None:
+    """Wait until a condition holds. Fails if it does not hold in time."""
     deadline = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < deadline, "what was waited for never came"
+    while not condition():
+        assert time.monotonic() < deadline, f"the condition did not hold within {seconds:g} s"
         time.sleep(0.05)
 
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """What this process writes beyond so many bytes of a file fails meanwhile, as on a full disk."""
+    """Within the context, writing a file beyond this many bytes fails, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -213,13 +213,13 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 def missing(why: str) -> NoReturn:
-    """Skip a test for want of a system package; CI has them all, or it is broken."""
+    """Skip a test because a system package is missing. In CI, where all are installed, fail instead."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
 
 
 @pytest.fixture(scope="session")
 def ffmpeg() -> Callable[..., bytes]:
-    """Runs ffmpeg, and gives its stdout."""
+    """Runs ffmpeg and returns its stdout."""
     if shutil.which("ffmpeg") is None:
         missing("ffmpeg is not installed")
 
@@ -232,7 +232,7 @@ def ffmpeg() -> Callable[..., bytes]:
 
 @contextmanager
 def sound_server(home: Path) -> Iterator[VirtualMicrophone]:
-    """A private PulseAudio daemon; a skip where it or PortAudio is not installed."""
+    """A private PulseAudio daemon. Skips the test if it or PortAudio is not installed."""
     for program, package in (("pulseaudio", "pulseaudio"), ("paplay", "pulseaudio-utils")):
         if shutil.which(program) is None:
             missing(f"{program} is not installed (Debian: {package}), so there is no virtual microphone")
@@ -273,6 +273,6 @@ def sound_server(home: Path) -> Iterator[VirtualMicrophone]:
 
 @pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
-    """A virtual microphone that the tests share: leave it as it was."""
+    """A virtual microphone shared by the tests, which must leave it unchanged."""
     with sound_server(tmp_path_factory.mktemp("pulse")) as made:
         yield made

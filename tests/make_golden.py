@@ -1,8 +1,8 @@
-"""Makes tests/golden/demo.jsonl: the readings of the demo clip by the default model, one per line.
+"""Generates tests/golden/demo.jsonl: the default model's readings of the demo clip, one per line.
 
     python tests/make_golden.py
 
-Run it after a change that is meant to change readings, and inspect the difference before committing it.
+Run it after a change that intentionally alters readings, and inspect the difference before committing it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIELDS = ("time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "
 
 
 def demo_readings(model: str = DEFAULT) -> list[dict[str, Any]]:
-    """All readings of the clip, with more digits than a JSON line has."""
+    """All readings of the clip, with more digits than in a JSON line."""
     samples, rate = sf.read(Path(noisewatch.__file__).with_name("demo.flac"), dtype="float32")
     stream = noisewatch.NoiseDetector(model).stream()
     made = [*stream.process(samples, sample_rate=rate), *stream.finish()]

@@ -1,8 +1,8 @@
-"""Makes the networks without weights in tests/toys/, for testing how models are loaded without onnx and torch.
+"""Generates the networks without weights in tests/toys/, for testing model loading without onnx and torch.
 
     python tests/make_toys.py
 
-None has a card: a test adds the one that it needs, with model_files.py.
+None of them has a card: tests add the one that they need, with model_files.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TOYS = {
 
 
 def toy(*, state: bool = False, frames: int = 298, inputs: str = "logmel", width: int = 1) -> onnx.ModelProto:
-    """A network: snr_db is the reference level, voice a constant."""
+    """A network whose snr_db output is the reference level and whose voice output is a constant."""
     f = TensorProto.FLOAT
     values = [helper.make_tensor_value_info(n, f, s) for n, s in ((inputs, [1, frames, 40]), ("reference", [1]))]
     nodes = [helper.make_node("ReduceMean", [inputs], ["mean"], axes=[1, 2], keepdims=0)]

@@ -1,4 +1,4 @@
-"""Sound files made for the tests, and what the decoders make of them, read as files and through pipes."""
+"""Helpers that create sound files for the tests, and decode them as files and through pipes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CODECS = {
 
 
 def heard(source: Recording) -> tuple[np.ndarray, str]:
-    """All samples of a source, and the error at its end ("" if none)."""
+    """All samples of a source, and the message of the error that ended it ("" if none)."""
     blocks, message = [np.zeros(0, np.float32)], ""
     try:
         for block in source.blocks():
@@ -51,7 +51,7 @@ def from_file(path: Path) -> Recording:
 
 
 def from_pipe(path: Path) -> Recording:
-    """Open a file through a pipe, which a thread writes."""
+    """Open a file through a pipe that a thread writes to."""
     reader, writer = os.pipe()
 
     def write() -> None:
@@ -63,7 +63,7 @@ def from_pipe(path: Path) -> Recording:
 
 
 def encoded(samples: np.ndarray, form: str, subtype: str, rate: int = RATE, **options: float) -> bytes:
-    """Samples at 16 kHz as a file in a format, at a rate (Hz)."""
+    """Samples at 16 kHz, encoded as a file of a format and sample rate (Hz)."""
     file = io.BytesIO()
     mono = soxr.resample(samples, RATE, rate) if rate != RATE else samples
     with sf.SoundFile(file, "w", rate, mono.ndim, subtype, None, form, **options) as sound:
@@ -72,13 +72,13 @@ def encoded(samples: np.ndarray, form: str, subtype: str, rate: int = RATE, **op
 
 
 def id3(size: int) -> bytes:
-    """An ID3 tag with a picture, as at the beginning of an MP3."""
+    """An ID3 tag with a picture, as at the start of an MP3 file."""
     body = b"APIC" + struct.pack(">I", size) + b"\0\0" + np.random.default_rng(size).bytes(size)
     return b"ID3\x03\0\0" + bytes(len(body) >> shift & 127 for shift in (21, 14, 7, 0)) + body
 
 
 def wav(size: int, samples: np.ndarray, rate: int, coding: str = "<i2", tag: int = 1) -> bytes:
-    """A WAV whose header promises `size` bytes of audio, whatever the samples (n, channels)."""
+    """A WAV file whose header promises `size` bytes of audio, regardless of the samples (n, channels)."""
     channels, width = samples.shape[1], width_of(coding)
     data = samples.astype("<i4" if coding == "s24" else coding).tobytes()
     if coding == "s24":
@@ -91,5 +91,5 @@ def wav(size: int, samples: np.ndarray, rate: int, coding: str = "<i2", tag: int
 
 
 def width_of(coding: str) -> int:
-    """Bytes of one sample."""
+    """Bytes per sample."""
     return 3 if coding == "s24" else np.dtype(coding).itemsize

@@ -1,4 +1,4 @@
-"""The house rules that can be checked: who imports whom."""
+"""Rules of the architecture that can be checked: which room imports which."""
 
 import ast
 import subprocess
@@ -11,11 +11,11 @@ HEAVY = {"torch", "torchaudio", "lightning_fabric", "onnx", "onnxscript"}
 
 
 RUNTIME = sorted((ROOT / "noisewatch").rglob("*.py"))
-LATE = "noisewatch/cli/app.py"  # the one room that may name the training package, once a command needs it
+LATE = "noisewatch/cli/app.py"  # the only module that may name the training package, once a command needs it
 
 
 def imported(text: str, place: str) -> set[str]:
-    """Absolute names of all that a module at a place like noisewatch/cli/app.py imports, by strings too."""
+    """Absolute names of everything that a module imports, also by strings. place: such as noisewatch/cli/app.py."""
     package, names = place.removesuffix(".py").split("/")[:-1], set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -51,14 +51,13 @@ def is_heavy(name: str) -> bool:
         ("noisewatch/core/stream.py", "importlib.import_module(f'noisewatch.training.{name}')"),
     ],
 )
-def test_every_form_of_an_import_is_seen(place: str, line: str):
+def test_every_form_of_import_is_detected(place: str, line: str):
     assert any(map(is_heavy, imported(line, place)))
-    assert not any(
-        map(is_heavy, imported("from . import training, base", "noisewatch/cli/scan.py"))
-    )  # a room of cli
+    within_cli = imported("from . import training, base", "noisewatch/cli/scan.py")
+    assert not any(map(is_heavy, within_cli))
 
 
-# What each room may import beside itself. Every room may import `errors`; the order is that of the floors.
+# What each room may import besides itself, lowest floor first. Every room may import `errors`.
 MAY_IMPORT = {
     "system": set(),
     "audio": set(),
@@ -77,14 +76,14 @@ MAY_IMPORT = {
 
 
 def rooms_of(names: set[str]) -> set[str]:
-    """The rooms that absolute names lie in: the second part of noisewatch.ROOM.module."""
+    """The rooms that absolute names belong to: the second part of noisewatch.ROOM.module."""
     return {
         parts[1] for parts in (name.split(".") for name in names) if parts[0] == "noisewatch" and len(parts) > 1
     }
 
 
 def test_imports_point_downwards():
-    """Rooms are floors: no circle, and no arrow upwards."""
+    """Rooms are layers: no cycles, and no imports upwards."""
     known = list(MAY_IMPORT)
     for room, below in MAY_IMPORT.items():
         assert all(known.index(each) < known.index(room) for each in below), room
@@ -94,7 +93,7 @@ def test_imports_point_downwards():
         place = place if place.startswith("noisewatch/") else f"noisewatch/{place}"
         room = place.split("/")[1]
         if room.endswith(".py"):
-            continue  # the package itself and its command hold the doors
+            continue  # the package itself and its command may import every room
         names = imported(path.read_text(), place)
         assert "noisewatch" not in names, f"{place} imports the package, which imports everything"
         found = (rooms_of(names) & set(known)) - {room}
@@ -128,8 +127,8 @@ def test_one_module_imports_sounddevice():
             assert not any(name.split(".")[0] == "sounddevice" for name in names), path.name
 
 
-def test_one_room_writes_to_stderr():
-    """It does not wait for whoever should read, and escapes what names hold."""
+def test_one_module_writes_to_stderr():
+    """That module does not block on a slow reader, and escapes control characters in names."""
     for path in RUNTIME:
         if path.name != "stderr.py":
             text = path.read_text()

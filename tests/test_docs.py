@@ -1,4 +1,4 @@
-"""The documentation says what is true: links, examples, command lines, and where everything is."""
+"""The documentation is correct: links, examples, command lines, and names of files and modules."""
 
 import re
 import shutil
@@ -85,14 +85,14 @@ def test_the_pages_name_every_field_option_warning_and_reason():
     python, concepts = ((ROOT / "docs" / page).read_text() for page in ("python.md", "concepts.md"))
     values = ("Reading", "Event", "DetectorConfig", "Answer", "FileReport", "Segment")
     names = [field.name for value in values for field in fields(getattr(noisewatch, value))]
-    settings = {"model", "hop_s", "threshold", "channel", "size", "mtime_ns"}  # that a FileReport was made with
+    settings = {"model", "hop_s", "threshold", "channel", "size", "mtime_ns"}  # with which a FileReport was made
     assert [name for name in names if f"`{name}`" not in python and name not in settings] == []
     marks = [*get_args(events.Reason), *get_args(events.WarningName)]
     assert [mark for mark in marks if f"| `{mark}` |" not in concepts] == []
 
 
 def lines() -> list[tuple[str, list[str]]]:
-    """Every command line of noisewatch in README and docs, as words."""
+    """Every noisewatch command line in README and docs, split into words, with the name of its page."""
     found = []
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         if page.name == "cli.md":

@@ -1,4 +1,4 @@
-"""What `import noisewatch` offers."""
+"""The public names of the package."""
 
 import ast
 import subprocess

@@ -20,7 +20,7 @@ def test_both_classes_are_needed(toy_set: Path):
         Catalogue.load(rows, "train")
 
 
-def test_a_file_that_is_gone_is_skipped_with_a_reason(toy_set: Path, tmp_path: Path):
+def test_a_missing_file_is_skipped_with_a_reason(toy_set: Path, tmp_path: Path):
     rows = read_manifest(toy_set)
     rows.append(replace(rows[0], path=str(tmp_path / "gone.flac")))
     _, skipped = Catalogue.load([replace(r, split="train") for r in rows], "train")
@@ -34,4 +34,4 @@ def test_sparse_noises_are_the_intermittent_ones():
     knock = np.where(np.arange(48_000) % 16_000 < 3_000, fan, 0).astype(np.int16)
     noises = [Recording(row, fan), Recording(row, knock)]
     assert Catalogue([], noises, []).sparse == [1]
-    assert Catalogue([], noises[:1], []).sparse == [0]  # all, where none is intermittent
+    assert Catalogue([], noises[:1], []).sparse == [0]  # all, if none is intermittent

@@ -1,4 +1,4 @@
-"""Values of a recipe in the training distribution."""
+"""Overrides of the training distribution in recipes."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_names_and_folders_identify_groups(tmp_path: Path, kind: str, file: str,
     assert speaker_unknown(found) == ("clnsp" in file)
 
 
-def test_ms_snsd_holds_both_in_one_folder(run, tmp_path: Path):
+def test_ms_snsd_has_speech_and_noise_in_one_folder(run, tmp_path: Path):
     root = tmp_path / "MS-SNSD"
     for n in range(5):
         put(root / "clean_train" / f"clnsp{n}.wav")
@@ -82,7 +82,7 @@ def test_a_csv_of_filenames_and_a_manifest(run, tmp_path: Path):
     assert "neither a `filename` nor" in done.stderr
 
 
-def test_a_voice_stays_in_one_split_through_the_parts_of_librispeech(run, tmp_path: Path):
+def test_a_voice_stays_in_one_split_across_the_parts_of_librispeech(run, tmp_path: Path):
     for part in ("dev-clean", "dev-other"):
         for speaker in range(10, 18):
             put(tmp_path / part / str(speaker) / "7" / f"{speaker}-7-0001.wav")
@@ -98,8 +98,8 @@ def test_a_voice_stays_in_one_split_through_the_parts_of_librispeech(run, tmp_pa
     assert "no speech in" not in done.stderr
 
 
-def test_recordings_as_the_field_makes_them(run, tmp_path: Path):
-    """`prepare` reads them as `check` and `scan` do: whole, or skipped by name."""
+def test_recordings_found_in_the_wild(run, tmp_path: Path):
+    """Like `check` and `scan`, `prepare` reads a recording completely, or skips it and names it."""
     noise = tmp_path / "noise"
     for n in range(4):
         put(tmp_path / "voices" / f"{n}.wav")
@@ -130,7 +130,7 @@ def test_recordings_as_the_field_makes_them(run, tmp_path: Path):
         assert why in done.stderr
     assert "File name too long" in done.stderr
     assert "Traceback" not in done.stderr
-    # The same recordings are found in a folder.
+    # A folder gives the same recordings.
     done = run("prepare", "--speech", tmp_path / "voices", "--noise", noise, "-o", tmp_path / "b")
     assert {Path(r.path).name for r in read_manifest(tmp_path / "b") if r.kind == "noise"} == set(seconds)
     left, right = load_audio(noise / "inverted.wav"), sf.read(noise / "inverted.wav", dtype="float32")[0][:, 0]

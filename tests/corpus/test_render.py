@@ -75,11 +75,11 @@ def test_shaping_leaves_enough_noise_to_be_scored(kind: str, shape: str, catalog
 
 def test_an_excerpt_of_a_noise_is_audible():
     row = Row("x.wav", "noise", "s", "g", 60.0, "train", "yes", None, "CC0")
-    click, rain = np.zeros(30 * 16_000), np.ones(30 * 16_000)  # s
+    click, rain = np.zeros(30 * 16_000), np.ones(30 * 16_000)  # 30 s each
     click[::32_000] = 1.0
     hiss = np.random.default_rng(0).normal(0, 3000, 60 * 16_000) * np.concatenate([click, rain])
     catalogue = Catalogue([], [Recording(row, hiss.astype(np.int16))], [])
     noise = Noise("recording", (Take(0),), (0.0,), "steady", None)
     tracks = [noise_track(noise, catalogue, np.random.default_rng(seed), SCENES) for seed in range(20)]
     heard = [active_seconds(track / np.abs(track).max()) >= SHORTEST_NOISE_S for track in tracks]
-    assert sum(heard) >= 18  # half of the draws hit the clicks; five are tried
+    assert sum(heard) >= 18  # half of the draws hit the clicks, and up to five are made

@@ -1,4 +1,4 @@
-"""Baselines: what is installed, and that each ranks noise above silence."""
+"""Baselines: which are installed, and that each ranks noisy speech above clean speech."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_wada_is_right_where_its_model_of_speech_holds(snr_db: float):
     assert wada.judge((0.01 * (speech + noise)).astype(np.float32)).snr_db == pytest.approx(snr_db, abs=1)
 
 
-def test_what_is_not_installed_is_named():
+def test_baselines_that_are_not_installed_are_named():
     found, missing = installed(None)
     names = [scorer.name for scorer in found]
     assert tuple(names[:2]) == ALWAYS
@@ -37,6 +37,6 @@ def test_what_is_not_installed_is_named():
     assert all("is left out" in sentence for sentence in missing)
 
 
-def test_names_stay_apart():
+def test_ambiguous_names_stay_distinct():
     names = distinct_names(["duo", "a/duo.onnx", "b/tcn.onnx"], lambda path: path.stem)
     assert names == {"duo": "duo", "a/duo.onnx": "a/duo.onnx", "b/tcn.onnx": "tcn"}

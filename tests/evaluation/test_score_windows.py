@@ -25,7 +25,7 @@ def windows(tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray) -> Path:
 
 
 def test_evaluate_scores_windows(run, tmp_path: Path, windows: Path):
-    """And keeps the scores of two models that are called the same apart."""
+    """Two models with the same file name have separate scores."""
     (tmp_path / "duo.onnx").write_bytes(find_model(DEFAULT).read_bytes())
     models = ("--model", DEFAULT, "--model", tmp_path / "duo.onnx")
     done = run("evaluate", "--windows", windows, "--json", *models)
@@ -33,7 +33,7 @@ def test_evaluate_scores_windows(run, tmp_path: Path, windows: Path):
     model, file, statistic = map(json.loads, done.stdout.splitlines())
     assert statistic["auc"]["10 dB"] == 1.0
     assert (model["scorer"], file["scorer"]) == (DEFAULT, str(tmp_path / "duo.onnx"))
-    assert model["auc"] == file["auc"] == {"10 dB": 1.0, "all": 1.0}  # 10 is a number of dB, and no other sign
+    assert model["auc"] == file["auc"] == {"10 dB": 1.0, "all": 1.0}  # "10 dB", not "10.0 dB"
     assert model["snr_mae_db"] < 10
     done = run("evaluate", "--windows", windows, "-o", tmp_path / "fixed")
     assert done.returncode == 0, done.stderr
@@ -44,7 +44,7 @@ def test_evaluate_scores_windows(run, tmp_path: Path, windows: Path):
     assert f"| {DEFAULT} | 1.000 | 1.000 |" in (tmp_path / "fixed.md").read_text()
 
 
-def test_windows_say_their_situation(tmp_path: Path, windows: Path):
+def test_windows_are_grouped_by_situation(tmp_path: Path, windows: Path):
     arrays = dict(np.load(windows))
     situation = np.array(["quiet room", "speech", "speech", "mix", "speech", "noise alone"])
     np.savez(tmp_path / "s.npz", **arrays, situation=situation)
@@ -53,9 +53,9 @@ def test_windows_say_their_situation(tmp_path: Path, windows: Path):
     scorer = Scorer("loud", lambda samples: Judgement(float(np.abs(samples).mean()), 12.0), threshold=0.5)
     found, same = score_windows([tmp_path / "s.npz", tmp_path / "other" / "s.npz"], [scorer])
     assert list(found.auc) == ["10 dB", "speech", "noise alone", "all"]
-    assert found.snr_mae_db == 2.0  # of the one window whose snr is one
-    assert found.windows != same.windows  # a table of its own for each file
-    arrays["snr"][3:] = 99  # decibels are of no use to a situation
+    assert found.snr_mae_db == 2.0  # from the one noisy window with an SNR
+    assert found.windows != same.windows  # each file has its own table
+    arrays["snr"][3:] = 99  # with a situation, the SNR is ignored
     np.savez(tmp_path / "t.npz", **arrays, situation=np.full(6, "speech"))
     (found,) = score_windows([tmp_path / "t.npz"], [scorer])
     assert list(found.auc) == ["speech", "all"]
@@ -76,12 +76,11 @@ def test_from_python(windows: Path):
     assert tcn.auc["10 dB"] == statistic.auc["all"] == 1.0
     assert statistic.balanced_accuracy is None  # it has no threshold
     assert [s.scorer for s in noisewatch.evaluate(windows=windows, models="tcn")] == ["tcn", statistic.scorer]
-    said: list[str] = []
-    names = [
-        s.scorer for s in noisewatch.evaluate(windows=[windows], models=[], baselines=True, on_skip=said.append)
-    ]
+    skipped: list[str] = []
+    scores = noisewatch.evaluate(windows=[windows], models=[], baselines=True, on_skip=skipped.append)
+    names = [s.scorer for s in scores]
     assert {"level of the quietest tenth", "WADA-SNR"} <= set(names)
-    assert "DNSMOS is left out" in said[-1]
+    assert "DNSMOS is left out" in skipped[-1]
     with pytest.raises(UsageError, match="either data or windows"):
         noisewatch.evaluate()  # type: ignore[call-overload]
     with pytest.raises(InputError, match="cannot read"):
@@ -92,17 +91,17 @@ def test_from_python(windows: Path):
             noisewatch.evaluate(windows=[windows], baselines=True, dnsmos=wrong)
 
 
-def test_what_nobody_can_judge_is_null(windows: Path):
+def test_figures_without_judged_windows_are_null(windows: Path):
     mute = Scorer("mute", lambda samples: Judgement(None), threshold=0.5)
     (found,) = score_windows([windows], [mute])
     assert (found.clean, found.noisy, found.unjudged) == (0, 0, 6)
     assert json.loads(json.dumps(found.json()), parse_constant=pytest.fail)["auc"] == {"all": None}
 
 
-def test_it_needs_no_torch(run, tmp_path: Path, windows: Path):
+def test_evaluate_needs_no_torch(run, tmp_path: Path, windows: Path):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     done = run("evaluate", "--windows", windows, "--json", env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     done = run("evaluate", "--windows", windows, "--model", "a-run.pt", env={"PYTHONPATH": str(tmp_path)})
-    assert done.returncode == 2  # a checkpoint does
+    assert done.returncode == 2  # a checkpoint needs torch
     assert "pip install '.[train]'" in done.stderr

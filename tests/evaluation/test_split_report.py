@@ -24,12 +24,12 @@ from noisewatch.evaluation.testset import CONDITIONS
 def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path):
     done = run("evaluate", toy_set, "--count", 20, "-o", tmp_path / "report", timeout=200)
     assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    result = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)  # JSON has no NaN
     figures = result["scorers"][DEFAULT]
     kinds = ("auc", "live", "conditions", "balanced_accuracy", "clean_called_noisy")
-    for value, low, high in (spread for kind in kinds for spread in figures[kind].values()):
+    for value, low, high in (estimate for kind in kinds for estimate in figures[kind].values()):
         assert 0 <= low <= value <= high <= 1
-    assert set(figures["conditions"]) == set(CONDITIONS) - {"room"}  # the toy set has none
+    assert set(figures["conditions"]) == set(CONDITIONS) - {"room"}  # the toy set has no rooms
     assert figures["streams"]["clean_minutes"] > 0.3
     assert figures["streams"]["noises"] > 0
     text = (tmp_path / "report.md").read_text()
@@ -38,7 +38,7 @@ def test_the_report_has_intervals_and_streams(run, toy_set: Path, tmp_path: Path
     assert run("evaluate", toy_set, "--split", "exam").returncode == 2
 
 
-def test_what_is_not_known_is_null_and_a_dash(catalogue: Catalogue):
+def test_unknown_figures_are_null_in_json_and_dashes_in_tables(catalogue: Catalogue):
     scorers = [Scorer("mute", lambda samples: Judgement(None), threshold=0.5)]
     made = report(catalogue, scorers, split="train", count=10, seed=0)
     json.loads(json.dumps(made.json()), parse_constant=pytest.fail)
@@ -69,7 +69,7 @@ def test_the_report_from_python(toy_set: Path):
     assert (statistic.decisions, statistic.streams) == (None, None)
     assert list(made.differences) == list(made.scorers)[1:]
     stored = made.json()
-    assert "decisions" not in stored["scorers"]["tcn"]  # its figures lie beside the others
+    assert "decisions" not in stored["scorers"]["tcn"]  # their fields are keys of the scorer
     assert "threshold" not in stored["scorers"][next(iter(made.differences))]
     with pytest.raises(noisewatch.UsageError, match="unknown split 'exam'; allowed: train, val, test"):
         noisewatch.evaluate(data=toy_set, split="exam")
@@ -78,7 +78,7 @@ def test_the_report_from_python(toy_set: Path):
 
 
 def test_the_reports_in_the_repository_have_the_same_keys(toy_set: Path):
-    """What reads one report reads all: those of the models that ship were written by earlier versions."""
+    """Earlier versions wrote the reports of the models that ship: what reads a new report can read them too."""
     made = noisewatch.evaluate(data=toy_set, count=10, models={DEFAULT: DEFAULT}).json()
     stored = json.loads((ROOT / "models" / "reports" / f"{DEFAULT}.json").read_text())
     assert list(made) == list(stored)

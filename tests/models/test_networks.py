@@ -27,7 +27,9 @@ def test_models_lists_what_ships_and_what_can_be_trained(run):
     assert all(found[name]["auc"] is None for name in set(NETS) - shipped)  # an AUC belongs to weights
     table = CliRunner().invoke(app, "models", env={"COLUMNS": "160"}).stdout
     assert DEFAULT in table
-    assert "from each model's report on the test split" in table  # the fixed windows of README give others
+    assert (
+        "from each model's report on the test split" in table
+    )  # the fixed windows in README give different figures
     narrow = CliRunner().invoke(app, "models", env={"COLUMNS": "80"}).stdout
     assert all(name in narrow for name in found)
     auc, live = (f"{found[DEFAULT][figure]:.3f}".removeprefix("0") for figure in ("auc", "live"))
