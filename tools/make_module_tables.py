@@ -48,7 +48,7 @@ def may_import() -> dict[str, set[str]]:
 
 
 def floor_rows(floors: dict[str, set[str]]) -> Iterator[str]:
-    yield from ("| room | may import, beside itself and `errors` |", "| --- | --- |")
+    yield from ("| room | may import, besides itself and `errors` |", "| --- | --- |")
     for room, below in floors.items():
         allowed = ", ".join(f"`{each}`" for each in floors if each in below)
         yield f"| [`{room}`](#{room}) | {allowed or 'nothing'} |"

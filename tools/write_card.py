@@ -161,7 +161,7 @@ def initialised_from(made: dict[str, Any]) -> str:
 
 
 def scenes(made: dict[str, Any]) -> str:
-    """The training distribution, where it differs from the defaults."""
+    """The ranges of the training distribution that differ from the defaults."""
     values = changed(scene_config(made["scene"]))
     if not values:
         return "Scenes were drawn from the default ranges (`noisewatch/corpus/config.py`)."

@@ -22,7 +22,7 @@ def summary(prepared: Prepared) -> Iterator[str]:
         if kind == "speech":
             clean = sum((r.floor_db or 0) >= CLEAN_DB for r in rows)
             yield f"  {clean} are at least {CLEAN_DB:.0f} dB above their noise floor and serve as clean speech"
-    yield from (f"skipped: {sentence}" for sentence in prepared.skipped[:MOST_SKIPPED])
+    yield from (f"skipped: {message}" for message in prepared.skipped[:MOST_SKIPPED])
     if len(prepared.skipped) > MOST_SKIPPED:
         yield f"skipped: {len(prepared.skipped) - MOST_SKIPPED} more"
     if prepared.speakers_unknown:

@@ -54,7 +54,7 @@ def evaluate(
     models: Models = (DEFAULT,),
     baselines: bool = False,
     dnsmos: Named | None = None,
-    on_skip: Callable[[str], None] = lambda sentence: None,
+    on_skip: Callable[[str], None] = lambda message: None,
     progress: bool = False,
 ) -> Report | Iterator[WindowScores]:
     """Score models, and a level statistic for comparison, on labelled recordings or windows. Needs no torch.
@@ -102,8 +102,8 @@ def _scorers(models: Models, baselines: bool, dnsmos: Named | None, on_skip: Cal
     if baselines:
         found, missing = installed(None if dnsmos is None else Path(dnsmos))
         scorers += found
-        for sentence in missing:
-            on_skip(sentence)
+        for message in missing:
+            on_skip(message)
     return scorers
 
 

@@ -34,7 +34,7 @@ def report_on(
     *,
     count: int,
     seed: int,
-    on_skip: Callable[[str], None] = lambda sentence: None,
+    on_skip: Callable[[str], None] = lambda message: None,
     progress: bool = False,
 ) -> Report:
     """The report on a split of a manifest.
@@ -51,8 +51,8 @@ def report_on(
     if not catalogue.rooms and split == "test":  # validation rooms: no network was trained on them either
         rooms = [r for r in rows if r.split == "val" and r.kind == "rir"]
         catalogue.rooms = [load_audio(r.path) for r in rooms]
-    for sentence in skipped:
-        on_skip(f"left out: {sentence}")
+    for message in skipped:
+        on_skip(f"left out: {message}")
     made = report(catalogue, scorers, split=split, count=count, seed=seed, progress=progress)
     return replace(made, left_out=len(skipped))
 

@@ -19,7 +19,7 @@ from .streams import Stream, streams
 
 LATE_S = 3.0  # a noise that ended this long ago may still be in the window
 Spans = list[tuple[float, float]]
-Heard = tuple[Stream, list[Reading]]
+Judged = tuple[Stream, list[Reading]]
 
 
 def on_streams(
@@ -35,16 +35,16 @@ def on_streams(
     Each seed joins the recordings of every voice again, with different pauses, floors and noises. Clean minutes are
     counted once, and false alarms are averaged over the seeds: hearing the same voice again is no further evidence.
     """
-    heard: list[Heard] = []
+    judged: list[Judged] = []
     for seed in seeds:
         made = list(streams(catalogue, seed, noisy=False))
         made += [s for s in streams(catalogue, seed, noisy=True) if s.noises]
         for stream in tracked(made, "streams", progress):
-            heard.append((stream, _listened(model, stream.samples)))
-    return {threshold: _figures(heard, len(seeds), threshold, model.model.card.hop_s) for threshold in thresholds}
+            judged.append((stream, _readings(model, stream.samples)))
+    return {threshold: _figures(judged, len(seeds), threshold, model.model.card.hop_s) for threshold in thresholds}
 
 
-def _listened(model: NoiseDetector, samples: Samples) -> list[Reading]:
+def _readings(model: NoiseDetector, samples: Samples) -> list[Reading]:
     stream = model.stream()
     readings = []
     for start in range(0, len(samples), SAMPLE_RATE):
@@ -52,11 +52,11 @@ def _listened(model: NoiseDetector, samples: Samples) -> list[Reading]:
     return readings + [r for r in stream.finish() if isinstance(r, Reading)]
 
 
-def _figures(heard: Sequence[Heard], times: int, threshold: float, hop_s: float) -> StreamFigures:
+def _figures(judged: Sequence[Judged], times: int, threshold: float, hop_s: float) -> StreamFigures:
     voices: Counter[str] = Counter()
     alarmed, seconds = 0.0, 0.0
     noises, missed, on_already, delays = 0, 0, 0, []
-    for stream, readings in heard:
+    for stream, readings in judged:
         spans = _spans(called(readings, threshold, hop_s, len(stream.samples) / SAMPLE_RATE))
         if not stream.noises:
             seconds += len(stream.samples) / SAMPLE_RATE

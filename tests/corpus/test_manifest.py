@@ -21,7 +21,7 @@ def test_a_prepared_manifest_has_the_columns_and_disjoint_splits(toy_set: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "message"),
     [
         ("path,kind\na.wav,speech\n", "no column source, group"),
         ("path,kind,source,group\na.wav,music,s,g\n", "kind is 'music'"),
@@ -32,7 +32,7 @@ def test_a_prepared_manifest_has_the_columns_and_disjoint_splits(toy_set: Path):
         ("path,kind,source,group\n", "lists no recordings"),
     ],
 )
-def test_faulty_manifests_are_refused(tmp_path: Path, text: str, sentence: str):
+def test_faulty_manifests_are_refused(tmp_path: Path, text: str, message: str):
     (tmp_path / "manifest.csv").write_text(text)
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(InputError, match=message):
         read_manifest(tmp_path)

@@ -21,7 +21,7 @@ def test_values_replace_the_defaults():
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "message"),
     [
         ({"voise": {}}, "scene sets 'voise', which does not exist. Did you mean voice?"),
         ({"voice": {"level_dbfs": [-20, -30]}}, "two numbers, the lower one first"),
@@ -32,6 +32,6 @@ def test_values_replace_the_defaults():
         ({"muted_share": True}, "allowed: numbers"),
     ],
 )
-def test_faulty_values_are_refused(given: dict[str, Any], sentence: str):
-    with pytest.raises(UsageError, match=re.escape(sentence)):
+def test_faulty_values_are_refused(given: dict[str, Any], message: str):
+    with pytest.raises(UsageError, match=re.escape(message)):
         scene_config(given)

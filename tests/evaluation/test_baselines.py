@@ -34,7 +34,7 @@ def test_baselines_that_are_not_installed_are_named():
     names = [scorer.name for scorer in found]
     assert tuple(names[:2]) == ALWAYS
     assert len(found) - len(ALWAYS) + len(missing) == 4  # three packages, and DNSMOS
-    assert all("is left out" in sentence for sentence in missing)
+    assert all("is left out" in message for message in missing)
 
 
 def test_ambiguous_names_stay_distinct():

@@ -86,8 +86,8 @@ def test_from_python(windows: Path):
     with pytest.raises(InputError, match="cannot read"):
         noisewatch.evaluate(windows=[windows], baselines=True, dnsmos="nothing.onnx")
     (windows.parent / "text.onnx").write_text("no model")
-    for wrong, sentence in ((windows.parent / "text.onnx", "not an ONNX model"), (find_model("tcn"), "not DNSMOS")):
-        with pytest.raises(InputError, match=sentence):
+    for wrong, message in ((windows.parent / "text.onnx", "not an ONNX model"), (find_model("tcn"), "not DNSMOS")):
+        with pytest.raises(InputError, match=message):
             noisewatch.evaluate(windows=[windows], baselines=True, dnsmos=wrong)
 
 

@@ -1,4 +1,4 @@
-"""The cards and credits beside the models, and the tools that write them."""
+"""The cards and credits of the models, and the tools that write them."""
 
 from __future__ import annotations
 
