@@ -4,7 +4,7 @@ signal     the format: sample rate, window, block, and samples of any type as fl
 levels     levels, SNR and noise floor
 ring       a ring buffer of rows
 resampler  any sample rate to 16 kHz
-downmix    one channel out of many
-logmel     the front end's numbers, and log-Mel frames
-highpass   the filter before everything else
+downmix    many channels to one
+logmel     the front end's parameters, and log-Mel frames
+highpass   the filter in front of everything else
 """

@@ -1,4 +1,4 @@
-"""One channel out of many, the same in the runtime and in training."""
+"""The downmix of many channels to one, the same at run time and in training."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .signal import Samples
 BLOCK_S = 0.1  # s between decisions
 MEMORY_S = 0.5  # time constant of the averaged powers
 # Power of the sum over the sum of powers: 1 for uncorrelated channels, 0 for channels that cancel.
-CANCELS = 0.25  # below it the loudest channel is picked
-AGREES = 0.5  # above it the mean is taken again
-FADE_S = 0.01  # crossfade from one to the other, against clicks
+CANCELS = 0.25  # below it, the loudest channel is used
+AGREES = 0.5  # above it, the mean is used again
+FADE_S = 0.01  # crossfade between the two, against clicks
 MAX_BLOCK = 1 << 18  # samples of all channels in a block
 
 
 class Downmix:
     """The mean of all channels or, where they cancel each other (opposite polarity), the loudest of them.
 
-    Decided every 0.1 s from the powers of about the last half second. Any chunking gives the same bits.
+    The choice is made every 0.1 s, from the powers of about the last half second. Any chunking gives the same bits.
 
-    cancelled  whether the channels have cancelled each other so far
+    cancelled  whether the channels have cancelled each other at any time so far
     """
 
     def __init__(self, channels: int, sample_rate: int) -> None:
@@ -48,7 +48,7 @@ class Downmix:
         return self._mixed(samples[:whole], self._block)
 
     def finish(self) -> Samples:
-        """The rest (m,), less than a block."""
+        """Return the rest (m,), less than a block."""
         rest, self._tail = self._tail, self._tail[:0]
         return self._mixed(rest, len(rest))
 

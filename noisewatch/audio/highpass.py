@@ -1,4 +1,4 @@
-"""The high-pass before everything that listens: streaming, causal, the same bits from any chunking."""
+"""The high-pass filter in front of everything else: streaming, causal, the same bits from any chunking."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class HighPass:
     """Fourth-order Butterworth high-pass: a DC offset and infrasound are inaudible and must not be judged.
 
     Samples come out in whole blocks of 10 ms, counted from the start of the stream, so any chunking gives the same
-    bits. Before its start the signal is assumed constant at the mean of the first block: an offset leaves no
-    click.
+    bits. Before its start the signal is assumed constant at the mean of the first block, so an offset causes
+    no click.
 
     In partial fractions the filter is y[n] = d x[n] + Re(sum_i r_i w_i[n]) with w_i[n] = p_i w_i[n-1] + x[n].
     Within a block, w_i[n] = p_i^(n+1) (w_i[-1] + sum_j p_i^-(j+1) x[j]): products and a cumulative sum, whose

@@ -1,6 +1,6 @@
 """The front end of the project, from samples to log-Mel frames: streaming, causal, the same bits from any chunking.
 
-Its numbers are in `FrontendConfig` and nowhere else.
+Its parameters are in `FrontendConfig` and nowhere else.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ SLAB = 64
 
 @dataclass(frozen=True)
 class FrontendConfig:
-    """The numbers of the front end, and the shape of what the networks see.
+    """The parameters of the front end, which also determine the shape of the networks' input.
 
-    They are stored in every model, and a model whose numbers differ is refused: after a change here, say to 80 Mel
+    They are stored in every model, and a model with other values is refused: after a change here, say to 80 Mel
     bands, every model has to be trained and exported again.
     """
 
@@ -38,7 +38,7 @@ class FrontendConfig:
 
     @classmethod
     def stored(cls, fields: Mapping[str, Any]) -> FrontendConfig:
-        """The config in a card or a checkpoint. Those older than the high-pass have none, and run without it.
+        """The config in a card or a checkpoint. Those from before the high-pass have none, and run without it.
 
         Raises TypeError for names that do not exist.
         """
@@ -109,7 +109,7 @@ class LogMel:
         return np.concatenate([self._log_mel(frames[i : i + SLAB]) for i in range(0, count, SLAB)])
 
     def _log_mel(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Double precision: with a loud voice, single precision raises a floor of its own in quiet bands.
+        # Double precision: with a loud voice, rounding in single precision raises the floor of quiet bands.
         spectrum = np.fft.rfft(frames * self._hann, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
         mel = np.add.reduceat(power[:, self._bins] * self._weights, self._starts, axis=1)

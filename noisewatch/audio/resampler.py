@@ -1,4 +1,4 @@
-"""Audio of any sample rate to the rate of the signal, as a stream."""
+"""Streaming resampling of audio at any sample rate to 16 kHz."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Resampler:
         self._soxr = None
 
     def feed(self, samples: Samples, sample_rate: int) -> Samples:
-        """Take samples (n,) float32 at `sample_rate` (Hz); return those now due (m,) float32 at 16 kHz."""
+        """Take samples (n,) float32 at `sample_rate` (Hz); return those that are ready (m,) float32 at 16 kHz."""
         rest = np.zeros(0, np.float32)
         if sample_rate != self._rate:
             rest, self._rate = self.flush(), sample_rate

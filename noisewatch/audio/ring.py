@@ -10,7 +10,7 @@ class Ring:
     """The last `capacity` rows of a stream, contiguous in memory: reading them copies nothing."""
 
     def __init__(self, capacity: int, width: int) -> None:
-        """An empty buffer for rows of `width` float32."""
+        """An empty buffer for rows (width,) float32."""
         self.capacity = capacity
         self._rows = np.zeros((4 * capacity, width), np.float32)
         self._start = self._end = 0
@@ -22,9 +22,9 @@ class Ring:
         """Append rows (n, width); the oldest rows beyond `capacity` are dropped."""
         rows = rows[-self.capacity :]
         if self._end + len(rows) > len(self._rows):
-            kept = self.last(self.capacity - len(rows)).copy()
-            self._rows[: len(kept)] = kept
-            self._start, self._end = 0, len(kept)
+            newest = self.last(self.capacity - len(rows)).copy()
+            self._rows[: len(newest)] = newest
+            self._start, self._end = 0, len(newest)
         self._rows[self._end : self._end + len(rows)] = rows
         self._end += len(rows)
         self._start = max(self._start, self._end - self.capacity)

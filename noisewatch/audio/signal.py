@@ -1,4 +1,4 @@
-"""The signal that everything works on: mono float32 in -1..1 at 16 kHz, in windows of 3 s."""
+"""The signal format that everything works on: mono float32 in -1..1 at 16 kHz, in windows of 3 s."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WINDOW_S = 3.0  # s of audio that one decision looks back over
 WINDOW = round(WINDOW_S * SAMPLE_RATE)  # samples
 BLOCK = SAMPLE_RATE // 100  # samples (10 ms): the grid of front end, health and decisions
 FULL_SCALE = 1.001  # floats beyond it were not clipped at 1; lossy codecs overshoot a little in any case
-LOUDEST = 100.0  # floats beyond it are not audio in -1..1 with headroom, but on another scale
+LOUDEST = 100.0  # floats beyond it are on another scale, not in -1..1 with headroom
 
 Samples = NDArray[np.float32]
 
@@ -26,7 +26,7 @@ _ADVICE = {
 
 
 def as_float(samples: ArrayLike, time: float, rate: int) -> Samples:
-    """Samples (n,), floats in -1..1 or int16, as float32. time (s) and rate (Hz) locate a bad one in the message.
+    """Samples (n,), floats in -1..1 or int16, as float32. Errors locate a bad sample by time (s) and rate (Hz).
 
     Raises InputError for samples that are not mono, not finite, or of a type without a known full scale.
     """

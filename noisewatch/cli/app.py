@@ -27,7 +27,7 @@ from .stderr import write_line
 T = TypeVar("T", bound=Callable[..., Any])
 
 WELCOME = """\
-noisewatch {version} tells whether there is noise behind the voice.
+noisewatch {version} detects noise behind a voice.
 
   noisewatch listen demo    the meter, on a built-in clip
   noisewatch listen         the meter, on your microphone
@@ -46,13 +46,13 @@ def _exit_codes() -> Iterator[None]:
         _fail(str(error), error.exit_code)
     except typer.BadParameter as error:
         error.message = plain(error.message)
-        if (said := settings.explained(error)) is not None:
-            _fail(f"{said}: {error.message}", 2)
+        if (origin := settings.origin_of(error)) is not None:
+            _fail(f"{origin}: {error.message}", 2)
         raise
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except BrokenPipeError:
-        _abandon_stdout()  # the reader has seen enough, as `head` does
+        _abandon_stdout()  # the reader, such as `head`, has seen enough
         raise SystemExit(0) from None
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # Rich noticed first
@@ -64,7 +64,7 @@ def _exit_codes() -> Iterator[None]:
 
 
 class _Group(Group):
-    """Both halves of a command end in an exit code: reading its arguments (which answers --help) and running it."""
+    """Both steps of a command end in an exit code: parsing its arguments (which handles --help) and running it."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         with _exit_codes():
@@ -87,7 +87,7 @@ app = typer.Typer(
 
 
 def command(*lines: str, name: str | None = None, configurable: bool = False) -> Callable[[T], T]:
-    """Decorator: make a function a subcommand.
+    """Decorator that makes a function a subcommand.
 
     lines: examples for its help. configurable: environment and file can set all its options.
     """
@@ -95,7 +95,7 @@ def command(*lines: str, name: str | None = None, configurable: bool = False) ->
     return app.command(name, cls=cls, epilog=examples(*lines) if lines else None)
 
 
-_ALLOWED = {
+_EXPECTED = {
     "number": "must be a number.",
     "integer": "must be an integer.",
     "boolean": "must be true or false.",
@@ -105,7 +105,7 @@ _ALLOWED = {
 def plain(message: str) -> str:
     """Why a value is refused, in short: pydantic, which Typer uses if it is installed, is wordy."""
     match = re.match("Input should be a valid (number|integer|boolean)", message)
-    return _ALLOWED[match[1]] if match else message
+    return _EXPECTED[match[1]] if match else message
 
 
 def main() -> None:
@@ -142,7 +142,7 @@ def _terminate(number: int, _: object) -> NoReturn:
 
 
 def _abandon_stdout() -> None:
-    """Send what is left in the buffer to /dev/null: Python flushes at exit, and would complain."""
+    """Send what is left in the buffer to /dev/null: Python flushes it at exit, and would report an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -157,7 +157,7 @@ def answer_no(message: str) -> NoReturn:
 
 
 def training(module: str) -> ModuleType:
-    """Import a module of the training package. Raises UsageError that says how to install the extra."""
+    """Import a module of the training package. Raises UsageError with how to install the extra."""
     try:
         return importlib.import_module(f"noisewatch.training.{module}")
     except ModuleNotFoundError as error:

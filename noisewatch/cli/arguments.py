@@ -1,4 +1,4 @@
-"""Arguments that do not go together are refused, never ignored."""
+"""Refuses arguments that would be ignored in combination with others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def typed(ctx: typer.Context, name: str) -> bool:
 def refuse_beside(ctx: typer.Context, name: str, *others: str) -> None:
     """Raises UsageError if one of the other parameters, which have no effect beside this one, was typed."""
     if wrong := _typed(ctx, others):
-        raise UsageError(f"{wrong} would be ignored beside {_shown(ctx, name)}. Leave one of the two out.")
+        raise UsageError(f"{wrong} would be ignored with {_shown(ctx, name)}. Omit one of the two.")
 
 
 def refuse_without(ctx: typer.Context, needed: str, *names: str) -> None:

@@ -53,8 +53,8 @@ def calibrate(
 ) -> None:
     """Choose a threshold for your room and microphone.
 
-    It is the lowest that keeps false alarms within the budget while the room is as it should be. `listen` and
-    `check` use it from then on.
+    It is the lowest that keeps false alarms within the budget, as measured in the room as it should be. `listen`
+    and `check` use it from then on.
     """
     from ..core.noise_detector import NoiseDetector
     from ..tasks import calibrations
@@ -81,7 +81,7 @@ def calibrate(
 
 
 def _report(found: Calibrated) -> None:
-    """Lines on stdout: the threshold, why it is this one, what it misses, whether it is stored and proven."""
+    """Lines on stdout: the threshold, the reason for it, its cost in misses, whether it is stored and proven."""
     from ..tasks.false_alarms import rate_in_words
     from ..tasks.threshold import COST_SNR_DB, share_in_words
 
@@ -91,13 +91,13 @@ def _report(found: Calibrated) -> None:
         print(f"That is {made.model}'s own threshold; it raised no more alarms here than the budget allows.")
     else:
         count = f"{found.own_alarms or 'no'} alarm{'' if found.own_alarms < 2 else 's'}"
-        print(f"{made.model}'s own, {found.own_threshold:.2f}, raised {count} here.")
+        print(f"{made.model}'s own threshold, {found.own_threshold:.2f}, raised {count} here.")
     if found.hit_rates is None:
-        print("Nobody spoke for 3 s, so what it misses behind a voice could not be measured.")
+        print("There was no speech for 3 s, so the noise that it misses behind a voice could not be measured.")
     else:
         here, own = map(share_in_words, found.hit_rates)
         print(
-            f"Steady noise {COST_SNR_DB:.0f} dB below the voice, added to this recording, is called in "
+            f"Steady noise {COST_SNR_DB:.0f} dB below the voice, added to this recording, is detected in "
             f"{here}{'' if here == own else f' instead of {own}'}."
         )
     if not made.device:
@@ -105,7 +105,7 @@ def _report(found: Calibrated) -> None:
         if not found.proven:
             print("provisional: this recording is too short to prove the rate")
     elif found.proven:
-        print(f"stored for {printable(made.device)}. That keeps the budget of {made.budget_per_hour:g} an hour.")
+        print(f"stored for {printable(made.device)}. That meets the budget of {made.budget_per_hour:g} an hour.")
     else:
         print(f"stored for {printable(made.device)}. It is {made.sentence()}.")
 
@@ -130,7 +130,7 @@ class _Prompt:
         do = "Speak as you usually do." if turn.speak else "Say nothing."
         if self._countdown is None:
             write_line(
-                f"Listening to {printable(source.name)} for {self._seconds:.0f} s, the room as it usually is."
+                f"Listening to {printable(source.name)} for {self._seconds:.0f} s. Leave the room as it usually is."
             )
             self._countdown = Countdown(stream, source, turn.until_s, do)
             self._shown.enter_context(show_countdown(self._countdown))

@@ -52,13 +52,13 @@ def check(
     ] = 0.2,
     min_snr: Annotated[
         float | None,
-        typer.Option(metavar="DB", help="Least SNR in dB where someone speaks.", rich_help_panel=DETECTION),
+        typer.Option(metavar="DB", help="Minimum SNR in dB while someone speaks.", rich_help_panel=DETECTION),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per source.", rich_help_panel=OUTPUT)
     ] = False,
 ) -> None:
-    """Tell whether it is quiet enough to record.
+    """Check whether it is quiet enough to record.
 
     Prints OK (exit code 0), NOISY (3) or UNKNOWN (4 for a microphone, 6 for a recording), and why.
     """

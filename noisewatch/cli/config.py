@@ -29,7 +29,7 @@ def config(
 ) -> None:
     """Show the options that `listen` starts with, and where each value comes from.
 
-    A variable such as NOISEWATCH_DEVICE goes before config.toml, and the command line before both.
+    An environment variable such as NOISEWATCH_DEVICE overrides config.toml; the command line overrides both.
     """
     commands = cast(Group, ctx.find_root().command).commands
     known = settings.configurable(commands["listen"])
@@ -44,7 +44,7 @@ def config(
             for name, param in known.items()
         ]
         problem = _threshold_in_force(session.params, next(r for r in rows if r["option"] == "threshold"))
-    strange = _strange({row["variable"] for row in rows})
+    unknown = _unknown_variables({row["variable"] for row in rows})
     if as_json:
         for row in rows:
             print(json.dumps(row, default=str))
@@ -61,12 +61,12 @@ def config(
             table.add_row(row["option"], shown, row["from"], row["variable"])
         console = terminal.console()
         console.print(table, markup=False)
-        place = settings.place()
-        where = "none: this user has no home folder" if place is None else str(place)
-        if place is not None and not exists(place):
+        path = settings.file_path()
+        where = "none: this user has no home folder" if path is None else str(path)
+        if path is not None and not exists(path):
             where += " (does not exist)"
         console.print(f"\nfile: {where}", markup=False, soft_wrap=True)
-    for sentence in [*problem, *strange]:
+    for sentence in [*problem, *unknown]:
         notify(sentence)
 
 
@@ -91,8 +91,8 @@ def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str
     return []
 
 
-def _strange(known: set[str]) -> list[str]:
-    """Sentences about variables that start like ours and are not."""
+def _unknown_variables(known: set[str]) -> list[str]:
+    """Sentences about environment variables with our prefix that set no option."""
     ours = sorted(name for name in os.environ if name.startswith(PREFIX))
     return [
         f"{name} is set, but there is no such option. {suggest(name, known)}"

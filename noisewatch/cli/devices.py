@@ -17,7 +17,7 @@ from .stderr import notify
 def devices(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
-    """List the microphones, and what they are calibrated to.
+    """List the microphones and their calibrations.
 
     Shows index, name, host API, channels, native sample rate (Hz) and the default.
     """

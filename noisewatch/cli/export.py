@@ -31,7 +31,7 @@ Threshold = Annotated[
         "-t",
         "--threshold",
         metavar="P",
-        help="Noise probability from which a window is noisy, for the card. Choose it on validation data.",
+        help="Noise probability at or above which a window is noisy, for the card. Choose it on validation data.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -8,7 +8,7 @@ from typer.core import TyperCommand, TyperGroup
 
 PREFIX = "NOISEWATCH_"  # of environment variables
 
-# The order in which people meet them.
+# In the order in which people need them.
 COMMANDS = {
     "Listen": ("listen", "check", "scan", "devices", "calibrate"),
     "Train": ("prepare", "train", "export-onnx", "evaluate", "models"),
@@ -38,7 +38,7 @@ class Command(TyperCommand):
 
 
 class Configurable(Command):
-    """A command whose options all have an environment variable, and so can stand in the file."""
+    """A command whose options all have an environment variable, and so can be set in the file."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

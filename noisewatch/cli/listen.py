@@ -1,4 +1,4 @@
-"""`listen`: live inputs, and recordings as if they were."""
+"""`listen`: live inputs, and recordings played as if live."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def listen(
         typer.Option(
             "--exec",
             metavar="COMMAND",
-            help="Command to run on every event (its output is discarded). Fields of the event stand in braces; "
-            "inside sh -c use $NOISEWATCH_EVENT_DEVICE and the like instead.",
+            help="Command to run on every event (its output is discarded). Write event fields in braces; "
+            "inside sh -c, use variables like $NOISEWATCH_EVENT_DEVICE instead.",
             rich_help_panel=ACTIONS,
         ),
     ] = None,
@@ -120,12 +120,13 @@ def listen(
         ),
     ] = None,
     pre_roll: Annotated[
-        float, typer.Option(metavar="S", help="Seconds before the noise in a clip.", rich_help_panel=ACTIONS)
+        float,
+        typer.Option(metavar="S", help="Seconds of audio before the noise in a clip.", rich_help_panel=ACTIONS),
     ] = 2.0,
 ) -> None:
-    """Watch for noise behind the voice, live.
+    """Listen for noise behind a voice, live.
 
-    Shows a meter; plain lines where stdout is not a terminal. Ctrl-C ends it.
+    Shows a meter, or plain lines if stdout is not a terminal. Ctrl-C ends it.
     """
     from ..outputs.registry import make_sinks
 
@@ -194,13 +195,13 @@ def _lines(begin: Begin, form: Form) -> None:
         _run(listening, show, lines.stop_blocking)
     finally:
         for sentence in _ending(listening, lines):
-            if not isinstance(lines.error, BrokenPipeError):  # `| head -1`: nobody wants to know
+            if not isinstance(lines.error, BrokenPipeError):  # a reader such as `head` has seen enough
                 write_line(printable(sentence))
     listening.require_judged()
 
 
 def _meter(begin: Begin, model: str) -> None:
-    """The meter, and sentences below it."""
+    """The meter, and sentences below it at the end."""
     from ..outputs.screen import Screen
     from ..ui import terminal
     from ..ui.history import History
@@ -211,7 +212,7 @@ def _meter(begin: Begin, model: str) -> None:
     meter = Meter(History(0.1), Path(model).stem)
     listening = None
     try:
-        with live(meter, console):  # first, so that there is a picture while the rest loads
+        with live(meter, console):  # first, to show something while the rest loads
             listening = begin(meter.notes.append)
             meter.history = listening.history
             meter.stream, meter.source = listening.stream, listening.source
@@ -226,7 +227,7 @@ def _meter(begin: Begin, model: str) -> None:
 
 
 def _run(listening: Listening, show: Callable[[Item], None], hurry: Callable[[], None] = lambda: None) -> None:
-    """To the end, or until Ctrl-C. hurry: called when there is no more time."""
+    """Show all items, until the end or Ctrl-C. hurry: called on Ctrl-C, before the last items."""
     try:
         for item in listening:
             show(item)
@@ -235,7 +236,7 @@ def _run(listening: Listening, show: Callable[[Item], None], hurry: Callable[[],
         for item in listening.stop():
             show(item)
         raise
-    except OSError:  # stdout has no reader or no room; the log gets its end all the same
+    except OSError:  # stdout has no reader or no room; the log still gets the end of a noise
         listening.stop()
         raise
 
@@ -259,8 +260,8 @@ def _ending(listening: Listening, lines: StdoutWriter | None = None) -> Iterator
         if lines.lost:
             count = f"stdout: {lines.lost} line{'' if lines.lost == 1 else 's'}"
             why = lines.error and (lines.error.strerror or str(lines.error))
-            sentences.append(f"{count} not written: {why}" if why else f"{count} lost, as nobody read them")
-    if listening.history.totals.readings or not listening.model_failed:  # else it would blame the sound
+            sentences.append(f"{count} not written: {why}" if why else f"{count} lost: the reader did not keep up")
+    if listening.history.totals.readings or not listening.model_failed:  # otherwise it would blame the sound
         yield listening.summary()
     yield from remarks(listening.source.name, listening.source.notes)
     yield from sentences

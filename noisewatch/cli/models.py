@@ -1,4 +1,4 @@
-"""`models`: the networks that ship, and those that can be trained."""
+"""`models`: the shipped networks, and those that can be trained."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def models(
     """List the networks, their cost and their accuracy.
 
     The AUCs come from each model's report on the test split, which `evaluate DATA -o NAME` writes. They are stored
-    on the card inside the ONNX file. Networks to train have none: an AUC belongs to weights.
+    on the card inside the ONNX file. Untrained networks have none: an AUC belongs to weights.
     """
     from ..evaluation.networks import shipped
 

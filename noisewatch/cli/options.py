@@ -1,4 +1,4 @@
-"""Options that several commands have, each declared once.
+"""Options that several commands share, each declared once.
 
 `Device`, `Channel` and `ConfiguredModel` have a variable, so that environment and file can set them; commands that
 judge recordings take no configuration.
@@ -25,7 +25,7 @@ def _model(envvar: str | None = None) -> Any:
 
 
 def _threshold(default: str) -> Any:
-    what = "Noise probability from which a window is noisy, 0 to 1."
+    what = "Noise probability at or above which a window is noisy, 0 to 1."
     return typer.Option(
         "-t", "--threshold", metavar="P", help=what, show_default=default, rich_help_panel=DETECTION
     )

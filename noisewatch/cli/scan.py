@@ -1,4 +1,4 @@
-"""`scan`: folders of recordings, sorted by noise."""
+"""`scan`: whole recordings, the noisiest first."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ Jobs = Annotated[
 Resume = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Skip what an earlier run with --resume or -o has judged.", rich_help_panel=ACTIONS
+        "--resume", help="Skip recordings that an earlier run with --resume or -o judged.", rich_help_panel=ACTIONS
     ),
 ]
 EngineName = Annotated[
@@ -125,7 +125,7 @@ def scan(
     judge = Judge(ScanConfig(model, hop, threshold, channel))
     found = find(paths)
     results = Results(form, out, found, notify)
-    batch = Batch(found, judge, results, out=out, resume=resume, say=notify)
+    batch = Batch(found, judge, results, out=out, resume=resume, notify=notify)
     reports = batch.run(engine_for(judge, jobs=jobs, ray_address=address if engine is Engine.ray else None))
     results.check_written()
     if max_noisy is not None and (sentence := verdict.too_noisy(reports, max_noisy)):

@@ -1,7 +1,7 @@
 """Options from `config.toml` and from the environment.
 
-The parser of the command line reads them too: a value of the file is a default, and a variable goes before it. An
-option can be set there if it has a variable, and is read only by the commands that have it.
+The command-line parser reads them, too: a value in the file is a default, and a variable overrides it. An option
+can be set there if it has a variable, and only the commands that have it read it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ..system.paths import MAX_CONFIG_BYTES, exists, expand_home, read_regular_f
 from ..system.validation import parse_toml, suggest
 from .help import PREFIX
 
-FILE_VARIABLE = f"{PREFIX}CONFIG"  # names another file
+FILE_VARIABLE = f"{PREFIX}CONFIG"  # path of another file
 
 
-def place() -> Path | None:
+def file_path() -> Path | None:
     """The configuration file, which need not exist; None for a user without a home folder."""
     named = os.environ.get(FILE_VARIABLE)
     if named:
@@ -36,43 +36,45 @@ def configurable(command: Any) -> dict[str, Any]:
 
 
 def defaults(commands: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the file sets, by command and parameter, as a parser's default map.
+    """The values in the file, by command and parameter, as a default map for the parser.
 
-    Raises InputError for what is not TOML, and UsageError for unknown keys and for values of the wrong kind.
+    Raises InputError for a file that is not TOML, and UsageError for unknown keys and values of the wrong type.
     """
     options = {name: configurable(command) for name, command in commands.items()}
     known = {key: param for each in options.values() for key, param in each.items()}
     given = _read()
     for key, value in given.items():
         if key not in known:
-            raise UsageError(f"{place()} sets {key!r}, which does not exist. {suggest(key, known)}")
-        _check_kind(key, value, known[key])
+            raise UsageError(f"{file_path()} sets {key!r}, which is not an option. {suggest(key, known)}")
+        _check_type(key, value, known[key])
     return {
         name: {p.name: given[key] if p.is_flag else str(given[key]) for key, p in each.items() if key in given}
         for name, each in options.items()
     }
 
 
-def _check_kind(key: str, value: object, param: Any) -> None:
+def _check_type(key: str, value: object, param: Any) -> None:
     if param.is_flag and not isinstance(value, bool):
-        raise UsageError(f"{place()} sets {key} to {value!r}; allowed: true or false.")
+        raise UsageError(f"{file_path()} sets {key} to {value!r}; allowed: true or false.")
     if not param.is_flag and (isinstance(value, bool) or not isinstance(value, str | int | float)):
-        raise UsageError(f"{place()} sets {key} to {value!r}; allowed: a number or a text, as on the command line.")
+        raise UsageError(
+            f"{file_path()} sets {key} to {value!r}; allowed: a number or a string, as on the command line."
+        )
 
 
 def _read() -> dict[str, Any]:
-    path = place()
+    path = file_path()
     if path is None:
         return {}
     try:
         return parse_toml(read_regular_file(path, MAX_CONFIG_BYTES).decode())
     except FileNotFoundError:
         if os.environ.get(FILE_VARIABLE):
-            raise UsageError(f"{FILE_VARIABLE} names {path}, and no file is there.") from None
+            raise UsageError(f"{FILE_VARIABLE} names {path}, but there is no such file.") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
         if isinstance(error, PermissionError) and not os.environ.get(FILE_VARIABLE) and not exists(path):
-            return {}  # the folder of another user, as a container's HOME may be
+            return {}  # another user's folder, as HOME may be in a container
         raise InputError(
             f"the configuration {path} cannot be read: {getattr(error, 'strerror', None) or error}."
         ) from error
@@ -80,8 +82,8 @@ def _read() -> dict[str, Any]:
         raise InputError(f"the configuration {path} is not TOML: {error}.") from error
 
 
-def explained(error: typer.BadParameter) -> str | None:
-    """Which variable or line of the file a bad value came from; None for the command line."""
+def origin_of(error: typer.BadParameter) -> str | None:
+    """The variable or the key in the file that a bad value came from; None for the command line."""
     ctx, param = error.ctx, error.param
     if ctx is None or param is None or param.name is None:
         return None
@@ -90,5 +92,5 @@ def explained(error: typer.BadParameter) -> str | None:
     if source == "ENVIRONMENT":
         return f"{param.envvar} is {os.environ.get(str(param.envvar))!r}"
     if source == "DEFAULT_MAP":
-        return f"{place()} sets {key} to {(ctx.default_map or {}).get(param.name)!r}"
+        return f"{file_path()} sets {key} to {(ctx.default_map or {}).get(param.name)!r}"
     return None

@@ -1,4 +1,4 @@
-"""Sentences on stderr, beside the data on stdout. Nothing waits for a reader that does not read."""
+"""Sentences on stderr, beside the data on stdout. A reader that does not read blocks nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from ..errors import printable
 
-READY_S = 0.3  # that stderr may take to accept a line
-_blocked = False  # nobody reads it: every later line is dropped
+READY_S = 0.3  # time that stderr may take to accept a line
+_blocked = False  # stderr is not being read: every later line is dropped
 
 
 def notify(sentence: str) -> None:
@@ -18,7 +18,7 @@ def notify(sentence: str) -> None:
 
 
 def write_line(line: str) -> None:
-    """Write a line as it is. Dropped, like all that follow, if stderr does not accept it in time."""
+    """Write a line as it is. It is dropped, like all later ones, if stderr does not accept it in time."""
     global _blocked
     if not _blocked and sys.platform != "win32":  # select takes only sockets there
         with suppress(OSError, ValueError):

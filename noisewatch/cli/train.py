@@ -15,7 +15,7 @@ from .stderr import write_line
 
 
 def _training(metavar: str, help: str, default: str | bool = "the recipe's", **more: Any) -> Any:
-    """An option of the training itself. Unless it is given, the recipe's value counts."""
+    """An option of the training itself. Unless it is given, the recipe's value applies."""
     return typer.Option(metavar=metavar, show_default=default, help=help, rich_help_panel=TRAINING, **more)
 
 
@@ -33,7 +33,7 @@ InitFrom = Annotated[
     list[str] | None,
     typer.Option(
         metavar="RUN",
-        help="Run that gives the initial weights; for a duo also two runs, one per member.",
+        help="Run with the initial weights; for a duo, optionally two runs, one per member.",
         rich_help_panel=INPUT,
     ),
 ]

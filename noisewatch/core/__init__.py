@@ -3,14 +3,14 @@
 events          the results: Reading, Event, and the names of states, reasons and warnings
 summary         totals of a stream
 health          whether the samples can be judged: reasons and warnings
-reference       the voice level that a silence is judged against
+reference       the voice level that pauses in speech are judged against
 episode         statistics of one noise
 detector        from noise probabilities to states and events
-card            what a model file says about its network
+card            the description of a network inside its model file
 shipped         models by name
 ort             ONNX Runtime, on one thread and within limits
 model           a network: a window of log-Mel frames in, noise, SNR and voice out
 stream          samples in, readings and events out
 noise_detector  a loaded model that opens streams
-session         a source, judged by a stream from start to end
+session         a source judged by a stream, from start to end
 """

@@ -10,7 +10,7 @@ from ..audio.logmel import FrontendConfig
 from ..audio.signal import WINDOW_S
 from ..system.validation import validated
 
-METADATA_KEY = "noisewatch"  # of the card in the metadata of the ONNX file
+METADATA_KEY = "noisewatch"  # key of the card in the metadata of the ONNX file
 LONGEST_NAME = 100  # characters
 RANGES = {"window_s": (0.03, WINDOW_S), "hop_s": (0.01, 60), "threshold": (0.05, 0.99)}
 
@@ -25,15 +25,15 @@ class Card:
     name: str  # up to 100 printable characters
     version: str  # of the noisewatch that exported it
     window_s: float  # s of audio that one decision looks back over
-    hop_s: float  # s between decisions, unless a stream asks for another hop
-    threshold: float  # noise probability from which a reading counts as noise, unless a stream asks for another
+    hop_s: float  # s between decisions; a stream may override it
+    threshold: float  # readings with at least this noise probability count as noise; a stream may override it
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     licence: str = ""  # of the weights
     trained_on: list[dict[str, Any]] = field(default_factory=list)  # source, kind, minutes, licence
     shippable: bool = False  # the licence of every source allows weights trained on it to be distributed
     training: dict[str, Any] = field(default_factory=dict)  # configuration of the training run
     metrics: dict[str, float] = field(default_factory=dict)  # on the validation windows of the training run
-    test_metrics: dict[str, float] = field(default_factory=dict)  # of its report: auc_0_20_db, auc_live
+    test_metrics: dict[str, float] = field(default_factory=dict)  # from its report: auc_0_20_db, auc_live
     parameters: int = 0
     macs: int = 0  # multiply-accumulates for one window
     created: str = ""  # ISO 8601
@@ -49,13 +49,13 @@ class Card:
 
     @classmethod
     def from_json(cls, text: str) -> Card:
-        """Parse and validate a card. Raises ValueError or TypeError saying what is wrong with it."""
+        """Parse and validate a card. Raises ValueError or TypeError with what is wrong."""
         try:
             given = json.loads(text)
         except RecursionError as error:
             raise ValueError("it is nested too deeply") from error
         if not isinstance(given, dict) or not isinstance(given.get("frontend"), dict):
-            raise TypeError("it is not a JSON object with an object `frontend`")
+            raise TypeError("it is not a JSON object with a `frontend` object")
         frontend = FrontendConfig.stored(validated(FrontendConfig, given["frontend"]))
         known = {f.name: f.default is MISSING and f.default_factory is MISSING for f in fields(cls)}
         if missing := [name for name, required in known.items() if required and name not in given]:

@@ -1,4 +1,4 @@
-"""From noise probabilities to a steady verdict: a state machine that knows no audio, and only stream time."""
+"""From noise probabilities to a stable verdict: a state machine that sees neither audio nor a clock."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class DetectorConfig:
     """Thresholds and times of the verdict. All times are in seconds of stream time, 0 or more.
 
     threshold   Noise probability, 0.05 to 0.99. A reading at or above it counts as noise. Raise it for fewer
-                false alarms, lower it to miss fewer faint noises. Every model's card holds the one to use;
-                `NoiseDetector.stream()` takes it from there unless a config is given.
+                false alarms, lower it to miss fewer faint noises. Every model's card holds a suitable value, which
+                `NoiseDetector.stream()` uses unless a config is given.
     off_step    Hysteresis, in probability. While noise is on, only readings below `threshold - off_step` (never
                 less than half the threshold) count as clean. Raise it if one noise is reported as several.
     min_on_s    Readings must show noise for this long before it is reported. Raise it to ignore clicks and coughs;
-                `noise_start` comes later by as much.
+                this delays `noise_start` by the same amount.
     min_off_s   Readings must be clean for this long before a noise is reported as over. Raise it to bridge pauses
-                between barks or keystrokes; `noise_end` comes later by as much.
+                between barks or keystrokes; this delays `noise_end` by the same amount.
     cooldown_s  After `noise_end`, no new noise is reported for this long.
     min_lost_s  An input must be unjudgeable (muted, dead) for this long before `input_lost`. The state is
                 `unknown` from the first such reading on.
@@ -44,7 +44,7 @@ class DetectorConfig:
     min_off_s: float = 1.0
     cooldown_s: float = 1.0
     min_lost_s: float = 1.0
-    # Medians over 68 noises on the validation streams are 0.26 and 2.78 s at hop 0.1: half a hop more than these.
+    # Medians over 68 noises in the validation streams, at a hop of 0.1 s: 0.26 and 2.78 s, less half a hop.
     lead_s: float = 0.2
     trail_s: float = 2.7
 
@@ -66,14 +66,14 @@ class DetectorConfig:
 
 
 class Phase(Enum):
-    """What the detector makes of the readings so far.
+    """The phases of the detector, and the transitions between them.
 
-    On a reading that was judged (`on`: at or above the threshold, `off`: below the off threshold; one reading may
-    cause two transitions, if the hop is as long as min_on_s or min_off_s):
+    On a judged reading (`on`: at or above the threshold; `off`: below the off threshold). One reading may cause two
+    transitions if the hop is as long as min_on_s or min_off_s:
 
         phase        goes to     when
         UNDECIDED    PRESUMED    the reading is on
-                     CLEAN       it is not
+                     CLEAN       otherwise
         PRESUMED     NOISY       on for min_on_s, and the cooldown is over: noise_start
                      CLEAN       a reading is not on
         CLEAN        STARTING    a reading is on
@@ -87,12 +87,12 @@ class Phase(Enum):
     and ENDING, which falls back to NOISY. PRESUMED waits, and starts over from UNDECIDED with the next judged
     reading. After min_lost_s of such readings, or at once if the input is known to be gone:
 
-        any phase    LOST        input_lost; before it noise_end if noise was on, and for PRESUMED both
+        any phase    LOST        input_lost, after noise_end if noise was on, and both noise events if PRESUMED
         LOST         UNDECIDED   a reading is judged: input_back
     """
 
-    UNDECIDED = "undecided"  # nothing was judged since the stream began or the input came back
-    PRESUMED = "presumed"  # noise since the first reading: shown at once, as no earlier verdict stands against it
+    UNDECIDED = "undecided"  # nothing judged since the stream began or the input came back
+    PRESUMED = "presumed"  # noise since the first reading: shown at once, as no earlier verdict contradicts it
     CLEAN = "clean"
     STARTING = "starting"  # readings show noise, but not yet for min_on_s
     NOISY = "noisy"
@@ -110,9 +110,9 @@ class Phase(Enum):
 class Detector:
     """Hysteresis, minimum times and a cooldown over a sequence of readings; see `Phase` for the transitions.
 
-    A reading stands for the hop that it ends, so three readings 0.1 s apart are 0.3 s of noise. `onset` and `end`
-    of an event are estimates for the noise itself. They lie before the readings that show them, because a reading
-    looks back over a window.
+    A reading covers the hop that ends with it, so three readings 0.1 s apart are 0.3 s of noise. `onset` and `end`
+    of an event are estimates of when the noise itself began and ended. They lie before the readings that show them,
+    because a reading looks back over a window.
 
     >>> detector = Detector(DetectorConfig(threshold=0.6), hop_s=0.1)
     >>> state, events = detector.update(3.0, 0.92)
@@ -124,7 +124,7 @@ class Detector:
         self.hop_s = hop_s
         self.phase = Phase.UNDECIDED
         self._since = 0.0  # s: the reading that led to PRESUMED, STARTING or ENDING
-        self._gap: float | None = None  # s: since when no reading was judged; None while they are
+        self._gap: float | None = None  # s: the first of the latest unjudged readings; None if the last was judged
         self._unjudged_until = 0.0  # s
         self._first: float | None = None  # s: the first reading since the stream began or the input came back
         self._episode = Episode()  # the noise that is on, or may be starting
@@ -143,7 +143,7 @@ class Detector:
         """Take the reading at `time` (s of stream time); return its state and the events that it caused.
 
         noise: probability, 0..1; None if the window could not be judged, for the `reason` given. snr_db and
-        level_dbfs only go into the figures of events. Times must not decrease.
+        level_dbfs are used only for the figures of events. Times must not decrease.
         """
         if noise is None:
             return "unknown", self._unjudged(time, reason)
@@ -156,15 +156,15 @@ class Detector:
         return self.phase.state, events
 
     def lose(self, time: float, reason: Reason) -> tuple[State, list[Event]]:
-        """The input is known to be gone: `input_lost` at once, without waiting for min_lost_s."""
+        """Report `input_lost` at once, without waiting for min_lost_s: the input is known to be gone."""
         self._interrupt(time)
-        return "unknown", self._call_lost(time, reason)
+        return "unknown", self._report_loss(time, reason)
 
     def finish(self, time: float) -> list[Event]:
-        """The stream ends: so does a noise that is still on, now or where judging stopped."""
-        events = self._call_presumed(time)
+        """End the stream, and a noise that is still on: now, or where judging stopped."""
+        events = self._report_presumed(time)
         if self.phase is Phase.ENDING:
-            return self._end_noise(time, self._ended())
+            return self._end_noise(time, self._estimated_end())
         return events + self._end_noise(time, time if self._gap is None else self._gap)
 
     @property
@@ -181,7 +181,7 @@ class Detector:
             self._episode.add(reading)
         else:
             self.phase = Phase.PRESUMED if self.phase is Phase.UNDECIDED else Phase.STARTING
-            self._since, self._episode = time, Episode(self._began(time), reading)
+            self._since, self._episode = time, Episode(self._estimated_onset(time), reading)
         cooling = time - self._last_end < self.config.cooldown_s - EPS_S
         return [] if cooling or not self._lasted(time, self.config.min_on_s) else self._start_noise(time)
 
@@ -195,14 +195,14 @@ class Detector:
         self._episode.add(reading, tail=True)
         if not self._lasted(reading.time, self.config.min_off_s):
             return []
-        return self._end_noise(reading.time, self._ended())
+        return self._end_noise(reading.time, self._estimated_end())
 
     def _lasted(self, time: float, least_s: float) -> bool:
-        """Whether the present phase has lasted long enough, the reading at `time` included."""
+        """Whether the current phase has lasted long enough, including the reading at `time`."""
         return time - self._since + self.hop_s >= least_s - EPS_S
 
     def _interrupt(self, time: float) -> None:
-        """The reading at `time` was not judged: it speaks for nothing."""
+        """The reading at `time` was not judged, so it supports no verdict."""
         self._unjudged_until = time
         self._gap = time if self._gap is None else self._gap
         if self.phase is Phase.STARTING:
@@ -215,7 +215,7 @@ class Detector:
         assert self._gap is not None
         if time - self._gap + self.hop_s < self.config.min_lost_s - EPS_S:
             return []
-        return self._call_lost(time, reason)
+        return self._report_loss(time, reason)
 
     def _resumed(self, time: float) -> list[Event]:
         """The reading at `time` was judged: a gap before it, or the loss of the input, ends here."""
@@ -228,18 +228,18 @@ class Detector:
             self.phase = Phase.UNDECIDED
         return [Event("input_back", time, onset=time)] if was_lost else []
 
-    def _call_lost(self, time: float, reason: Reason | None) -> list[Event]:
+    def _report_loss(self, time: float, reason: Reason | None) -> list[Event]:
         if self.lost:
             return []
         assert self._gap is not None
-        events = self._call_presumed(time) + self._end_noise(time, self._gap)
+        events = self._report_presumed(time) + self._end_noise(time, self._gap)
         self.phase, self._first = Phase.LOST, None
         return [*events, Event("input_lost", time, onset=self._gap, reason=reason)]
 
-    def _call_presumed(self, time: float) -> list[Event]:
-        """Nothing more can come, so a presumed noise is reported, however short.
+    def _report_presumed(self, time: float) -> list[Event]:
+        """Report a presumed noise, however short, because no more readings will follow.
 
-        No clean reading stands against it, and each of its readings stands for a whole window.
+        No clean reading contradicts it, and each of its readings covers a whole window.
         """
         return self._start_noise(time) if self.phase is Phase.PRESUMED else []
 
@@ -256,13 +256,13 @@ class Detector:
         onset, figures = self._episode.onset, self._episode.figures(until=end + self.hop_s)
         return [Event("noise_end", time, onset=onset, end=end, duration=end - onset, id=self._count, **figures)]
 
-    def _began(self, time: float) -> float:
-        """When a noise began that the reading at `time` was the first to show, s."""
+    def _estimated_onset(self, time: float) -> float:
+        """Estimated onset of a noise that the reading at `time` was the first to show, s."""
         if time == self._first:
-            return max(self._unjudged_until, time - WINDOW_S)  # as far back as that reading heard
+            return max(self._unjudged_until, time - WINDOW_S)  # as far back as that reading reaches
         return time - self.config.lead_s - self.hop_s / 2
 
-    def _ended(self) -> float:
-        """When the noise ended that has not shown since ENDING began, s: min_on_s after its onset or later."""
+    def _estimated_end(self) -> float:
+        """Estimated end of a noise not shown since ENDING began, s; at least min_on_s after its onset."""
         earliest = self._episode.onset + self.config.min_on_s
         return max(self._since - self.config.trail_s - self.hop_s / 2, earliest)

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from ..audio.signal import WINDOW_S
 
-EPS_S = 1e-6  # times are sums of hops
+EPS_S = 1e-6  # tolerance: times are sums of hops
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,19 @@ class Figures(TypedDict):
 class Episode:
     """Running statistics of one noise, in constant memory however long it lasts.
 
-    Readings added as `tail` come after what may be its end. They count only if a later reading shows the noise
-    again.
+    Readings added as `tail` follow what may be its end. They count only if a later reading shows the noise again.
     """
 
     def __init__(self, onset: float = 0.0, first: Evidence | None = None) -> None:
         self.onset, self._peak = onset, 0.0
         self._noise, self._snr, self._power = _Mean(), _Mean(), _Mean()
-        self._levels: deque[Evidence] = deque()  # the last window: some readings may lie after the end
+        self._levels: deque[Evidence] = deque()  # of the last window; some may lie after the end
         self._tail: list[Evidence] = []  # at most min_off_s of readings
         if first is not None:
             self.add(first)
 
     def add(self, reading: Evidence, *, tail: bool = False) -> None:
-        """Add the next reading; tail: it does not show the noise any more."""
+        """Add the next reading; tail: it no longer shows the noise."""
         self._levels.append(reading)
         while self._levels[0].time < reading.time - WINDOW_S - 1:
             old = self._levels.popleft()

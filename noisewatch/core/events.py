@@ -1,12 +1,12 @@
-"""Readings and events: what a stream gives. Their fields are those of the JSON lines.
+"""Readings and events, the output of a stream. Their fields are those of the JSON lines.
 
 To add a warning, or a reason for `unknown`:
 
-1. Name it here, in `WarningName` or `Reason`, and return it where it is found: from `Health.warnings` or
+1. Name it here, in `WarningName` or `Reason`, and return it where it is detected: from `Health.warnings` or
    `Health.reason` if the samples show it, from `Stream` if it concerns how they arrive.
 2. Put its sentence into `ui/wording.py`. A reason must have one; a warning needs one only if it calls for action.
 
-Everything else (JSON, meter, scan, summary) handles names that it does not know.
+Everything else (JSON, meter, scan, summary) handles unknown names.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Reason = Literal[
     "digital_silence",  # muted, or access is denied: samples of 0, or of 0 with dither
     "dead_channel",  # samples of one constant value
     "stalled",  # the input sends nothing
-    "gap",  # audio was lost on its way here
+    "gap",  # audio was lost before it arrived
     "too_short",  # less than 1 s of sound in the window
 ]
 WarningName = Literal[
     "clipping",  # samples at full scale
     "gated",  # stretches of digital silence in the window
     "short",  # a stream shorter than a window
-    "late",  # decided late: the input was ahead, and decisions were skipped
+    "late",  # the input was ahead, so earlier decisions were skipped
 ]
 EventName = Literal["noise_start", "noise_end", "input_lost", "input_back"]
 
-VOICE = 0.5  # voice probability from which someone is taken to speak
+VOICE = 0.5  # voice probability at or above which a window counts as speech
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Reading:
 
     time        s of stream time: the end of the window
     noise       probability of noise, 0..1
-    snr_db      SNR in the window, dB; None if nobody speaks
+    snr_db      SNR in the window, dB; None without speech
     voice       probability that someone speaks in the window, 0..1
     level_dbfs  RMS level since the previous reading, dBFS; None in digital silence
     state       `clean`, `noisy` or `unknown`: the verdict, after hysteresis and minimum times
     reason      why the state is `unknown`; then noise, snr_db and voice are None
     warnings    what may make the reading less reliable
-    reference   whether the voice level that a silence is judged against was `heard` in this stream or is `assumed`
-    utc         wall clock of the decision, ISO 8601; None for a recording, which may be of any day
+    reference   whether the voice level that pauses are judged against was `heard` in this stream or is `assumed`
+    utc         wall clock of the decision, ISO 8601; None for a recording, whose date is unknown
     """
 
     time: float
@@ -117,7 +117,7 @@ class Event:
 
 
 def utc(at: datetime | None = None) -> str:
-    """A moment, by default now, in ISO 8601: 2026-03-01T12:00:00.000Z."""
+    """A time, by default now, in ISO 8601: 2026-03-01T12:00:00.000Z."""
     return f"{(at or datetime.now(UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 

@@ -1,7 +1,7 @@
 """Whether the input can be judged at all, and how loud it is: defects and levels of the last window.
 
-Every reason for `unknown` that the samples show is found in `Health.reason`, every warning that they show in
-`Health.warnings`. `events.py` says how to add one.
+`Health.reason` detects every reason for `unknown` that the samples show, `Health.warnings` every such warning. The
+docstring of `events.py` explains how to add one.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from ..audio.ring import Ring
 from ..audio.signal import BLOCK, SAMPLE_RATE, WINDOW, Samples
 from .events import Reason, WarningName
 
-SILENT_SPAN = 1e-6  # peak to peak: -120 dBFS, below the last bit of 16 and the noise of any 24-bit converter
-DITHER_SPAN = 7e-5  # peak to peak of a whole window: within +-1 bit of 16, a muted input with dither
-SILENT_S = 0.5  # silence up to now that is not judged: the rest of the window would make a muted input read clean
+SILENT_SPAN = 1e-6  # peak to peak: -120 dBFS, below the last of 16 bits and the noise of any 24-bit converter
+DITHER_SPAN = 7e-5  # peak to peak of a whole window: +-1 LSB at 16 bits, as a muted input with dither has
+SILENT_S = (
+    0.5  # a window with this much silence at its end is not judged: its start would make a muted input read clean
+)
 HEARD_S = 1.0  # a window with less sound is not judged
 GATED_S = 0.3  # more silence than this in a window raises the warning `gated`
 CLIP_LEVEL = 0.985  # of full scale: a resampler smooths samples that were cut at 1.0
@@ -59,7 +61,7 @@ class Health:
         self._tail = np.zeros(0, np.float32)
 
     def reason(self) -> Reason | None:
-        """Why the present window cannot be judged, or None."""
+        """Why the current window cannot be judged, or None."""
         blocks = self._blocks.last(self._blocks.capacity)
         silent = blocks[:, _SPAN] < SILENT_SPAN
         newest = silent[-int(SILENT_S * BLOCKS_PER_S) :]
@@ -73,7 +75,7 @@ class Health:
         return None
 
     def warnings(self, *, unlimited: bool = False) -> tuple[WarningName, ...]:
-        """What may make the verdict on the present window less reliable.
+        """What may make the verdict on the current window less reliable.
 
         unlimited: samples of this input may exceed full scale, so those near it are not clipped.
         """
@@ -93,7 +95,7 @@ class Health:
         return levels.dbfs(float(newest[:, _POWER].mean()))
 
     def active_dbfs(self) -> float:
-        """Active level of the present window, dBFS, as `audio.levels` defines it."""
+        """Active level of the current window, dBFS, as `audio.levels` defines it."""
         power = self._blocks.last(self._blocks.capacity)[:, _POWER]
         pairs = power[len(power) % 2 :].reshape(-1, 2).mean(1)  # 20 ms frames
         return levels.dbfs(levels.active_power(pairs))

@@ -24,7 +24,7 @@ from .shipped import DEFAULT, find_model
 INPUTS = ("logmel", "reference")  # (1, frames, mels) float32; (1,) float32 dBFS
 OUTPUTS = ("noise", "snr_db", "voice")  # (1,) float32 each: logit, dB, logit
 FLOAT = "tensor(float)"
-# Limits for files of unknown origin. The shipped models have some MB.
+# Limits for files of unknown origin. The shipped models have a few MB.
 MAX_FILE = 256 << 20  # bytes
 MAX_STATE = 1 << 24  # numbers carried from one decision to the next
 
@@ -53,10 +53,10 @@ class Output(NamedTuple):
 class Model:
     """A loaded network: log-Mel frames in, noise, SNR and voice out.
 
-    It holds no state of any stream, so many streams and threads can share one model.
+    It holds no per-stream state, so many streams and threads can share one model.
 
     path    the file
-    digest  8 hexadecimal digits that tell models of the same name apart
+    digest  8 hexadecimal digits that distinguish models of the same name
     card    its `Card`
     frames  front-end frames in a window
 
@@ -90,7 +90,7 @@ class Model:
     def __call__(self, window: Frames, reference_dbfs: float, state: Carried) -> tuple[Output, Carried]:
         """Judge one window; return the output, and the state to pass with the next window of the same stream.
 
-        window: (frames, n_mels) float32, natural-log Mel power; reference_dbfs: the voice level that a silence is
+        window: (frames, n_mels) float32, natural-log Mel power; reference_dbfs: the voice level that pauses are
         judged against. Raises ModelError for a network that fails, does not finish, or returns NaN or infinity.
         """
         feeds = {"logmel": window[None], "reference": np.array([reference_dbfs], np.float32), **state}
@@ -99,8 +99,8 @@ class Model:
         try:
             noise, snr_db, voice, *carried = self._session.run(self._outputs, feeds, options)
             output = Output(noise.item(), snr_db.item(), voice.item())
-        except Exception as error:  # onnxruntime raises a dozen classes of its own
-            why = f"fails while it runs: {first_line(error)}"
+        except Exception as error:  # onnxruntime raises a dozen exception classes
+            why = f"fails at run time: {first_line(error)}"
             if options.terminate:
                 why = f"does not finish: a decision may take {watchdog.POLLS * watchdog.POLL_S:.0f} s"
             raise ModelError(f"{self.path} {why}. Choose another model, or export it again.") from error
@@ -149,7 +149,7 @@ def _card(session: Any, path: Path) -> Card:
 
 
 def _checked_state(session: Any, card: Card, path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the state that the network carries. Raises ModelError where it contradicts its card."""
+    """Names and shapes of the state that the network carries. Raises ModelError if it contradicts its card."""
     inputs = {i.name: i for i in session.get_inputs()}
     outputs = {o.name: o for o in session.get_outputs()}
     if any(name not in inputs for name in INPUTS) or any(name not in outputs for name in OUTPUTS):
@@ -160,7 +160,7 @@ def _checked_state(session: Any, card: Card, path: Path) -> dict[str, tuple[int,
     shape, promised = inputs["logmel"].shape, [1, card.frames, card.frontend.n_mels]
     if shape != promised:
         raise ModelError(
-            f"{path} takes log-Mel windows of shape {shape}; its card says {promised}. "
+            f"{path} takes log-Mel windows of shape {shape}; its card specifies {promised}. "
             "Export it with `noisewatch export-onnx`."
         )
     state = {name: tuple(i.shape) for name, i in inputs.items() if name not in INPUTS}

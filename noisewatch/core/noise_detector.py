@@ -1,4 +1,4 @@
-"""The door for Python: load a network once, open streams from it."""
+"""The Python entry point to streams: load a network once, and open any number of streams from it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class NoiseDetector:
     def stream(
         self, *, hop: float | None = None, threshold: float | None = None, config: DetectorConfig | None = None
     ) -> Stream:
-        """Open a stream. It shares only the network with other streams.
+        """Open a stream. Streams share nothing but the network.
 
         hop        s between decisions: a multiple of 0.01 from 0.01 to 60; default: the model's, usually 0.1
-        threshold  noise probability from which a reading counts as noise, 0.05 to 0.99; default: the model's
+        threshold  readings with at least this noise probability count as noise, 0.05 to 0.99; default: the model's
         config     all options of the verdict. Its threshold replaces the model's; to change only a time, pass
                    `DetectorConfig(detector.model.card.threshold, min_on_s=1.0)`
 

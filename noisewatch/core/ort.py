@@ -45,12 +45,12 @@ def open_session(data: bytes, path: Path) -> Any:
         if hasattr(options, "set_load_cancellation_flag"):  # since ONNX Runtime 1.21
             options.set_load_cancellation_flag(True)
         raise ModelError(f"{path} takes more than {LOAD_S:.0f} s to load. Choose another model.") from error
-    except Exception as error:  # onnxruntime raises a dozen classes of its own
+    except Exception as error:  # onnxruntime raises a dozen exception classes
         raise ModelError(f"{path} is not an ONNX model that can be loaded: {first_line(error)}") from error
 
 
 def _onnxruntime() -> Any:
-    """The module, imported late: that takes 0.1 s, which --help and the first frame of the meter do not need.
+    """The module, imported late: it takes 0.1 s, and neither --help nor the first frame of the meter needs it.
 
     On another thread, because an exception that a signal handler raises during the import becomes an ImportError.
     """
@@ -76,7 +76,7 @@ def first_line(error: Exception) -> str:
 
 
 def _limit_memory() -> None:
-    """Cap the memory of all networks in this process together; only sessions with the option above draw on it."""
+    """Cap the total memory of all networks in this process; applies to sessions with `use_env_allocators`."""
     global _limited
     if not _limited:
         _limited = True

@@ -1,4 +1,4 @@
-"""The voice level that a silence is judged against."""
+"""The voice level that pauses in speech are judged against."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ AVERAGED_S = 2.0  # time constant of the average over such measurements
 class Reference:
     """An average of the active speech levels that were measured in a stream.
 
-    Gains of microphones differ by 30 dB, so a level in dBFS alone does not tell whether a sound in a pause is
-    noise. Its level below the speaker's voice does.
+    Microphone gains differ by 30 dB, so a level in dBFS alone does not show whether a sound in a pause is noise.
+    Its level relative to the speaker's voice does.
     """
 
     def __init__(self, hop_s: float) -> None:

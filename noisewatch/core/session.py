@@ -16,7 +16,7 @@ from .events import Event, Reading, utc
 from .stream import Stream
 
 LATE_S = 0.5  # a live block that waited longer is late: skip to the newest window
-STALL_S = 3.0  # without a block until an input counts as stalled; a device may take two to start
+STALL_S = 3.0  # time without a block after which an input counts as stalled; a device may take 2 s to start
 
 
 class Session:
@@ -28,7 +28,7 @@ class Session:
     source   where the audio comes from; the caller closes it
     stream   a fresh stream
     seconds  stop after this much audio, s; default: at the end of the source. Time in which a live input sends
-             nothing counts once it has stalled; for a pipe, wall time counts
+             nothing counts once it has stalled; for a pipe, wall-clock time counts too
     heard    called with each block (n,), at the source's rate, before it is judged
     lost     called with the number of samples, at the source's rate, that are missing before the next block
     stalls   whether to report an input that sends nothing for 3 s as stalled
@@ -56,12 +56,12 @@ class Session:
         self._heard, self._lost, self._stalls = heard, lost, stalls
         self._spent = 0.0  # s of audio so far, including what was lost
         self._waited = 0.0  # s since the last block
-        self._drops = 0  # of the source, when the present noise began
-        self._made: deque[Reading | Event] = deque()  # made, and not yet yielded
+        self._drops = 0  # of the source, when the current noise began
+        self._pending: deque[Reading | Event] = deque()  # not yet yielded
 
     def __iter__(self) -> Iterator[Reading | Event]:
         source = self.source
-        # The writer of a pipe may send audio slower than real time, or none: there, `seconds` is also wall time.
+        # The writer of a pipe may send audio slower than real time, or none, so `seconds` limits wall time, too.
         deadline = time.monotonic() + self._seconds if source.pauses else math.inf
         with contextlib.closing(source.blocks()) as blocks:
             try:
@@ -80,16 +80,16 @@ class Session:
         yield from self._yielded(self.stream.finish())
 
     def interrupted(self) -> list[Reading | Event]:
-        """To call when the iteration is abandoned: what was not yet yielded, and the end of a noise that is on."""
-        rest, self._made = [*self._made], deque()
+        """Abandon the iteration. Returns the items not yet yielded, and the end of a noise that is on."""
+        rest, self._pending = [*self._pending], deque()
         return [*rest, *self._labelled(self.stream.detector.finish(self.stream.time))]
 
     def _judge(self, block: Samples | Lost | None) -> list[Reading | Event]:
-        """Take what the source sent: audio, a gap, or nothing for a tick."""
+        """Judge what the source sent: audio, a gap, or nothing for a tick."""
         source, stream = self.source, self.stream
         if block is None:
             self._waited += TICK_S
-            if not self._stalls or self._waited < STALL_S or self._waited % 1:  # once a second
+            if not self._stalls or self._waited < STALL_S or self._waited % 1:  # one reading per second
                 return []
             return stream.pause() if source.pauses else stream.lose("stalled")
         if isinstance(block, Lost):
@@ -107,9 +107,9 @@ class Session:
         return stream.process(block, sample_rate=rate, behind=behind)
 
     def _yielded(self, items: Sequence[Reading | Event]) -> Iterator[Reading | Event]:
-        self._made.extend(self._labelled(items))
-        while self._made:
-            yield self._made.popleft()
+        self._pending.extend(self._labelled(items))
+        while self._pending:
+            yield self._pending.popleft()
 
     def _labelled(self, items: Sequence[Reading | Event]) -> list[Reading | Event]:
         """The items with device, model, drops and wall clock."""

@@ -1,4 +1,4 @@
-"""The models in the package, and the way from a name or a path to a file."""
+"""The models in the package, and the lookup of a model file by name or path."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ REST_S = 0.5  # a stream that ends this long after its last decision gets a fina
 class Stream:
     """One stream of audio: the rolling window of the last 3 s, and the verdict on it.
 
-    Push blocks of any length as they arrive. The first reading is due after exactly 3 s of audio, the next ones
+    Push blocks of any length as they arrive. The first reading is due after exactly 3 s of audio, the others
     every hop. Readings do not depend on how the audio is split into blocks. Time is counted in samples, so a file
     gives the same readings as it would live, only sooner. Use a stream from one thread at a time.
 
@@ -43,7 +43,7 @@ class Stream:
     hop_s     s between decisions
     model     the network
     detector  the state machine; `stream.detector.config` holds the thresholds in use
-    skipped   decisions left out so far because the input was ahead
+    skipped   decisions skipped so far because the input was ahead
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Stream:
         threshold: float | None = None,
         config: DetectorConfig | None = None,
     ) -> None:
-        """A stream that `model` judges; the options are those of `NoiseDetector.stream`."""
+        """A stream judged by `model`; options as in `NoiseDetector.stream`."""
         frontend = model.card.frontend
         self.hop_s = numeric("hop", model.card.hop_s if hop is None else hop)
         self._hop = _hop_samples(self.hop_s, frontend.hop)
@@ -62,7 +62,7 @@ class Stream:
             config = DetectorConfig(threshold=model.card.threshold if threshold is None else threshold)
         elif threshold is not None:
             raise UsageError(
-                f"the threshold is {threshold} and {config.threshold} in the config. Give one of the two."
+                f"the threshold is {threshold}, but {config.threshold} in the config. Give one of the two."
             )
         self.detector = Detector(config, hop_s=self.hop_s)
         self.model = model
@@ -76,9 +76,9 @@ class Stream:
         self._reference = Reference(self.hop_s)
         self._samples = 0  # of the stream, at 16 kHz
         self._since_gap = 0  # samples since the stream began or was interrupted
-        self._next = WINDOW  # of _since_gap: where the next decision is due
-        self._decided = 0  # of _since_gap: where the last decision was made
-        self._unlimited_from = math.inf  # s: when floats first exceeded full scale, so that clipping is not at 1.0
+        self._next = WINDOW  # _since_gap at which the next decision is due
+        self._decided = 0  # _since_gap at the last decision
+        self._unlimited_from = math.inf  # s: when floats first exceeded full scale, which rules out clipping at 1.0
         self._paused = False
         self._lost = 0  # samples that never arrived
         self._lost_s = 0.0  # the same in s, since the input was lost
@@ -86,12 +86,12 @@ class Stream:
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "a Stream cannot be pickled or copied: it holds a network that is loaded in this process. Open a "
-            "stream of a NoiseDetector in the other process, and push the samples there."
+            "stream from a NoiseDetector in the other process, and push the samples there."
         )
 
     @property
     def time(self) -> float:
-        """Stream time, s: the audio pushed so far, plus what was lost between."""
+        """Stream time, s: the audio pushed so far, plus what was lost in between."""
         return self._samples / SAMPLE_RATE
 
     @property
@@ -101,7 +101,7 @@ class Stream:
 
     @property
     def warming_up_s(self) -> float:
-        """Audio still needed for the first window, s; 0 once readings come."""
+        """Audio still needed for the first window, s; 0 once readings are due."""
         return max(0, WINDOW - self._since_gap) / SAMPLE_RATE
 
     @property
@@ -111,18 +111,18 @@ class Stream:
 
     @property
     def reference_dbfs(self) -> float:
-        """The voice level that a silence is judged against, dBFS."""
+        """The voice level that pauses in speech are judged against, dBFS."""
         return self._reference.dbfs
 
     def window(self) -> NDArray[np.float32]:
-        """A copy of the log-Mel frames in the present window: (frames, n_mels) float32, up to (298, 40)."""
+        """A copy of the log-Mel frames in the current window: (frames, n_mels) float32, up to (298, 40)."""
         return self._frames.last(self._frames.capacity).copy()
 
     def push(self, samples: ArrayLike, *, sample_rate: int = SAMPLE_RATE) -> list[Reading]:
         """Take the next samples and return the readings that are now due: none, one or many.
 
         samples: (n,), one channel, any n. Floats of any width in -1..1, or int16; any byte order. sample_rate: Hz,
-        1000 to 768000; it may change between calls. Events are dropped: `process` returns them too.
+        1000 to 768000; it may change between calls. Events are dropped; `process` returns them, too.
 
         Raises InputError for samples that are not mono, not finite, or of another type, and for a rate out of
         range; UsageError for a rate that is not a number.
@@ -134,8 +134,8 @@ class Stream:
     ) -> list[Reading | Event]:
         """Like `push`, with the events among the readings: each directly after the reading that caused it.
 
-        behind: a live input is ahead of the caller. Of several decisions due only the last is made, with the
-        warning `late`, and `skipped` counts the others.
+        behind: a live input is ahead of the caller. If several decisions are due, only the last is made, with
+        the warning `late`, and `skipped` counts the others.
         """
         if not RATES[0] <= numeric("sample rate", sample_rate) <= RATES[1]:
             raise InputError(f"the sample rate is {sample_rate} Hz; allowed: {RATES[0]} to {RATES[1]}.")
@@ -149,9 +149,9 @@ class Stream:
         return made + self._judge(self._resampler.feed(x, sample_rate), behind=behind)
 
     def pause(self) -> list[Reading | Event]:
-        """The input sends nothing at the moment, and nothing is lost: what comes next continues the window.
+        """The input sends nothing for now, but no audio is lost: the next samples continue the window.
 
-        Returns an `unknown` reading with the reason `stalled`, and the first time an `input_lost`.
+        Returns an `unknown` reading with the reason `stalled`; the first time, also `input_lost`.
         """
         events = []
         if not self._paused and not self.detector.lost:
@@ -160,10 +160,10 @@ class Stream:
         return [self._unknown("stalled"), *events]
 
     def lose(self, reason: Reason, lost_s: float = 0.0) -> list[Reading | Event]:
-        """The input stopped, or audio was lost: a new window begins with the next samples.
+        """The input stopped, or audio was lost: the next samples begin a new window.
 
-        lost_s: how much audio was lost, s, if that is known. Stream time advances by it. Returns an `unknown`
-        reading, and unless the input was lost already the `noise_end` of a noise that was on and `input_lost`.
+        lost_s: how much audio was lost, s, if known. Stream time advances by it. Returns an `unknown` reading and,
+        unless the input was already lost, `noise_end` for a noise that was on, and `input_lost`.
         """
         self._resampler.reset()
         self._highpass.reset()
@@ -184,7 +184,7 @@ class Stream:
     def finish(self) -> list[Reading | Event]:
         """The stream has ended: judge the rest, and end a noise that is on. Call it once; push nothing after it.
 
-        Audio shorter than 3 s gets its one reading here, with the warning `short`.
+        Audio shorter than 3 s gets its only reading here, with the warning `short`.
         """
         made = self._judge(self._resampler.flush())
         if not self._decided and 0 < self._samples == self._since_gap < WINDOW:
@@ -214,7 +214,7 @@ class Stream:
         return made
 
     def _decide(self, warnings: tuple[WarningName, ...]) -> list[Reading | Event]:
-        """The reading on the present window and its events."""
+        """The reading of the current window, and its events."""
         reading, events = self._verdict(warnings)
         if self._lost_s:  # the whole loss is known only now that the input is back
             for number, event in enumerate(events):

@@ -1,4 +1,4 @@
-"""Totals of the readings and events of a stream: the one formula for shares of time, live and for recordings."""
+"""Totals of a stream, with the one formula for shares of time that live inputs and recordings use."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Summary:
     """Running totals, in constant memory.
 
     Noisy time is the sum of the noises that ended, not of noisy readings: a reading looks back over 3 s, so they
-    would overstate it. A reading stands for the time since the previous one. After a stall or a gap it stands for
-    its window only, because stream time jumps over audio that never arrived.
+    would overstate it. A reading covers the time since the previous one. After a stall or a gap it covers only its
+    window, because stream time jumps over audio that never arrived.
 
     readings  readings so far
     unknown   readings among them that could not be judged
@@ -79,5 +79,5 @@ class Summary:
         return min(1.0, self.noisy_s / judged) if judged else None
 
     def _rest_s(self, time: float) -> float:
-        """Time since the last reading that was not judged, s: no reading need be due at the end of a stream."""
+        """Time since the last reading if it was not judged, else 0, s: a stream may end between two readings."""
         return 0.0 if self._judging and not self._waiting else time - self._time

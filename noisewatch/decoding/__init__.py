@@ -7,7 +7,7 @@ pcm               sample formats: PCM, float, A-law, mu-law
 shortfall         errors for recordings that are decoded only in part
 tags              ID3, APE and other tags
 mpeg_frames       frame headers of MPEG audio and AAC
-signatures        whether a recording begins somewhere
+signatures        recognises the beginning of a recording
 containers        where MP4, ASF, Matroska and others end
 headers           WAV, AIFF, AU and CAF headers
 pieces            the recordings in a file, such as MP3s joined end to end

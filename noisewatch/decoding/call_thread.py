@@ -1,4 +1,4 @@
-"""A thread that runs calls for the main thread, which exceptions of signals (Ctrl-C) cannot interrupt."""
+"""A thread that runs calls for the main thread, where signals (Ctrl-C) cannot interrupt them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 class CallThread:
     """Runs calls on another thread, one at a time.
 
-    An exception of a signal in the middle of a `threading.Condition` leaves it locked forever. Executors, futures
-    and `Thread.start` are built on conditions; a SimpleQueue is not.
+    A signal handler that raises in the middle of a `threading.Condition` leaves it locked forever. Executors,
+    futures and `Thread.start` are built on conditions; a SimpleQueue is not.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class CallThread:
         _thread.start_new_thread(_serve, (self._calls, self._results))
 
     def run(self, call: Callable[[], Any]) -> Any:
-        """Return what the call returns, or raise what it raises."""
+        """Run the call; return its result or raise its exception."""
         self._calls.put(call)
         result = self._results.get()
         assert result is not None

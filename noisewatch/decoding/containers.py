@@ -1,4 +1,4 @@
-"""Where containers that ffmpeg decodes end (MP4, ASF, FLV, TTA, Ogg, AVI, Matroska), and what comes after them."""
+"""Where containers that ffmpeg decodes end (MP4, ASF, FLV, TTA, Ogg, AVI, Matroska), and what follows them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rest_after(path: Path) -> Rest:
         size = file.seek(0, os.SEEK_END)
         head = read_at(file, 0, LONGEST)
         end, continues = _end(file, head, size)
-        known = 0 < end < UNKNOWN  # otherwise there are only frames, packets or blocks, and no total length
+        known = 0 < end < UNKNOWN  # otherwise there are only frames, packets or blocks, without a total length
         at = end if known else 4
         while at < size:
             at = search(file, at, size, frames=known)
@@ -49,7 +49,7 @@ def rest_after(path: Path) -> Rest:
 
 
 def _end(file: BinaryIO, head: bytes, size: int) -> tuple[int, bool]:
-    """Return where the first container ends (0 if it does not say), and whether ffmpeg continues after it."""
+    """Return where the first container ends (0 if unknown), and whether ffmpeg continues after it."""
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
         return _walk(file, size, _box), False
     if head.startswith(b"0&\xb2u\x8ef\xcf\x11"):
@@ -70,7 +70,7 @@ def _end(file: BinaryIO, head: bytes, size: int) -> tuple[int, bool]:
 def _walk(file: BinaryIO, size: int, length: Callable[[bytes, set[bytes]], int], at: int = 0) -> int:
     """Return where a sequence of parts ends.
 
-    length: returns the length of a part by its first bytes, 0 if it is none; its set remembers parts seen before.
+    length: returns the length of a part from its first bytes, 0 if it is not one; the set collects the parts seen.
     """
     seen: set[bytes] = set()
     while at < size:

@@ -31,12 +31,12 @@ class Decoder(Protocol):
     """Yields the samples of a recording once, from beginning to end."""
 
     sample_rate: int  # Hz
-    channels: int  # of the first piece; others may have more or fewer
+    channels: int  # of the first piece; others may differ
     promised_s: float  # duration by the header; 0 if unknown
     notes: list[str]  # keys of `wording.NOTES`: peculiarities of the recording; grows during `read`
 
     def read(self, frames: int) -> Generator[Samples, None, None]:
-        """Yield float32 (n, channels), up to so many frames at a time.
+        """Yield float32 (n, channels), at most `frames` frames at a time.
 
         Raises InputError for damage and for an early end, after everything decodable was yielded.
         """
@@ -45,7 +45,7 @@ class Decoder(Protocol):
 def open_file(path: Path, name: str, *, shown: str = "") -> Decoder:
     """Open a file. Raises InputError if it cannot be decoded.
 
-    name: what errors call it while it is read; shown: what they call it if it cannot be opened (default: its path).
+    name: for errors while the file is read; shown: for errors while it is opened (default: its path).
     """
     import soundfile
 
@@ -79,7 +79,7 @@ def open_file(path: Path, name: str, *, shown: str = "") -> Decoder:
 def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None) -> Decoder:
     """Open a pipe. Uncompressed audio is decoded as it arrives; anything else is read to its end first.
 
-    name: what errors call it; raw_rate: sample rate (Hz) of signed 16-bit mono without a header.
+    name: for error messages; raw_rate: sample rate (Hz) of signed 16-bit mono without a header.
     Raises InputError for a pipe that cannot be decoded, and UsageError for an impossible `raw_rate`.
     """
     if raw_rate is not None:
@@ -90,7 +90,7 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None) -> Decoder:
         "rate: --raw-rate 48000"
     )
     if not head:
-        raise InputError(f"{name} ended before any audio came. {advice}")
+        raise InputError(f"{name} ended before any audio arrived. {advice}")
     if head not in MAGIC or is_other_container(pipe.peek(12)):
         return _spooled(pipe, name, advice)
     header = read_header(pipe.read)
@@ -98,8 +98,8 @@ def open_pipe(pipe: Pipe, name: str, *, raw_rate: int | None = None) -> Decoder:
         raise InputError(f"{name} cannot be read as audio: its header is damaged or cut off. {advice}")
     if header.coding is None:
         raise InputError(
-            f"{name} is {header.container} with {header.codec}; through a pipe PCM, float, A-law and mu-law can be "
-            "read. Give the file itself, or decode it before the pipe: ffmpeg -v error -i FILE -f wav - | ..."
+            f"{name} is {header.container} with {header.codec}; allowed in a pipe: PCM, float, A-law and mu-law. "
+            "Give the file itself, or decode it before the pipe: ffmpeg -v error -i FILE -f wav - | ..."
         )
     return Uncompressed(pipe, header, name, at_once=True)
 
@@ -125,7 +125,7 @@ def _spooled(pipe: Pipe, name: str, advice: str) -> Decoder:
 
 
 class _Spooled:
-    """A decoder of a temporary file, which it closes at the end."""
+    """A decoder of a temporary file, which is closed at the end."""
 
     def __init__(self, decoder: Decoder, file: IO[bytes]) -> None:
         self.sample_rate, self.channels = decoder.sample_rate, decoder.channels
@@ -138,7 +138,7 @@ class _Spooled:
 
 
 def _by_ffmpeg(path: Path, name: str, shown: str, reason: str, *, chain: bool) -> Decoder:
-    """Try ffmpeg on a file that libsndfile refused for a reason."""
+    """Try ffmpeg on a file that libsndfile refused; reason: why it did."""
     if which("ffmpeg") is None:
         advice = f"Readable: {READABLE}. For M4A, AAC, WebM and the sound of videos, install ffmpeg and try again."
         raise _unreadable(shown, reason, advice)

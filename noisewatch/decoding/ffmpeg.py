@@ -21,28 +21,28 @@ from .pipe import Pipe
 from .shortfall import ANOTHER, LOST_S, cut_off, lost_bytes, only_first, unreadable_beyond
 from .uncompressed import Uncompressed
 
-# Containers of audio. None can name other files or addresses, as concat, hls, dash, sdp and image2 can.
+# Containers of audio. None can refer to other files or addresses, as concat, hls, dash, sdp and image2 can.
 CONTAINERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,gsm,iff,latm,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
     "ogg,oma,rm,shn,sox,tak,tta,voc,w64,wav,wv,xwma"
 )
 PATIENCE_S = 20.0  # time limit for ffmpeg to send the next bytes
 ENDS_S = 5.0  # time limit for ffmpeg to exit after its output ends
-# What demuxers print about a file that ends early, while ffmpeg exits with 0.
+# What demuxers print about a file that ends early, although ffmpeg exits with 0.
 CUT = ("ended prematurely", "partial file", "runcat")
 
 
 class Ffmpeg:
-    """A decoder that runs ffmpeg as a subprocess, which ends when this object does."""
+    """A decoder that runs ffmpeg as a subprocess, which ends with this object."""
 
     def __init__(self, path: Path, name: str, *, rest: Rest, chain: bool) -> None:
-        """Start ffmpeg. rest: what it will leave undecoded at the end; chain: the file holds several recordings.
+        """Start ffmpeg. rest: the end of the file, left undecoded; chain: the file holds several recordings.
 
         Raises InputError with ffmpeg's reason if it cannot open the file.
         """
         self._name, self._rest, self._chain = name, rest, chain
         self._stderr: deque[str] = deque(maxlen=20)
-        # "file:" keeps a name from being an address; the whitelists keep a playlist from naming other files.
+        # "file:" prevents a name from being an address; the whitelists stop a playlist from naming other files.
         source = b"file:" + os.fsencode(path)
         command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
                    "-format_whitelist", CONTAINERS, "-i", source if os.name == "posix" else source.decode(),
@@ -107,7 +107,7 @@ class Ffmpeg:
     def _reason(self) -> str:
         """Return the last line of ffmpeg's stderr, without prefixes."""
         self._drain.join(ENDS_S)
-        last = self._stderr[-1] if self._stderr else "it gives no reason"
+        last = self._stderr[-1] if self._stderr else "no reason given"
         return re.sub(r"^\[[^]]*\] ", "", last).rpartition(": ")[2][:200].rstrip(".")
 
 

@@ -1,11 +1,11 @@
-"""Bytes of an open file: at an offset, and where a byte string is found."""
+"""Reads bytes of an open file at an offset, and searches it for a byte string."""
 
 from __future__ import annotations
 
 from typing import BinaryIO
 
 CHUNK = 1 << 20  # bytes read at a time in a search
-NEAR = 1 << 12  # bytes read first: most matches are near, and a hostile file asks for many searches
+NEAR = 1 << 12  # bytes read first: most matches are near, and a hostile file causes many searches
 
 
 def read_at(file: BinaryIO, at: int, size: int) -> bytes:

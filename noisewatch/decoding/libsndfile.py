@@ -21,7 +21,7 @@ class Libsndfile:
     """A decoder of all pieces of a file, at the highest of their sample rates."""
 
     def __init__(self, path: Path, name: str, layout: Layout) -> None:
-        """Raises soundfile.SoundFileError, TypeError or OSError when the first piece cannot be opened."""
+        """Raises soundfile.SoundFileError, TypeError or OSError if the first piece cannot be opened."""
         self._path, self._name, self._layout = path, name, layout
         self._first = self._open(layout.pieces[0])
         self.channels: int = self._first.file.channels
@@ -67,7 +67,7 @@ class Libsndfile:
             raise self._only(heard, lost)
 
     def _lost(self, rest: int, span: Span, seconds: float) -> str:
-        """Return the reason why the last `rest` bytes of a piece of so many seconds may be audio; "" if not."""
+        """Return why the last `rest` bytes of a piece that lasts `seconds` may be audio; "" if they are not."""
         if not rest:
             return ""
         with self._path.open("rb") as file:
@@ -82,7 +82,7 @@ class Libsndfile:
 
     def _open(self, span: Span) -> Piece:
         whole = len(self._layout.pieces) == 1 and not span.head
-        return Piece(self._path, span, whole=whole, watched=self._layout.watched, talks=self._layout.unknown)
+        return Piece(self._path, span, whole=whole, watched=self._layout.watched, prints=self._layout.unknown)
 
     def _rest(self, span: Span, unread: int) -> int:
         """Return how many bytes at the end of a piece, which libsndfile did not read, may be audio."""
@@ -99,4 +99,4 @@ def error_text(error: Exception) -> str:
     if isinstance(error, OSError):
         return str(error.strerror)
     text = str(error).rpartition(":")[2].strip().rstrip(".")
-    return "its format is not known" if "does not exist" in text else text  # libsndfile's words for a damaged MP3
+    return "its format is not known" if "does not exist" in text else text  # libsndfile's message for a damaged MP3

@@ -30,15 +30,15 @@ UNKNOWN = 1 << 60  # samples: libsndfile reports an unknown length as a larger n
 class Piece:
     """A piece of a file. Use it in a `with` statement, which closes it."""
 
-    def __init__(self, path: Path, span: Span, *, whole: bool, watched: bool, talks: bool) -> None:
-        """whole: it is all of the file; watched: `unread` will be used; talks: mpg123 may decode it, and print.
+    def __init__(self, path: Path, span: Span, *, whole: bool, watched: bool, prints: bool) -> None:
+        """whole: it is the whole file; watched: `unread` will be used; prints: mpg123 may decode it, and print.
 
         Raises soundfile.SoundFileError, TypeError or OSError.
         """
         # libsndfile reads a part of a file through Python callbacks, in which exceptions are lost. Those of signals
-        # (Ctrl-C) are raised wherever the main thread happens to be: so the callbacks run on another thread.
+        # (Ctrl-C) are raised wherever the main thread happens to be, so the callbacks run on another thread.
         self._thread = None if whole else CallThread()
-        self._watched, self._size, self._talks = watched, span.end, talks
+        self._watched, self._size, self._prints = watched, span.end, prints
         self._window: Window | None = None
         self._descriptor = -1
         try:
@@ -61,11 +61,11 @@ class Piece:
             self._window.close()
 
     def read(self, frames: int, sample_rate: int) -> Generator[Samples, None, None]:
-        """Yield float32 (n, channels), resampled to a rate (Hz), from reads of up to so many frames.
+        """Yield float32 (n, channels), resampled to `sample_rate` (Hz), from reads of at most `frames` frames.
 
         Raises soundfile.SoundFileError or OSError after everything decodable was yielded.
         """
-        file, left = self.file, self._frames  # libsndfile takes data after the end of a FLAC for damage
+        file, left = self.file, self._frames  # libsndfile mistakes data after the end of a FLAC for damage
         resampler = None
         if file.samplerate != sample_rate:
             resampler = soxr.ResampleStream(file.samplerate, sample_rate, file.channels, dtype="float32")
@@ -91,9 +91,9 @@ class Piece:
         return self._size - os.lseek(self._descriptor, 0, os.SEEK_CUR)
 
     def _block(self, frames: int) -> tuple[Samples, Exception | None]:
-        """Read up to so many frames, and return them with the error that ended it early.
+        """Read at most `frames` frames; return them, and the error that stopped the read early.
 
-        Many small reads, because one that fails returns nothing.
+        It makes many small reads, because one that fails returns nothing.
         """
         import soundfile
 
@@ -121,7 +121,7 @@ class Piece:
         return _sequential()(str(path) if os.name == "nt" else os.fsencode(path))
 
     def _quiet(self) -> AbstractContextManager[None]:
-        return quiet_stderr() if self._talks else contextlib.nullcontext()
+        return quiet_stderr() if self._prints else contextlib.nullcontext()
 
     def _call(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if self._thread is None:
@@ -134,7 +134,7 @@ class Piece:
 
 
 class Window:
-    """A part of a file that looks like a file of its own to libsndfile."""
+    """A part of a file that looks like a whole file to libsndfile."""
 
     def __init__(self, file: BinaryIO, span: Span) -> None:
         self._file, self._head = file, span.head
@@ -170,8 +170,8 @@ class Window:
 def _sequential() -> type[SoundFile]:
     """Return a SoundFile class that never seeks.
 
-    The ordinary one seeks to its own position after every read: MP3 is then decoded again from somewhere near, and
-    FLAC without a length fails at its end.
+    The ordinary one seeks to its own position after every read: an MP3 is then decoded again from a nearby
+    position, and a FLAC without a length fails at its end.
     """
     import soundfile
 

@@ -37,7 +37,7 @@ class Frame:
 
 
 def _frames_by_header() -> dict[int, Frame]:
-    """Return all valid frames by the bits of their header that decide length and kind."""
+    """Return all valid frames by the bits of their header that determine length and kind."""
     found: dict[int, Frame] = {}
     for version, rates in _RATES.items():
         for layer in (1, 2, 3):

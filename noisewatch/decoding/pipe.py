@@ -1,4 +1,4 @@
-"""Reads bytes from a pipe, with lookahead. It blocks until they arrive, so it runs on a thread that may block."""
+"""Reads bytes from a pipe, with lookahead. Reads block until bytes arrive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Pipe:
     """A reader of a file descriptor, from its current position to its end."""
 
     def __init__(self, descriptor: int, name: str, *, owned: bool = False, patience_s: float | None = None) -> None:
-        """name: what errors call it. owned: close the descriptor with the last reference to this object.
+        """name: for error messages. owned: close the descriptor with the last reference to this object.
 
         patience_s: time limit for the next bytes to arrive; None (and Windows) means no limit.
         """
@@ -29,7 +29,7 @@ class Pipe:
         self.received = 0  # bytes so far
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes; fewer only at the end. Raises InputError for a pipe that fails or times out."""
+        """Return `size` bytes, fewer only at the end. Raises InputError for a pipe that fails or times out."""
         return b"".join(self.chunks(size, size))
 
     def peek(self, size: int) -> bytes:
@@ -39,11 +39,11 @@ class Pipe:
         return data
 
     def unread(self, data: bytes) -> None:
-        """Put bytes back before those still to come."""
+        """Put bytes back in front of those still to come."""
         self._unread = data + self._unread
 
     def chunks(self, size: int, most: int | None = None) -> Iterator[bytes]:
-        """Yield chunks of `size` bytes, up to `most` in all or to the end; only the last is shorter. As `read`."""
+        """Yield chunks of `size` bytes, up to `most` bytes; only the last is shorter. Raises as `read`."""
         left = most
         while left is None or left > 0:
             wanted = size if left is None else min(size, left)
@@ -61,12 +61,12 @@ class Pipe:
             left = None if left is None else left - got
 
     def _some(self, most: int) -> bytes:
-        """Return what is available, up to so many bytes; b"" at the end."""
+        """Return what is available, at most `size` bytes; b"" at the end."""
         if self._unread:
             part, self._unread = self._unread[:most], self._unread[most:]
             return part
         if self._patience_s is not None:
-            # Count the waits: a clock would go on while the process is stopped.
+            # Count the waits: a clock would run on while the process is stopped.
             for _ in range(math.ceil(self._patience_s / LOOK_S)):
                 if select.select([self._descriptor], [], [], LOOK_S)[0]:
                     break
@@ -81,6 +81,6 @@ class Pipe:
 
 
 def cannot_read(name: str, error: OSError, received: int = 0) -> InputError:
-    """The error for an input that cannot be opened, or read beyond so many bytes."""
+    """The error for an input that cannot be opened, or read beyond `received` bytes."""
     where = f" beyond {received} bytes" if received else ""
     return InputError(f"cannot read {name}{where}: {error.strerror}. Check the source.")

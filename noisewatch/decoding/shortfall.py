@@ -11,14 +11,14 @@ ANOTHER = "another recording begins after them"  # a reason for `only_first`
 
 
 def lost_bytes(size: int) -> str:
-    """The reason for `only_first` where undecoded bytes may be audio."""
+    """The reason for `only_first` if undecoded bytes may be audio."""
     return f"the {size} bytes after them cannot be decoded"
 
 
 def only_first(
     name: str, heard_s: float, reason: str, advice: str = "Check the program that wrote it."
 ) -> InputError:
-    """The error for a recording that is decoded up to a point, and goes on after it."""
+    """The error for a recording that continues after the point up to which it was decoded."""
     return InputError(f"only the first {heard_s:.1f} s of {name} could be judged: {reason}. {advice}")
 
 
@@ -28,7 +28,7 @@ def ended_early(name: str, promised_s: float, heard_s: float) -> InputError:
 
 
 def cut_off(name: str, heard_s: float) -> InputError:
-    """The error for a container that ends within one of its own parts."""
+    """The error for a container that ends within one of its parts."""
     return InputError(f"{name} ended early: it is cut off after {heard_s:.1f} s.")
 
 

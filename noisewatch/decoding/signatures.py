@@ -1,4 +1,4 @@
-"""File signatures: whether a recording begins somewhere, and where the next one begins in a file."""
+"""File signatures: whether a recording begins at an offset, and where the next one begins in a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LONGEST = 32  # bytes of a signature
 _PAIRS = np.zeros(1 << 16, bool)
 _PAIRS[np.frombuffer(b"fLOgRIRFBWriFO.sdncaft0&FLTT\x1aE#!MAwvCrNI", "<u2")] = True
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
-NEAR = 1 << 20  # bytes after an end in which frames without a file header are looked for
+NEAR = 1 << 20  # bytes after an end that are searched for frames without a file header
 
 
 def begins(look: Look) -> bool:

@@ -12,7 +12,7 @@ from ..audio.downmix import block_frames
 from ..audio.signal import Samples
 from ..errors import InputError, UsageError
 from .headers.chunks import MAGIC, OTHER_CHUNKS, chunk_length, skip
-from .headers.header import Header, check_format, made_header
+from .headers.header import Header, check_format, make_header
 from .headers.reader import read_header
 from .pcm import decode
 from .pipe import Pipe
@@ -21,7 +21,7 @@ from .signatures import begins
 
 
 class Uncompressed:
-    """A decoder of uncompressed audio. It goes on with what follows the audio, where that fits."""
+    """A decoder of uncompressed audio. It continues with audio that follows, if its format matches."""
 
     def __init__(self, pipe: Pipe, header: Header, name: str, *, at_once: bool = False) -> None:
         """pipe: at the first byte of audio; at_once: yield every 0.1 s as it arrives, instead of seconds at a time.
@@ -36,7 +36,7 @@ class Uncompressed:
 
     @classmethod
     def of_file(cls, path: Path, name: str) -> Uncompressed:
-        """Open a file that has such a header. Raises OSError, and InputError as the constructor."""
+        """Open a file with such a header. Raises OSError, and InputError as the constructor does."""
         pipe = Pipe(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), name, owned=True)
         header = read_header(pipe.read)
         if header is None or header.coding is None:
@@ -73,7 +73,7 @@ class Uncompressed:
         if self._header.container == "raw" and head in (*MAGIC, b"fLaC", b"OggS"):
             raise UsageError(
                 f"--raw-rate is for audio without a header, and {self._name} begins with {head.decode()}: it has a "
-                "header, which gives the rate. Leave --raw-rate out."
+                "header, which gives the rate. Omit --raw-rate."
             )
         if self._header.unfinished:
             if head in OTHER_CHUNKS:
@@ -82,7 +82,7 @@ class Uncompressed:
         return True
 
     def _continues(self, heard: int) -> bool:
-        """Whether audio follows after the promised size: another recording, or what the header does not cover."""
+        """Whether audio follows after the promised size: another recording, or audio not covered by the header."""
         pipe, header = self._pipe, self._header
         if pipe.peek(header.padding).strip(b"\0") == b"" and not begins(self._look):
             pipe.read(header.padding)
@@ -90,7 +90,7 @@ class Uncompressed:
             if header.container == "WAV" and pipe.peek(4) == b"data":  # a second one
                 (size,) = struct.unpack("<4xI", pipe.read(8))
                 form = header.sample_rate, header.channels, header.coding, header.codec
-                self._append(made_header("WAV", *form, size))
+                self._append(make_header("WAV", *form, size))
                 return True
             skip(pipe.read, length)
         if (name := pipe.peek(4)) in MAGIC:

@@ -11,7 +11,7 @@ from ..audio.signal import SAMPLE_RATE, Samples
 from ..core.events import Event, Reading
 from ..core.noise_detector import NoiseDetector
 from ..corpus.catalogue import Catalogue
-from ..tasks.false_alarms import called, poisson_interval
+from ..tasks.false_alarms import events_at, poisson_interval
 from .figures import Estimate, StreamFigures
 from .progress import tracked
 from .statistics import wilson_interval
@@ -57,7 +57,7 @@ def _figures(judged: Sequence[Judged], times: int, threshold: float, hop_s: floa
     alarmed, seconds = 0.0, 0.0
     noises, missed, on_already, delays = 0, 0, 0, []
     for stream, readings in judged:
-        spans = _spans(called(readings, threshold, hop_s, len(stream.samples) / SAMPLE_RATE))
+        spans = _spans(events_at(readings, threshold, hop_s, len(stream.samples) / SAMPLE_RATE))
         if not stream.noises:
             seconds += len(stream.samples) / SAMPLE_RATE
             voices += Counter({stream.speaker: len(spans)})  # those without any are left out

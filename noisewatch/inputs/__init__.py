@@ -1,11 +1,11 @@
 """Sources of audio. Every module imports only from modules above it:
 
 source      the protocol of all sources
-gaps        gaps in live audio, by arrival times
+gaps        detection of gaps in live audio, by arrival times
 portaudio   the PortAudio library
 devices     input devices, by index or name
 microphone  a live input
-recording   a file, or a pipe that is being read
-piped       a pipe, read on a thread of its own
-opening     any source, by one word
+recording   a decoded file or pipe
+piped       a pipe, read on its own thread
+opening     opens any source by name
 """

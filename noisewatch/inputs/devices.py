@@ -1,4 +1,4 @@
-"""The input devices of this machine, and how one of them is selected by index or name."""
+"""The input devices of this machine, and the selection of one by index or name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Device:
 
 
 def list_devices() -> list[Device]:
-    """Return all input devices. Raises DeviceError when PortAudio is missing, does not answer or lists none."""
+    """Return all input devices. Raises DeviceError if PortAudio is missing, does not answer, or lists none."""
     sd = portaudio()
     apis = sd.query_hostapis()
     try:
@@ -45,7 +45,7 @@ def list_devices() -> list[Device]:
 def find_device(word: str | None) -> Device:
     """Return one input device: by index, by name (a unique part is enough), or the default for None.
 
-    Raises DeviceError when nothing matches, and UsageError when several names match.
+    Raises DeviceError if nothing matches, and UsageError if several names match.
     """
     devices = list_devices()
     if word is None:

@@ -1,4 +1,4 @@
-"""Gaps in live audio: tells missing samples from samples that arrive late, by arrival times. Knows no device."""
+"""Detects gaps in live audio: arrival times distinguish missing samples from late ones. Independent of devices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..audio.signal import Samples
 GAP_S = 0.3  # missing audio longer than this is a gap ...
 WITHIN_S = 5.0  # ... if it goes missing within this much audio; sound card clock drift stays far below
 SETTLE_S = 0.5  # a delay that has not fallen for this long is permanent: the audio before it is lost
-FALLS_S = 0.02  # a smaller fall of the delay is jitter
+FALLS_S = 0.02  # a smaller decrease of the delay is jitter
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Block:
 class Arrivals:
     """A queue that compares the arrival time of blocks with their sample count.
 
-    The delay of a block (arrival time minus sample time) rises when something holds the audio up. If the audio was
+    The delay of a block (arrival time minus sample time) rises when the audio is held up. If the audio was
     only late, the delay falls again as blocks catch up. If the delay stays up, samples are missing.
     """
 

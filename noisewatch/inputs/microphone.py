@@ -16,7 +16,7 @@ from ..system.native_stderr import quiet_stderr
 from ..system.timeouts import call_with_timeout
 from .devices import find_device
 from .gaps import Arrivals
-from .portaudio import answered, error_text, portaudio
+from .portaudio import call_portaudio, error_text, portaudio
 from .source import TICK_S, Lost
 
 LATENCY_S = 0.1  # requested from PortAudio; with blocks of 50 ms it runs steadily even over PulseAudio
@@ -38,12 +38,12 @@ class Microphone:
     def __init__(self, word: str | None = None, *, channel: int = 1) -> None:
         """Open and start a device. word: its index or a part of its name, None for the default; channel: from 1.
 
-        Raises DeviceError when it cannot be opened, UsageError for an ambiguous name, and ChannelError.
+        Raises DeviceError if it cannot be opened, UsageError for an ambiguous name, and ChannelError.
         """
         self.device = find_device(word)
         if channel > self.device.channels:
             raise ChannelError(
-                f"{printable(self.device.name)} has {self.device.channels} channel(s), no channel {channel}."
+                f"{printable(self.device.name)} has {self.device.channels} channel(s), so no channel {channel}."
             )
         self.name = self.device.name
         self.sample_rate = self.device.sample_rate
@@ -56,14 +56,15 @@ class Microphone:
         self._quiet = contextlib.ExitStack()
         sd = portaudio()
         try:
-            self._stream = answered(self._open)
+            self._stream = call_portaudio(self._open)
         except (sd.PortAudioError, OSError, ValueError) as error:
             raise DeviceError(
                 f"cannot open {printable(self.device.name)} (device {self.device.index}) at {self.sample_rate} Hz: "
                 f"{error_text(error)}. Another program may be using it, or this terminal lacks permission to use "
-                "the microphone (system settings; on Linux the group `audio`). Other inputs: noisewatch devices"
+                "the microphone (system settings; on Linux the group `audio`). List "
+                "other inputs: noisewatch devices"
             ) from error
-        self._quiet.enter_context(quiet_stderr())  # PortAudio's own thread prints when a device disappears
+        self._quiet.enter_context(quiet_stderr())  # a thread of PortAudio prints if a device disappears
 
     @property
     def drops(self) -> int:
@@ -71,9 +72,9 @@ class Microphone:
         return self.overflows + self.dropped + self.gaps
 
     def blocks(self) -> Generator[Samples | Lost | None, None, None]:
-        """Yield float32 blocks (n,), Lost before the first block after a gap, None for each `TICK_S` of nothing.
+        """Yield float32 blocks (n,), Lost before the first block after a gap, None for each `TICK_S` without audio.
 
-        Raises DeviceError when the device disappears.
+        Raises DeviceError if the device disappears.
         """
         arrivals = Arrivals(self.sample_rate)
         reported = 0  # losses counted by PortAudio or the queue, which may show up as a gap later
@@ -87,7 +88,7 @@ class Microphone:
                 if not self._stream.active:
                     raise DeviceError(
                         f"the input {printable(self.name)} is gone: unplugged, or its driver failed. "
-                        "Other inputs: noisewatch devices"
+                        "List other inputs: noisewatch devices"
                     ) from None
             blocks, lost_s, late_s = arrivals.take(time.monotonic())
             if lost_s:

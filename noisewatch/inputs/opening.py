@@ -1,4 +1,4 @@
-"""Opens any source by one word: a microphone, a recording, a pipe or the demo clip."""
+"""Opens any source by name: a microphone, a recording, a pipe or the demo clip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .piped import Piped
 from .recording import open_recording
 from .source import Source
 
-Input = str | os.PathLike[str] | Source | None  # whatever names a source, or is one
+Input = str | os.PathLike[str] | Source | None  # the name of a source, or a source
 
 
 def open_source(
@@ -27,7 +27,7 @@ def open_source(
     """Open a source of audio.
 
     source: None for a microphone, "demo" for the demo clip, "-" for stdin, else the path of a file or named pipe.
-        An object that is a source already is returned as it is.
+        A source object is returned unchanged.
     device: index or name of the microphone; None for the default one.
     channel: counted from 1; None averages the channels of a recording, and takes the first of a microphone.
     raw_rate: sample rate (Hz) of a pipe that carries signed 16-bit mono without a header.
@@ -40,7 +40,7 @@ def open_source(
         return source
     word = None if source is None else os.fspath(source)
     if channel is not None and channel < 1:
-        raise UsageError(f"the channel is {channel}; channels count from 1.")
+        raise UsageError(f"the channel is {channel}; channels are counted from 1.")
     piped = word is not None and word not in ("-", "demo") and _is_pipe(word)
     if raw_rate is not None and word != "-" and not piped:
         what = "the microphone" if word is None else repr(word)

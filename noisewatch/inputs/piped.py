@@ -20,7 +20,7 @@ AHEAD = 16  # blocks read ahead
 
 
 class Piped:
-    """A recording that arrives through a pipe. A thread of its own reads it: a slow writer blocks only that."""
+    """A recording that arrives through a pipe. It is read on its own thread, which alone waits for the writer."""
 
     live = False
     pauses = True
@@ -35,7 +35,7 @@ class Piped:
         channel: int | None = None,
         raw_rate: int | None = None,
     ) -> None:
-        """Start to read `place`: a file descriptor, or the path of a named pipe, which opens once it has a writer.
+        """Start reading `place`: a file descriptor, or the path of a named pipe, which opens once it has a writer.
 
         channel: counted from 1, None for the mean of all; raw_rate: Hz, for signed 16-bit mono without a header.
         Raises InputError, UsageError or ChannelError if the header arrives within `HEADER_S`; otherwise `blocks`
@@ -45,11 +45,11 @@ class Piped:
         self.sample_rate = 0  # unknown until the header arrives
         self.notes: list[str] = []
         self._blocks: queue.Queue[Samples | BaseException | None] = queue.Queue(AHEAD)
-        self._began = threading.Event()
-        self._refused: BaseException | None = None
+        self._opened = threading.Event()
+        self._open_error: BaseException | None = None
         self._pipe: Pipe | None = None
 
-        def opened() -> Recording:
+        def open_it() -> Recording:
             try:
                 descriptor = os.open(place, os.O_RDONLY) if isinstance(place, str) else place
             except OSError as error:
@@ -58,9 +58,9 @@ class Piped:
             decoder = open_pipe(self._pipe, name, raw_rate=raw_rate)
             return Recording(decoder, name, channel=channel)
 
-        threading.Thread(target=self._read, args=(opened,), daemon=True).start()
-        if self._began.wait(HEADER_S) and self._refused is not None:
-            raise self._refused
+        threading.Thread(target=self._read, args=(open_it,), daemon=True).start()
+        if self._opened.wait(HEADER_S) and self._open_error is not None:
+            raise self._open_error
 
     def close(self) -> None:
         """Does nothing: the thread may be waiting for the writer, and ends with the process."""
@@ -69,7 +69,7 @@ class Piped:
         """Yield mono float32 blocks (n,) as they arrive.
 
         After each `TICK_S` without a block: an empty block if some bytes arrived, None if none did. Raises
-        InputError as a recording does, and whatever the header gave rise to after the constructor returned.
+        InputError as a recording does, and the error of a header that arrived after the constructor returned.
         """
         received = 0
         while True:
@@ -85,16 +85,16 @@ class Piped:
                 raise block
             yield block
 
-    def _read(self, opened: Callable[[], Recording]) -> None:
+    def _read(self, open_it: Callable[[], Recording]) -> None:
         try:
             try:
-                recording = opened()
+                recording = open_it()
                 self.sample_rate, self.notes = recording.sample_rate, recording.notes
             except BaseException as error:
-                self._refused = error
+                self._open_error = error
                 raise
             finally:
-                self._began.set()
+                self._opened.set()
             for block in recording.blocks():
                 self._blocks.put(block)
             self._blocks.put(None)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 def portaudio() -> ModuleType:
     """Return the `sounddevice` module, imported on first use.
 
-    The import starts PortAudio, which asks the sound server for its devices and may hang. Raises DeviceError where
+    The import starts PortAudio, which asks the sound server for its devices and may hang. Raises DeviceError if
     the library is missing, does not start, or does not answer.
     """
 
@@ -30,7 +30,7 @@ def portaudio() -> ModuleType:
         return sounddevice  # type: ignore[no-any-return]
 
     try:
-        return answered(load)
+        return call_portaudio(load)
     except OSError as error:
         raise DeviceError(
             "the PortAudio library is missing, so no microphone can be opened. Install it: `apt install "
@@ -46,8 +46,8 @@ def portaudio() -> ModuleType:
         ) from error
 
 
-def answered(call: Callable[[], T]) -> T:
-    """Return the result of a call into PortAudio. Raises DeviceError if it takes longer than `OPEN_S`."""
+def call_portaudio(call: Callable[[], T]) -> T:
+    """Run a call into PortAudio and return its result. Raises DeviceError if it takes longer than `OPEN_S`."""
     try:
         with quiet_stderr():
             return call_with_timeout(call, OPEN_S)
@@ -60,6 +60,6 @@ def answered(call: Callable[[], T]) -> T:
 
 
 def error_text(error: Exception) -> str:
-    """PortAudio's own words in an exception, without the prefix that sounddevice adds."""
+    """PortAudio's message in an exception, without the prefix that sounddevice adds."""
     text = str(error.args[0]) if error.args else str(error)
     return text.rpartition(":")[2].strip(" .") or text

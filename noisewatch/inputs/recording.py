@@ -17,7 +17,7 @@ from ..errors import ChannelError, InputError
 def open_recording(path: Path, name: str, *, channel: int | None = None, paced: bool = False) -> Recording:
     """Open a file as a source.
 
-    name: what errors call it; channel: counted from 1, None for the mean of all; paced: deliver it at real-time
+    name: for error messages; channel: counted from 1, None for the mean of all; paced: deliver it at real-time
     speed. Raises InputError for a file that cannot be decoded, and ChannelError for a missing channel.
     """
     return Recording(open_file(path, name), name, channel=channel, paced=paced)
@@ -37,9 +37,9 @@ class Recording:
         self.sample_rate: int = decoder.sample_rate
         if channel is not None and channel > decoder.channels:
             raise ChannelError(
-                f"{name} has {decoder.channels} channel(s), no channel {channel}. Channels count from 1."
+                f"{name} has {decoder.channels} channel(s), so no channel {channel}. Channels are counted from 1."
             )
-        self.promised_s = decoder.promised_s  # duration by its header; 0 where unknown
+        self.promised_s = decoder.promised_s  # duration according to the header; 0 if unknown
         self.notes = decoder.notes
         self._decoder = decoder
         self._channel = channel
@@ -77,8 +77,8 @@ class Recording:
                 for samples in parts:
                     if self._channel is not None and self._channel > samples.shape[1]:
                         raise InputError(
-                            f"{self.name} continues with {samples.shape[1]} channel(s), and has no channel "
-                            f"{self._channel} there. Leave --channel out."
+                            f"{self.name} continues with {samples.shape[1]} channel(s), so it has no channel "
+                            f"{self._channel} there. Omit --channel."
                         )
                     if self._channel is not None:
                         yield samples[:, self._channel - 1].copy()

@@ -13,7 +13,7 @@ TICK_S = 0.25  # how often a source without new audio yields None
 
 @dataclass(frozen=True)
 class Lost:
-    """A gap: audio that was missed between two blocks."""
+    """A gap: audio that is missing between two blocks."""
 
     seconds: float
 
@@ -23,8 +23,8 @@ class Source(Protocol):
 
     name: str
     sample_rate: int  # native, Hz; the stream resamples
-    live: bool  # audio goes on without the reader: one that falls behind skips to the newest window
-    pauses: bool  # the writer may stop for any time, and no audio is lost meanwhile
+    live: bool  # audio does not wait for its reader: one that falls behind skips to the newest window
+    pauses: bool  # the writer may pause for any length of time without losing audio
 
     @property
     def drops(self) -> int:
@@ -35,7 +35,7 @@ class Source(Protocol):
         """Keys of `wording.NOTES`: peculiarities of this source; complete once `blocks` ends."""
 
     def blocks(self) -> Generator[Samples | Lost | None, None, None]:
-        """Yield mono float32 blocks (n,), n >= 0; Lost for a gap; None for each `TICK_S` in which nothing came."""
+        """Yield mono float32 blocks (n,), n >= 0; Lost for a gap; None for each `TICK_S` without audio."""
 
     @property
     def late_s(self) -> float:

@@ -14,7 +14,7 @@ from .sink import SessionInfo, Sink
 class AppendingSink(Sink):
     """Appends lines to a file, each written to the operating system before the next.
 
-    If the file is renamed or removed during the session, as log rotation does, a new one is started under its name.
+    If the file is renamed or removed during the session, as log rotation does, a new file is started there.
     """
 
     def __init__(self, name: str, path: Path) -> None:

@@ -16,9 +16,9 @@ from ..system.files import create_part
 
 
 class ClipFile:
-    """A mono sound file that appears under its name once it is complete.
+    """A mono sound file that gets its name once it is complete.
 
-    Methods raise OSError with the reason of the operating system, which libsndfile does not pass on.
+    Methods raise OSError with the reason from the operating system, which libsndfile does not pass on.
     """
 
     def __init__(self, path: Path, rate: int) -> None:

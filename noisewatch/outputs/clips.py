@@ -22,7 +22,7 @@ MAX_PRE_ROLL_S = 60.0
 class Clips(Sink):
     """Stores each noise as a FLAC, from `pre_roll_s` before it until half a second after it.
 
-    The files are readable for this user alone: they contain what was said in the room. A clip with samples above
+    Only this user can read the files: they contain what was said in the room. A clip with samples above
     full scale, which FLAC cannot hold, is a 32-bit float WAV.
     """
 

@@ -18,12 +18,12 @@ from .sink import SessionInfo, Sink
 QUEUE = 256  # events and blocks of audio that may wait for a sink
 OPEN_S = 1.0  # time to open a sink before the session starts regardless
 PUT_S = 20.0  # time that a recording waits, once, for room in the queue of a slow sink
-DRAIN_S = 10.0  # time for all sinks together to work off their queues at the end, while they make progress
-CLOSE_S = 0.7  # added to it; also the time after which a sink without progress is given up
+DRAIN_S = 10.0  # time for all sinks together to drain their queues at the end, while they make progress
+CLOSE_S = 0.7  # added to DRAIN_S; also the time after which a sink without progress is abandoned
 
 
 class Dispatcher:
-    """The sinks of a session, each on a thread of its own."""
+    """The sinks of a session, each on its own thread."""
 
     def __init__(self, sinks: Sequence[Sink], warn: Callable[[str], None], session: SessionInfo) -> None:
         """Open all sinks. warn: called with one sentence when a sink first fails.
@@ -37,7 +37,7 @@ class Dispatcher:
         self._position = 0  # index of the next sample within the session
 
     def event(self, event: Event) -> None:
-        """Hand an event to every sink; one without a time of day gets the present one."""
+        """Hand an event to every sink, with the current time of day if it has none."""
         event = event if event.utc else replace(event, utc=utc())
         for thread in self._threads:
             thread.put(event)
@@ -64,7 +64,7 @@ class Dispatcher:
 
 
 class SinkThread:
-    """A sink behind a bounded queue, on a thread of its own."""
+    """A sink behind a bounded queue, on its own thread."""
 
     def __init__(self, sink: Sink, warn: Callable[[str], None], put_s: float) -> None:
         """put_s: time that `put` may wait for room in the queue."""
@@ -79,7 +79,7 @@ class SinkThread:
         threading.Thread(target=self._run, daemon=True).start()
 
     def open(self, session: SessionInfo) -> None:
-        """Open the sink. Raises OutputError if it cannot write; one that needs longer than OPEN_S goes on alone."""
+        """Open the sink. Raises OutputError if it cannot write; one slower than OPEN_S opens in the background."""
         self._queue.put(session)
         self._opened.wait(OPEN_S)
         if self._open_error is not None:
@@ -100,7 +100,7 @@ class SinkThread:
                 return self._queue.put(None, timeout=left)
 
     def join(self, ended: float) -> None:
-        """Wait until the queue is worked off, as long as there is progress and time; then abort."""
+        """Wait until the queue is drained, as long as there is progress and time; then abort."""
         if self._closed.is_set() or any(self._closed.wait(left) for left in self._time_left(ended)):
             return
         self.lost += sum(isinstance(item, Event) for item in list(self._queue.queue))
@@ -108,7 +108,7 @@ class SinkThread:
         self.sink.abort()
 
     def _time_left(self, ended: float) -> Iterator[float]:
-        """The time until this sink is given up, s, as often as progress extends it."""
+        """Yield the time until this sink is abandoned, s, for as long as progress extends it."""
         stuck_s = CLOSE_S + self.sink.event_s
         deadline = ended + DRAIN_S + CLOSE_S
         while (left := min(deadline, max(ended, self._progress) + stuck_s) - time.monotonic()) > 0:

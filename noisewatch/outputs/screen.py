@@ -1,4 +1,4 @@
-"""A terminal that is written by a thread, so that the meter never waits for it."""
+"""Writes to the terminal on a thread, so that the meter never waits for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FRAME = 200  # characters: shorter writes switch the cursor or the screen, and a
 
 
 class Screen:
-    """A file object for Rich that drops whole frames while the terminal does not take them."""
+    """A file object for Rich that drops whole frames while the terminal does not accept them."""
 
     def __init__(self) -> None:
         self._writer = StdoutWriter(live=True, max_bytes=MAX_BYTES)
@@ -33,6 +33,6 @@ class Screen:
         return sys.stdout.fileno()
 
     def close(self) -> None:
-        """Write what is left, for as long as the terminal takes it."""
+        """Write what is left, for as long as the terminal accepts it."""
         with contextlib.suppress(OSError):
             self._writer.close(2 * CLOSE_S)

@@ -11,7 +11,7 @@ from ..core.events import Event
 
 @dataclass
 class SessionInfo:
-    """Facts about a session that sinks are given when it starts."""
+    """Facts about a session, passed to the sinks when it starts."""
 
     device: str  # or name of the recording
     sample_rate: int  # Hz, of the blocks passed to `Sink.audio`; a pipe may change it before its first block
@@ -29,7 +29,7 @@ class Sink:
 
     name: str  # as it appears in messages, e.g. "the log events.jsonl"
     wants_audio = False
-    event_s = 0.0  # time limit that the sink itself puts on one event, s; 0 for one that should be done at once
+    event_s = 0.0  # time limit that the sink itself sets for one event, s; 0 if an event should take no time
 
     def open(self, session: SessionInfo) -> None:
         """Start a session. Raises OSError if the destination cannot be written: the session then does not start."""

@@ -9,14 +9,14 @@ import time
 from collections import deque
 from typing import Any
 
-LIVE_BYTES = 1 << 20  # of unread lines, some minutes of them; beyond it, a live input loses lines
+LIVE_BYTES = 1 << 20  # of unread lines, a few minutes of them; beyond it, a live input loses lines
 RECORDING_BYTES = 64 << 20  # of unread lines, hours of them; beyond it, a recording waits
-ATOMIC_BYTES = 4096  # a pipe takes as many at once or none (PIPE_BUF on Linux)
-CLOSE_S = 0.3  # time for the reader at the end of a live input
+ATOMIC_BYTES = 4096  # a pipe accepts this many at once or none (PIPE_BUF on Linux)
+CLOSE_S = 0.3  # time that the reader gets at the end of a live input
 
 
 class StdoutWriter:
-    """Writes lines to stdout on a thread of its own.
+    """Writes lines to stdout on its own thread.
 
     When the reader falls behind, a live input loses lines and counts them; a recording waits and loses none.
     """
@@ -25,7 +25,7 @@ class StdoutWriter:
         """max_bytes: of unread output, by default LIVE_BYTES or RECORDING_BYTES."""
         sys.stdout.flush()
         self.lost = 0  # lines
-        self.error: OSError | None = None  # why stdout takes no more lines
+        self.error: OSError | None = None  # why stdout accepts no more lines
         self._blocking = not live
         self._max_bytes = max_bytes or (LIVE_BYTES if live else RECORDING_BYTES)
         # Not the buffered file: at exit, Python would wait for its lock.
@@ -39,7 +39,7 @@ class StdoutWriter:
         threading.Thread(target=self._run, daemon=True).start()
 
     def write_line(self, line: str) -> None:
-        """Queue a line, given without its newline. Raises OSError, once, if stdout takes no more lines."""
+        """Queue a line, given without its newline. Raises OSError, once, if stdout accepts no more lines."""
         self.write(f"{line}\n")
 
     def write(self, text: str, *, always: bool = False) -> None:
@@ -61,7 +61,7 @@ class StdoutWriter:
         self._blocking = False
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
-        """Wait for the reader, without a limit for a recording, and count the lines that it did not take.
+        """Wait for the reader, without a limit for a recording, and count the lines that it did not accept.
 
         Raises OSError as `write_line` does.
         """
@@ -111,7 +111,7 @@ class StdoutWriter:
         try:
             while done < len(data):
                 written = self._file.write(data[done:])
-                if written is None:  # stdout was given to us in non-blocking mode
+                if written is None:  # stdout is in non-blocking mode
                     select.select([], [self._file], [])
                 done += written or 0
         except OSError as error:

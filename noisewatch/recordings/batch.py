@@ -26,13 +26,13 @@ class Batch:
         *,
         out: Path | None = None,
         resume: bool = False,
-        say: Callable[[str], None] = lambda sentence: None,
+        notify: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        """found: as `find` returns it; out: folder for the journal; say: prints a sentence to stderr.
+        """found: as `find` returns it; out: folder for the journal; notify: prints a sentence to stderr.
 
         Without a folder there is a journal only with `resume`, in the user's cache.
         """
-        self._found, self._judge, self._results, self._resume, self._say = found, judge, results, resume, say
+        self._found, self._judge, self._results, self._resume, self._notify = found, judge, results, resume, notify
         self._journal: Journal | None = None
         if out is not None or resume:
             try:
@@ -45,8 +45,8 @@ class Batch:
     def run(self, engine: Engine) -> list[FileReport]:
         """Judge the recordings and write the results. Returns the reports, in the order of the recordings.
 
-        When Ctrl-C, SIGTERM or a failing model stops it, writes the reports that it has and raises again.
-        Raises OutputError where the journal to resume from cannot be read.
+        If Ctrl-C, SIGTERM or a failing model stops it, writes the reports that it has and raises again.
+        Raises OutputError if the journal to resume from cannot be read.
         """
         if self._resume and self._journal is not None:
             self._reuse(self._journal)
@@ -54,7 +54,9 @@ class Batch:
             self._results.add(report)
         waiting = [f for f in self._files if str(f) not in self._reports]
         try:
-            with contextlib.closing(with_progress(engine, waiting)) as reports:  # ends workers and bar first
+            with contextlib.closing(
+                with_progress(engine, waiting)
+            ) as reports:  # ends the workers and the bar first
                 for report in reports:
                     self._take(report)
         except (KeyboardInterrupt, SystemExit, NoisewatchError) as end:
@@ -70,16 +72,16 @@ class Batch:
         return in_order
 
     def _reuse(self, journal: Journal) -> None:
-        """Take over the reports of the journal that still apply. Raises OutputError where it cannot be read."""
+        """Take over the reports of the journal that still apply. Raises OutputError if it cannot be read."""
         known = journal.known()
         if journal.damaged:
-            self._say(
+            self._notify(
                 f"{journal.path} is damaged: {journal.damaged} of its lines cannot be read. It is renamed to "
                 f"{journal.path.name}.damaged, and those recordings are judged again."
             )
         for file in self._files:
             report = known.get(absolute(file))
-            if report is not None and self._judge.made(report) and _unchanged(file, report):
+            if report is not None and self._judge.matches(report) and _unchanged(file, report):
                 self._reports[str(file)] = replace(report, path=str(file))
 
     def _take(self, report: FileReport) -> None:
@@ -92,7 +94,7 @@ class Batch:
         self._results.add(report)
 
     def _lose_journal(self, error: OutputError) -> None:
-        """Go on without the journal: the results can still be shown."""
+        """Continue without the journal: the results can still be shown."""
         self._results.lost(error)
         if self._journal is not None:
             self._journal.close()
@@ -104,7 +106,7 @@ class Batch:
         if not isinstance(end, NoisewatchError):
             made = len(self._reports) - (len(self._found) - len(self._files))
             how = "; continue with --resume" if self._journal else ""
-            self._say(f"stopped after {made} of {len(self._files)} recordings{how}.")
+            self._notify(f"stopped after {made} of {len(self._files)} recordings{how}.")
         self._results.finish(list(self._reports.values()))
 
 

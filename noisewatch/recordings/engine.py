@@ -20,13 +20,13 @@ def engine_for(judge: Judge, *, jobs: int = 1, ray_address: str | None = None) -
             return ray_cluster(paths, judge.config, progress, ray_address)
         if jobs > 1 and len(paths) > 1:
             return processes(paths, judge.config, progress, min(jobs, len(paths)))
-        return here(paths, judge, progress)
+        return in_process(paths, judge, progress)
 
     return run
 
 
-def here(paths: Sequence[Path], judge: Judge, progress: Progress) -> Iterator[FileReport]:
-    """Yield reports in order, made by this process."""
+def in_process(paths: Sequence[Path], judge: Judge, progress: Progress) -> Iterator[FileReport]:
+    """Yield reports in order, each made in this process."""
     done = 0.0
     for path in paths:
         size, before = bytes_of(path), done

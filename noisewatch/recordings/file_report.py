@@ -18,7 +18,7 @@ class Segment:
     end: float  # s
     peak: float  # noise probability, 0..1
     mean: float
-    snr_db: float | None  # None where nobody speaks
+    snr_db: float | None  # None without speech
     level_dbfs: float | None  # of everything heard during the noise, voice included
 
 

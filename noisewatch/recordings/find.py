@@ -1,4 +1,4 @@
-"""The recordings that command-line words name: files, folders and glob patterns."""
+"""Finds the recordings that command-line arguments name: files, folders and glob patterns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .file_report import FileReport
 
 
 def find(words: Sequence[str | os.PathLike[str]]) -> list[Path | FileReport]:
-    """Each recording once, in order of the words; a report with an `error` for a word that matches none."""
+    """Each recording once, in the order of the arguments; a report with an `error` for one that matches none."""
     found: dict[str, Path | FileReport] = {}
     for word in (os.fspath(w) for w in words):
         problems: list[OSError] = []

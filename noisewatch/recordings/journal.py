@@ -37,7 +37,7 @@ class Journal:
 
     Lines are appended to PATH.xxxxxxxx.part, one part for each running scan; `finish` merges them into PATH. Torn
     lines are ignored. Paths are stored absolute, so that a scan can be resumed from any folder. resume: keep the
-    reports that are there, and those that other scans add meanwhile.
+    reports that are there, and those that other scans add in the meantime.
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:
@@ -61,9 +61,7 @@ class Journal:
         except FileNotFoundError:
             return {}, 0
         except OSError as error:
-            raise OutputError(
-                f"cannot read {path} to resume from it: {error.strerror}. Leave out --resume."
-            ) from error
+            raise OutputError(f"cannot read {path} to resume from it: {error.strerror}. Omit --resume.") from error
         found, damaged = {}, 0
         for line in lines:
             try:

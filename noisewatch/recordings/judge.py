@@ -34,9 +34,9 @@ def scan(
 ) -> Iterator[FileReport]:
     """Yield a report for each recording: files, folders (searched recursively) and globs like "takes/**/*.flac".
 
-    hop: s between readings; threshold: probability from which a window is noisy, by default the model's;
-    channel: counted from 1, by default the mean of all. A file that cannot be read yields a report with an
-    `error`. Raises ModelError and UsageError at the call for arguments that no recording can be judged with.
+    hop: s between readings; threshold: noise probability at or above which a window is noisy, by default the
+    model's; channel: counted from 1, by default the mean of all. A file that cannot be read yields a report with an
+    `error`. Invalid arguments raise ModelError or UsageError at the call, not during iteration.
     """
     judge = Judge(ScanConfig(str(model), hop, threshold, channel))
     words = [paths] if isinstance(paths, str | os.PathLike) else paths
@@ -50,7 +50,7 @@ def scan(
 
 
 class Judge:
-    """Judges one file after the other with one loaded model."""
+    """Judges one file after another with one loaded model."""
 
     def __init__(self, config: ScanConfig) -> None:
         """Load the model. Raises ModelError, or UsageError for values out of range."""
@@ -58,7 +58,7 @@ class Judge:
         self.detector = NoiseDetector(config.model)
         channel = config.channel
         if channel is not None and (not numeric("channel", channel) >= 1 or channel % 1):
-            raise UsageError(f"the channel is {channel}; channels count from 1.")
+            raise UsageError(f"the channel is {channel}; channels are counted from 1.")
         stream = self.detector.stream(hop=config.hop, threshold=config.threshold)
         card = self.detector.model.card
         self._about: dict[str, Any] = {
@@ -68,7 +68,7 @@ class Judge:
             "channel": config.channel,
         }
 
-    def made(self, report: FileReport) -> bool:
+    def matches(self, report: FileReport) -> bool:
         """Whether a report comes from the same model and configuration."""
         theirs = {key: getattr(report, key) for key in self._about}
         return rounded(theirs) == rounded(self._about)

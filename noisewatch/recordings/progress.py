@@ -12,7 +12,7 @@ Engine = Callable[[Sequence[Path], Progress], Iterator[FileReport]]
 
 
 def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[FileReport, None, None]:
-    """Yield the reports of an engine under a progress bar, which only a terminal gets."""
+    """Yield the reports of an engine under a progress bar, which is shown only on a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ..ui import terminal
@@ -33,7 +33,7 @@ def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[FileReport
 
 
 def bytes_of(path: Path) -> int:
-    """The size of a file; 0 where it cannot be read."""
+    """The size of a file; 0 if it cannot be read."""
     try:
         return path.stat().st_size
     except OSError:

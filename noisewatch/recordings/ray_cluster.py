@@ -1,4 +1,4 @@
-"""Recordings judged on a Ray cluster, by tasks that see the same files."""
+"""Recordings judged on a Ray cluster, by tasks that have access to the same files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ray_cluster(
 ) -> Iterator[FileReport]:
     """Yield reports as they are finished, made by tasks on a running Ray cluster.
 
-    Raises UsageError where Ray is not installed or no cluster answers.
+    Raises UsageError if Ray is not installed or no cluster answers.
     """
     try:
         import ray

@@ -1,4 +1,4 @@
-"""The results of a scan in the format that was asked for: on stdout, in a folder, or beside the recordings."""
+"""The results of a scan in the requested format: on stdout, in a folder, or beside the recordings."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Format(StrEnum):
 
 
 class Results:
-    """Writes reports in one format, and says on stderr what could not be judged."""
+    """Writes reports in one format, and lists on stderr what could not be judged."""
 
     def __init__(
-        self, form: Format, out: Path | None, found: Sequence[Path | FileReport], say: Callable[[str], None]
+        self, form: Format, out: Path | None, found: Sequence[Path | FileReport], notify: Callable[[str], None]
     ) -> None:
-        """out: folder for the results, or None; found: as `find` returns it; say: prints a sentence to stderr."""
-        self._form, self._out, self._say = form, out, say
+        """out: folder for the results, or None; found: from `find`; notify: prints a sentence to stderr."""
+        self._form, self._out, self._notify = form, out, notify
         folders = [os.path.dirname(absolute(f)) for f in found if isinstance(f, Path)]  # noqa: PTH120 - of text
         self._base = Path(os.path.commonpath(folders)) if folders else Path()
         self._unwritten: list[OutputError] = []
@@ -46,7 +46,7 @@ class Results:
     def lost(self, error: OutputError) -> None:
         """The journal or the CSV cannot be written: show the reports on stdout instead, and fail at the end."""
         if not self._unwritten:
-            self._say(f"{error} The results are shown here.")
+            self._notify(f"{error} The results are shown here.")
         self._unwritten.append(error)
         self._lost = True
 
@@ -64,7 +64,7 @@ class Results:
                 self._unwritten.append(error)
 
     def finish(self, reports: Sequence[FileReport]) -> None:
-        """Write what needs all reports, and say which could not be judged. They may be those of a stopped scan."""
+        """Write what needs all reports, and list those not judged. The scan may have been stopped early."""
         if self._form is Format.csv:
             self._finish_csv(reports)
         elif self._form is not Format.jsonl:
@@ -75,13 +75,13 @@ class Results:
             print(*(r.json() for r in reports), sep="\n", flush=True)
         for report in reports:
             for sentence in _remarks(report):
-                self._say(sentence)
+                self._notify(sentence)
         summary = incomplete(reports)
         if summary and any(r.complete for r in reports):
-            self._say(summary)
+            self._notify(summary)
 
     def check_written(self) -> None:
-        """Raise OutputError where any result could not be written."""
+        """Raise OutputError if any result could not be written."""
         if self._unwritten:
             more = f" And {len(self._unwritten) - 1} more." if len(self._unwritten) > 1 else ""
             raise OutputError(f"{self._unwritten[0]}{more}")

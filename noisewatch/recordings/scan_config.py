@@ -1,4 +1,4 @@
-"""How the recordings of a scan are judged."""
+"""The options with which a scan judges recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HOP_S = 0.5  # fine enough for a recording, and five times faster than the meter
 
 @dataclass(frozen=True)
 class ScanConfig:
-    """The same for every recording of a scan."""
+    """Options that apply to every recording of a scan."""
 
     model: str = DEFAULT  # name of a shipped model, or the path of an .onnx file
     hop: float = HOP_S  # s

@@ -1,4 +1,4 @@
-"""The table that `scan` prints: one row per recording, the noisiest first, and a sum.
+"""The table that `scan` prints: one row per recording, the noisiest first, and a row of totals.
 
 A column is one entry of COLUMNS.
 """
@@ -17,7 +17,7 @@ PIPE_WIDTH = 200  # characters per line where stdout is not a terminal
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its header, the cell of a recording, and the cell of the sum."""
+    """A column: its header, the cell of a recording, and the cell in the row of totals."""
 
     header: str
     cell: Callable[[FileReport], str]

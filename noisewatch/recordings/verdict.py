@@ -1,4 +1,4 @@
-"""What a scan as a whole says: too much noise, or recordings that could not be judged."""
+"""The verdict on a whole scan: too much noise, or recordings that could not be judged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .file_report import FileReport
 
 
 def too_noisy(reports: Sequence[FileReport], share: float) -> str | None:
-    """A sentence where any recording is noisy for more than this share of its judged time (0..1), else None."""
+    """A sentence if any recording is noisy for more than this share of its judged time (0..1), else None."""
     over = [r for r in reports if (r.noisy or 0) > share]
     if not over:
         return None
@@ -21,13 +21,13 @@ def too_noisy(reports: Sequence[FileReport], share: float) -> str | None:
 
 
 def incomplete(reports: Sequence[FileReport]) -> str | None:
-    """A sentence where some recordings could not be judged, or not to their end, else None."""
+    """A sentence if some recordings could not be judged, or not to their end, else None."""
     count = sum(not r.complete for r in reports)
     return f"{count} of {len(reports)} recordings could not be judged, or not to their end." if count else None
 
 
 def check_judged(reports: Sequence[FileReport], *, strict: bool) -> None:
-    """Raise InputError where no recording could be judged; strict: where any could not, or not to its end."""
+    """Raise InputError if no recording could be judged; strict: if any could not, or not to its end."""
     sentence = incomplete(reports)
     if not any(r.judged for r in reports) or (strict and sentence):
         raise InputError(sentence or "no recordings.")

@@ -2,7 +2,7 @@
 
 locks          file locks between processes
 files          files that are either complete or absent
-csv_writer     CSV that a spreadsheet displays and never runs
+csv_writer     CSV without cells that a spreadsheet would run as formulas
 paths          paths that a user names, and the user's own folders
 validation     validation of values that come from files
 timeouts       timeouts for calls into libraries that may never return

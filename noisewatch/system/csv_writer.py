@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet displays and never runs."""
+"""CSV without cells that a spreadsheet would run as formulas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import IO, Any
 
 
 class CsvWriter:
-    """Writes rows of CSV, with cells that a spreadsheet would take for a formula escaped.
+    """Writes rows of CSV, and escapes cells that a spreadsheet would take for formulas.
 
     See https://owasp.org/www-community/attacks/CSV_Injection.
     """

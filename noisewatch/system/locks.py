@@ -16,9 +16,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-TIMEOUT_S = 5.0  # to wait for another process to release a file
+TIMEOUT_S = 5.0  # time to wait for another process to release a file
 _POLL_S = 0.02
-_BEYOND_END = 1 << 30  # Windows locks a range of bytes, which then nobody else can read
+_BEYOND_END = 1 << 30  # Windows locks a range of bytes, which no other process can then read
 
 
 def try_lock(descriptor: int) -> bool:
@@ -42,7 +42,7 @@ def try_lock(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Exclude other processes that lock the same path. What was read of it before has to be read again.
+    """Exclude other processes that lock the same path. Anything read from it before must be read again.
 
     The lock is a file beside it, which is removed afterwards. Raises OutputError if another process holds it for
     TIMEOUT_S, OSError if the folder cannot be written.

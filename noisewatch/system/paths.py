@@ -1,4 +1,4 @@
-"""Paths that a user names, and the user's own folders; both may be out of reach in a container."""
+"""Paths that a user names, and the user's own folders; both may be inaccessible in a container."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..errors import UsageError
 
-MAX_CONFIG_BYTES = 64 << 10  # of a configuration or recipe; one with every option takes some hundred
+MAX_CONFIG_BYTES = 64 << 10  # of a configuration or recipe; one with every option takes a few hundred
 
 
 def user_folder(kind: Literal["config", "state", "cache"]) -> Path | None:

@@ -17,7 +17,7 @@ _hung: set[threading.Thread] = set()  # threads whose call has not returned
 
 
 def call_with_timeout(call: Callable[[], T], seconds: float) -> T:
-    """Run a call on a daemon thread, and return or raise what it does. Raises TimeoutError if it takes longer.
+    """Run a call on a daemon thread; return its result or raise its exception. Raises TimeoutError.
 
     The calling thread handles signals in the meantime, which it could not do inside a library.
     """

@@ -28,7 +28,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def validated(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values, once those for fields of a dataclass have the field's type and are finite.
+    """Return the values after checking that those for fields of a dataclass have the field's type and are finite.
 
     Values without a field are passed through. The items of lists and dictionaries are not checked. Raises TypeError
     or ValueError.

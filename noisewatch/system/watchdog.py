@@ -1,4 +1,4 @@
-"""Terminates runs of a network that do not end by themselves."""
+"""Terminates network runs that do not end by themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 POLL_S = 1.0
-POLLS = 10  # after which a run is terminated; counted, because the clock goes on while a process is suspended
+POLLS = 10  # polls until a run is terminated: time alone would also pass while the process is suspended
 
 _runs: dict[int, Any] = {}  # number of the run -> its onnxruntime.RunOptions
 _numbers = itertools.count()
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 def begin(options: Any) -> int:
-    """Watch a run of ONNX Runtime, and terminate it after some 10 s. Returns its number. Takes a microsecond."""
+    """Watch a run of ONNX Runtime, and terminate it after about 10 s. Returns its number. Takes a microsecond."""
     number = next(_numbers)
     _runs[number] = options
     if _watching != os.getpid():
@@ -42,7 +42,7 @@ def _start() -> None:
 def _watch() -> None:
     """Poll until there is an interval without any run."""
     global _watching
-    polls: dict[int, int] = {}  # number of the run -> in how many polls it was seen
+    polls: dict[int, int] = {}  # number of the run -> number of polls that saw it
     last = -1
     while True:
         time.sleep(POLL_S)
@@ -56,6 +56,6 @@ def _watch() -> None:
             last = newest
             continue
         _watching = 0
-        if not _runs:  # a run that begins after this line starts a new thread; one before it is seen here
+        if not _runs:  # a run that begins after this line starts a new thread
             return
         _watching = os.getpid()

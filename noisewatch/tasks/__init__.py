@@ -1,0 +1,9 @@
+"""What noisewatch does with a source, callable from Python. Every module imports only from modules above it:
+
+false_alarms  counts of alarms, and their hourly rate
+threshold     the threshold of a room, and its cost
+calibrations  calibrations on disk
+calibrate     records a room and chooses its threshold
+listen        readings and events of a source, passed to sinks
+check         whether it is quiet enough to record
+"""

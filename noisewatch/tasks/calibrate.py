@@ -1,4 +1,4 @@
-"""Calibrate: record a room, and choose the threshold that keeps false alarms within a budget there."""
+"""Calibration: records a room, and chooses the threshold that keeps false alarms there within a budget."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from .threshold import Room
 
 TURN_S = 15.0  # of speech, then of silence
 GAP_S = 0.1  # by which stream time may run ahead of the stored audio: the resampler holds some back
-DEAD_S = 5.0  # without anything to judge, before a microphone is given up
-STORED_S = 300.0  # of a recording: enough windows to measure what a threshold misses
+DEAD_S = 5.0  # time without anything to judge after which a microphone is given up
+STORED_S = 300.0  # of each recording: enough windows to measure what a threshold misses
 
 
 @dataclass(frozen=True)
 class Turn:
     """What the person at the microphone has to do now."""
 
-    speak: bool  # or be silent
+    speak: bool  # False: be silent
     lasts_s: float
     until_s: float  # of stream time
 
@@ -49,11 +49,13 @@ class Calibrated:
     alarms: int  # at the threshold, in the recording
     own_threshold: float  # the model's
     own_alarms: int
-    hit_rates: tuple[float, float] | None  # of steady noise 20 dB below the voice, at both; None without a voice
+    hit_rates: (
+        tuple[float, float] | None
+    )  # of steady noise 20 dB below the voice, at both thresholds; None without a voice
 
     @property
     def proven(self) -> bool:
-        """Whether the recording is long enough to show that the budget is kept."""
+        """Whether the recording is long enough to show that the budget is met."""
         hours = self.calibration.recorded_s / 3600
         return poisson_interval(self.alarms)[1] / hours <= self.calibration.budget_per_hour
 
@@ -71,11 +73,11 @@ def calibrate(
 ) -> Calibrated:
     """Choose the threshold for a room from recordings of it, or from a microphone for `seconds` (30 to 3600).
 
-    The recording has to be of the room as it should be: every alarm in it counts as false. budget_per_hour: false
-    alarms, 0.01 to 60. name: of the device that recordings are of. turn: called when the person at the
-    microphone has to start or stop speaking. Nothing is stored: see `calibrations.store`.
+    Record the room as it should be: every alarm in the recording counts as false. budget_per_hour: false alarms,
+    0.01 to 60. name: the device that the recordings are from. turn: called when the person at the microphone has
+    to start or stop speaking. Nothing is stored: see `calibrations.store`.
 
-    Raises ThresholdError where no threshold keeps the budget, DeviceError for a microphone that cannot be judged,
+    Raises ThresholdError if no threshold meets the budget, DeviceError for a microphone that cannot be judged,
     InputError, ModelError and UsageError.
     """
     if not 30 <= seconds <= 3600:
@@ -118,7 +120,7 @@ def calibrate(
 
 
 class _Tape:
-    """The first minutes of a session's audio, up to the first gap, so that times of readings are places in it."""
+    """The first minutes of a session's audio, up to the first gap, so that reading times are positions in it."""
 
     def __init__(self, source: Source, stream: Stream) -> None:
         self._source, self._stream = source, stream

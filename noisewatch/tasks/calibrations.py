@@ -22,7 +22,7 @@ from .false_alarms import poisson_interval, rate_in_words
 
 Notify = Callable[[str], None]
 
-MOST_BYTES = 1 << 20  # of the file: a calibration takes some hundred
+MOST_BYTES = 1 << 20  # of the file: a calibration takes a few hundred
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Calibration:
     threshold: float
     budget_per_hour: float  # false alarms
     made: str  # date
-    recorded_s: float  # of the recording that it was chosen on
+    recorded_s: float  # of the recording that the threshold was chosen on
     heard_s: float = 0.0  # by `listen` since then
-    alarms: int = 0  # noises called since then, real ones included
+    alarms: int = 0  # noises reported since then, including real ones
 
     @property
     def key(self) -> tuple[str, float, float, str, float]:
-        """Tells this calibration from a later one of the same device."""
+        """Distinguishes this calibration from a later one of the same device."""
         return self.model, self.threshold, self.budget_per_hour, self.made, self.recorded_s
 
     @property
     def rate(self) -> tuple[float, float, float] | None:
-        """Alarms per hour since then, with the exact 95 % interval; None before `listen` has heard anything."""
+        """Alarms per hour since then, with the exact 95 % interval; None until `listen` has heard something."""
         if self.heard_s <= 0:
             return None
         hours = self.heard_s / 3600
@@ -55,7 +55,7 @@ class Calibration:
 
     @property
     def provisional(self) -> bool:
-        """Whether too little was heard to show that the budget is kept."""
+        """Whether too little has been heard to show that the budget is met."""
         return self.rate is None or self.rate[2] > self.budget_per_hour
 
     def sentence(self) -> str:
@@ -63,16 +63,16 @@ class Calibration:
         budget = f"budget {self.budget_per_hour:g} an hour"
         if self.rate is None:
             return f"provisional until `noisewatch listen` has heard more ({budget})"
-        state = "provisional" if self.provisional else "kept"
-        called = rate_in_words(self.alarms, self.heard_s, "noise called")
-        return f"{called} ({budget}: {state}; real noises count, too)"
+        state = "provisional" if self.provisional else "met"
+        called = rate_in_words(self.alarms, self.heard_s, "noise reported")
+        return f"{called} ({budget}: {state}; real noises count too)"
 
     def after(self, heard_s: float, alarms: int) -> Calibration:
         """The same with another session counted."""
         return replace(self, heard_s=self.heard_s + heard_s, alarms=self.alarms + alarms)
 
 
-def place() -> Path | None:
+def file_path() -> Path | None:
     """The file that holds the calibrations; None for a user without a home folder."""
     folder = user_folder("state")
     return None if folder is None else folder / "calibrations.json"
@@ -99,7 +99,7 @@ def forget(device: str | None, notify: Notify, name_of: Callable[[str], str]) ->
     """Delete the calibration of a device and return the device's name.
 
     device: an index, which `name_of` turns into a name; a name or a unique part of one; None for the only one.
-    Raises UsageError where none or several match, and OutputError.
+    Raises UsageError if none or several match, and OutputError.
     """
     known = stored(notify)
     if device is None or device in known:
@@ -121,9 +121,9 @@ def forget(device: str | None, notify: Notify, name_of: Callable[[str], str]) ->
 def stored(notify: Notify) -> dict[str, Calibration]:
     """All calibrations, by device.
 
-    notify: is given a sentence about a file that cannot be read, or is damaged and was renamed to FILE.damaged.
+    notify: called with a sentence if the file cannot be read, or is damaged and was renamed to FILE.damaged.
     """
-    path = place()
+    path = file_path()
     if path is None:
         return {}
     remove_abandoned(path.parent)
@@ -133,7 +133,7 @@ def stored(notify: Notify) -> dict[str, Calibration]:
         return {}
     except OSError as error:
         if exists(path):
-            notify(f"the calibrations in {path} cannot be read ({error.strerror}); going on without.")
+            notify(f"the calibrations in {path} cannot be read ({error.strerror}); continuing without them.")
         return {}
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         aside, how = path.with_name(f"{path.name}.damaged"), "set aside as"
@@ -142,7 +142,7 @@ def stored(notify: Notify) -> dict[str, Calibration]:
         except OSError:
             how = "and could not be set aside as"
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        notify(f"the calibrations in {path} are damaged ({why}), {how} {aside.name}; going on without.")
+        notify(f"the calibrations in {path} are damaged ({why}), {how} {aside.name}; continuing without them.")
         return {}
 
 
@@ -150,7 +150,7 @@ def _read(path: Path) -> dict[str, Calibration]:
     names = [f.name for f in fields(Calibration)]
     found = {}
     for device, given in json.loads(read_regular_file(path, MOST_BYTES)).items():
-        ours = {name: given[name] for name in names if name in given}  # a later version may keep more
+        ours = {name: given[name] for name in names if name in given}  # a later version may store more
         found[device] = Calibration(**validated(Calibration, ours))
         DetectorConfig(found[device].threshold)
         for name in ("hop_s", "budget_per_hour", "recorded_s", "heard_s", "alarms"):
@@ -163,16 +163,16 @@ def _read(path: Path) -> dict[str, Calibration]:
 def changed(notify: Notify) -> Iterator[dict[str, Calibration]]:
     """The calibrations, for changes in place that are written when the block ends. Other processes wait.
 
-    Raises OutputError where they cannot be written.
+    Raises OutputError if they cannot be written.
     """
-    path = place()
+    path = file_path()
     if path is None:
         raise OutputError("this user has no home folder for calibrations. Set HOME or XDG_STATE_HOME.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path):
             with contextlib.suppress(FileNotFoundError):
-                read_regular_file(path, MOST_BYTES)  # what cannot be read is not written over
+                read_regular_file(path, MOST_BYTES)  # raises if unreadable, so that it is not overwritten
             known = stored(notify)
             yield known
             with atomic_write(path) as file:

@@ -24,8 +24,8 @@ from .calibrations import Notify
 from .listen import log
 
 NOTHING_DBFS = -70.0  # a room through an open microphone is louder, if only by the microphone's own noise
-UNSURE = 0.2  # share of readings between the thresholds that is worth a word
-LIVE_S = 5.0  # that a live input is listened to unless asked otherwise
+UNSURE = 0.2  # share of readings between the thresholds that is worth mentioning
+LIVE_S = 5.0  # of a live input, unless the caller asks for more or less
 
 Ruling = Literal["ok", "noisy", "unknown"]
 Waiting = Callable[[Stream, Source, float | None], AbstractContextManager[object]]
@@ -45,7 +45,7 @@ class Answer:
     snr_noisy_db: float | None = None  # over those that are noisy
     snr_otherwise_db: float | None = None  # over the others
     reference: Literal["heard", "assumed"] = "assumed"
-    warnings: tuple[str, ...] = ()  # `unfinished`, `cancelled`: oddities of the recording itself
+    warnings: tuple[str, ...] = ()  # `unfinished`, `cancelled`: defects of the recording itself
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Limits:
     """What is still quiet enough. Raises UsageError for values out of range."""
 
     max_noisy: float = 0.2  # share of the time that may be noisy, 0..1
-    min_snr: float | None = None  # least SNR where someone speaks, dB
+    min_snr: float | None = None  # minimum SNR while someone speaks, dB
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_noisy <= 1:
@@ -76,16 +76,17 @@ def check(
     notify: Notify = log.warning,
     waiting: Waiting = lambda stream, source, seconds: nullcontext(),
 ) -> Answer:
-    """Listen to a source for a while, or to its end, and say whether it is quiet enough to record.
+    """Listen to a source for a while, or to its end, and answer whether it is quiet enough to record.
 
     >>> noisewatch.check("take.wav").answer
     'ok'
 
     source, device, channel, raw_rate, model, threshold, notify: as for `noisewatch.listen`. max_noisy: share of the
-    time that may be noisy. min_snr: least SNR (dB) where someone speaks. seconds: how long to listen, 3 to 3600; by
-    default 5 for a microphone, all of a recording. waiting: entered while a microphone or a pipe is listened to.
+    time that may be noisy. min_snr: minimum SNR (dB) while someone speaks. seconds: how long to listen, 3 to 3600;
+    by default 5 for a microphone, all of a recording. waiting: context entered while listening to a microphone or
+    a pipe.
 
-    A recording that is damaged is `unknown`. Raises InputError where nothing of it can be read, DeviceError,
+    A recording that is damaged is `unknown`. Raises InputError if none of it can be read, DeviceError,
     ModelError and UsageError.
     """
     limits = Limits(max_noisy, min_snr)
@@ -119,24 +120,24 @@ def _heard(source: Source, stream: Stream, seconds: float | None, limits: Limits
         damage = str(error)
     found = answer(source.name, readings, totals, stream, limits, live=source.live)
     if damage is not None:
-        found = replace(found, answer="unknown", why=damage.rstrip("."), advice="Give a whole recording.")
+        found = replace(found, answer="unknown", why=damage.rstrip("."), advice="Give an undamaged recording.")
     return replace(found, warnings=tuple(source.notes))
 
 
 def answer(
     name: str, readings: Sequence[Reading], totals: Summary, stream: Stream, limits: Limits, *, live: bool
 ) -> Answer:
-    """What the readings of a stream say.
+    """The answer that the readings of a stream support.
 
-    Unknown when more than half of it could not be judged, or the end of a live input. No sentence says more than
+    Unknown if more than half of it could not be judged, or the end of a live input. No sentence claims more than
     the numbers beside it: the SNR that is compared with `min_snr` is the lowest of those shown.
     """
     judged = [r for r in readings if r.noise is not None]
     found = Answer(
         source=name,
         answer="unknown",
-        why=f"{stream.heard_s:.1f} s of sound are too little",
-        advice="Three seconds make a window.",
+        why=f"{stream.heard_s:.1f} s of sound is too little",
+        advice="A verdict takes 3 s of sound.",
         seconds=stream.heard_s,
         noisy=totals.noisy(stream.time),
         snr_db=_median(judged),
@@ -145,17 +146,17 @@ def answer(
         reference=readings[-1].reference if readings else "assumed",
     )
     if readings:
-        said, why, advice = (
+        ruling, why, advice = (
             _unknown(found, readings, judged, totals, stream, live=live)
             or _noisy(found, judged, limits)
             or _ok(found, judged, stream)
         )
-        found = replace(found, answer=said, why=why, advice=advice)
+        found = replace(found, answer=ruling, why=why, advice=advice)
     noisy = None if found.noisy is None else round(found.noisy, 3)
     return replace(found, seconds=round(found.seconds, 1), noisy=noisy)
 
 
-Said = tuple[Ruling, str, str]  # the answer, why, and what to do
+Finding = tuple[Ruling, str, str]  # the answer, why, and what to do
 
 
 def _unknown(
@@ -166,22 +167,22 @@ def _unknown(
     stream: Stream,
     *,
     live: bool,
-) -> Said | None:
+) -> Finding | None:
     unjudged = totals.unjudged(stream.time) or 0.0
     if live and readings[-1].reason == "stalled":
-        return "unknown", f"nothing came after {stream.heard_s:.1f} s", explain("stalled", live=True)
+        return "unknown", f"no audio arrived after {stream.heard_s:.1f} s", explain("stalled", live=True)
     most = max(unjudged, totals.unknown / totals.readings) > 0.5
     if found.noisy is None or most or (live and readings[-1].noise is None):
         why = f"{unjudged:.0%} of the input could not be judged"
         return "unknown", why, explain(totals.reason, live=live) or "Try again."
     loudest = max((r.level_dbfs for r in judged if r.level_dbfs is not None), default=-200.0)
     if found.snr_db is None and loudest < NOTHING_DBFS:
-        why = f"nobody spoke, and the level stayed below {NOTHING_DBFS:.0f} dBFS"
+        why = f"there was no speech, and the level stayed below {NOTHING_DBFS:.0f} dBFS"
         return "unknown", why, "The input may be muted or turned down: say something."
     return None
 
 
-def _noisy(found: Answer, judged: Sequence[Reading], limits: Limits) -> Said | None:
+def _noisy(found: Answer, judged: Sequence[Reading], limits: Limits) -> Finding | None:
     if found.noisy is not None and found.noisy > limits.max_noisy:
         if any("clipping" in r.warnings for r in judged if r.state == "noisy"):
             advice = CLIPPING
@@ -198,17 +199,17 @@ def _noisy(found: Answer, judged: Sequence[Reading], limits: Limits) -> Said | N
         if snr is not None
     ]
     if not known:
-        return "unknown", "nobody spoke, so there is no SNR", "Speak as you will in the recording."
+        return "unknown", "there was no speech, so there is no SNR", "Speak as you will in the recording."
     lowest, when = min(known)
     if lowest < limits.min_snr:
         why = f"SNR {_db(lowest)}{when}; the minimum is {limits.min_snr:g} dB"
-        return "noisy", why, "Go closer to the microphone."
+        return "noisy", why, "Move closer to the microphone."
     return None
 
 
-def _ok(found: Answer, judged: Sequence[Reading], stream: Stream) -> Said:
+def _ok(found: Answer, judged: Sequence[Reading], stream: Stream) -> Finding:
     snr, noisy_snr = found.snr_db, found.snr_noisy_db
-    why = f"{_share(found)}, {'nobody spoke' if snr is None else f'SNR {_db(snr)}'}"
+    why = f"{_share(found)}, {'no speech' if snr is None else f'SNR {_db(snr)}'}"
     unsure = sum(verdict(r, stream.detector.config.off) == "maybe" for r in judged) / len(judged)
     if any("clipping" in r.warnings for r in judged):
         advice = CLIPPING
@@ -221,7 +222,7 @@ def _ok(found: Answer, judged: Sequence[Reading], stream: Stream) -> Said:
     elif snr is not None:
         advice = only_voice(snr)
     else:
-        advice = "Speak meanwhile for a surer answer." if found.reference == "assumed" else "Quiet."
+        advice = "Speak while it listens for a more reliable answer." if found.reference == "assumed" else "Quiet."
     return "ok", why, advice
 
 
@@ -237,7 +238,7 @@ def _median(readings: Sequence[Reading]) -> float | None:
 
 def _snr_apart(noisy: float | None, otherwise: float | None) -> str:
     if noisy is None:
-        return "nobody spoke" if otherwise is None else f"SNR {_db(otherwise)} without it"
+        return "no speech" if otherwise is None else f"SNR {_db(otherwise)} without it"
     return f"SNR {_db(noisy)} while it is noisy" + ("" if otherwise is None else f", {_db(otherwise)} otherwise")
 
 

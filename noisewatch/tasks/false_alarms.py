@@ -1,4 +1,4 @@
-"""Count alarms, and say what the count means per hour."""
+"""Counts alarms, and estimates their hourly rate from the count."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ _Z = 1.959963984540054  # normal deviate of 97.5 %
 
 
 def alarms(recordings: Sequence[Sequence[Reading]], threshold: float, hop_s: float) -> int:
-    """How many noises the detector calls in readings at a threshold."""
-    events = [e for readings in recordings for e in called(readings, threshold, hop_s)]
+    """How many noises the detector reports in readings at a threshold."""
+    events = [e for readings in recordings for e in events_at(readings, threshold, hop_s)]
     return sum(e.event == "noise_start" for e in events)
 
 
-def called(readings: Sequence[Reading], threshold: float, hop_s: float, end_s: float | None = None) -> list[Event]:
+def events_at(
+    readings: Sequence[Reading], threshold: float, hop_s: float, end_s: float | None = None
+) -> list[Event]:
     """The events of a detector with this threshold; end_s: the stream ends there, and open noises with it."""
     detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
     events = [e for r in readings for e in detector.update(r.time, r.noise, r.reason)[1]]

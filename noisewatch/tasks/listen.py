@@ -1,4 +1,4 @@
-"""Listen to a source: readings and events as they come, and everything that they set off."""
+"""Listens to a source: yields readings and events as they come, and passes the events to sinks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def listen(
     sinks: Sequence[Sink] = (),
     notify: Notify = log.warning,
 ) -> Generator[Reading | Event, None, None]:
-    """Readings and events of a source, as they come.
+    """Yield the readings and events of a source as they come.
 
     >>> for item in noisewatch.listen("talk.flac"):
     ...     print(item.json())
@@ -50,9 +50,10 @@ def listen(
     `noisewatch.inputs.source.Source`. device: index of a microphone, or a unique part of its name. channel: counted
     from 1; by default the first of a microphone, the mean of a recording. raw_rate: sample rate (Hz) of a pipe that
     carries raw s16le mono. model: a shipped model, an ONNX file or a loaded detector. hop: s between readings.
-    threshold: noise from this probability on; by default the calibration's for the microphone, unless `calibrated`
-    is False, or the model's. seconds: stop after this much audio. paced: play a recording in real time. sinks: what
-    else takes the events. notify: is given sentences about anything that fails without ending the session.
+    threshold: readings with at least this noise probability count as noise; by default that of the microphone's
+    calibration (unless `calibrated` is False), else the model's. seconds: stop after this much audio. paced: play a
+    recording in real time. sinks: further destinations for the events. notify: called with a sentence on each
+    failure that does not end the session.
 
     The source is opened at once, and closed when the iterator ends or is closed; a source object is left open.
     Raises DeviceError, InputError, ModelError, OutputError and UsageError.
@@ -105,7 +106,7 @@ def begin(
 class Listening:
     """A session: a source judged through one stream, its totals, and the sinks that take its events.
 
-    Iterate over it once; `stop` it if you leave early; `close` it in the end.
+    Iterate over it once; `stop` it if you leave early; `close` it at the end.
     """
 
     def __init__(
@@ -138,17 +139,17 @@ class Listening:
             raise
 
     def stop(self) -> list[Reading | Event]:
-        """End early: what was decided and not yet handed out, and the end of a noise that is on."""
+        """End early. Returns what was decided but not yet yielded, and the end of a noise that is on."""
         rest = self._session.interrupted()
         for item in rest:
             self._take(item)
         return rest
 
     def close(self) -> list[str]:
-        """Close the sinks and count the session in the calibration. Returns sentences: what was lost, the rate."""
+        """Close the sinks and count the session in the calibration. Returns sentences on losses and alarms."""
         try:
             sentences = self._dispatcher.close()
-        except (KeyboardInterrupt, SystemExit):  # a clip that is being written stays whole
+        except (KeyboardInterrupt, SystemExit):  # a clip that is being written is still completed
             self._dispatcher.close()
             raise
         if self._calibration is not None:
@@ -166,18 +167,18 @@ class Listening:
         )
 
     def require_judged(self) -> None:
-        """Raises DeviceError or InputError where nothing of the input could be judged."""
+        """Raise DeviceError or InputError if none of the input could be judged."""
         totals, last = self.history.totals, self.history.last
         if totals.unknown < totals.readings:
             return
         name, live = self.source.name, self.source.live
         if last is None or not self.stream.heard_s:
-            problem, advice = f"{name} sent nothing.", "Check what should write to it."
+            problem, advice = f"{name} sent nothing.", "Check the program that should write to it."
         else:
             why = explain(last.reason, live=live)
-            problem, advice = f"nothing of {name} could be judged. {why}", "Give a recording with sound in it."
+            problem, advice = f"none of {name} could be judged. {why}", "Give a recording with sound in it."
         if live:
-            raise DeviceError(f"{problem} Other inputs: noisewatch devices")
+            raise DeviceError(f"{problem} List other inputs: noisewatch devices")
         raise InputError(f"{problem} {advice}")
 
     def _hear(self, block: Samples) -> None:
@@ -190,14 +191,14 @@ class Listening:
             self._dispatcher.event(item)
 
     def _counted(self, used: Calibration) -> str:
-        """Add the session to the calibration that it used, unless that was forgotten or replaced meanwhile."""
+        """Add the session to the calibration that it used, unless that has been forgotten or replaced since."""
         totals = self.history.totals
         judged_s = totals.judged_s(self.stream.time)
         try:
             with calibrations.changed(self._notify) as known:
                 now = known.get(used.device)
                 if now is None or now.key != used.key:
-                    return f"the calibration of {used.device} was changed meanwhile; this session is not counted"
+                    return f"the calibration of {used.device} has changed since; this session is not counted"
                 counted = known[used.device] = now.after(judged_s, totals.noises)
         except NoisewatchError as error:
             return f"this session is not counted: {error}"

@@ -1,4 +1,4 @@
-"""The threshold for one room: chosen for a budget of false alarms, and what it costs in missed noise."""
+"""The threshold for one room: chosen for a budget of false alarms, with its cost in missed noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..errors import InputError
 from .false_alarms import alarms, poisson_interval
 
 HIGHEST = 0.99
-LEAST_S = 15.0  # of readings; less says nothing about a rate
+LEAST_S = 15.0  # of readings; less is too little to estimate a rate
 COST_SNR_DB = 20.0  # the faintest noise that counts as noise
 COST_WINDOWS = 60  # spread over the recording, on which the cost of a threshold is measured
 SLOPES = (0.0, -0.5, -1.0)  # of amplitude spectra: white, pink and brown noise
@@ -48,10 +48,10 @@ def choose(
 ) -> float | None:
     """The lowest threshold that keeps false alarms within a budget; None if none does.
 
-    The recordings are of the room as it should be, so every noise called in them is a false alarm. own: the model's
-    threshold, which was chosen on far more voices than one room offers. A lower threshold, down to the detector's
-    off threshold, needs proof: the upper end of the 95 % interval of its rate is within the budget. A higher one
-    needs a reason: more alarms at the model's own than the budget allows in that time.
+    The recordings are of the room as it should be, so every noise reported in them is a false alarm. own: the
+    model's threshold, which was chosen on far more voices than one room offers. A lower threshold, down to the
+    detector's off threshold, needs proof: the upper end of the 95 % interval of its rate is within the budget. A
+    higher one needs a reason: more alarms at the model's own than the budget allows in that time.
     Raises InputError if less than 15 s could be judged.
     """
     judged = [sum(r.noise is not None for r in readings) * hop_s for readings in recordings]
@@ -62,7 +62,7 @@ def choose(
             f"{LEAST_S:.0f} s or more. Record for longer."
         )
     if max(judged) < config.min_on_s - 1e-6:
-        raise InputError("no recording is long enough for a noise to be called. Give longer recordings.")
+        raise InputError("no recording is long enough for a noise to be reported. Give longer recordings.")
     allowed = budget_per_hour * seconds / 3600
     between = [percent / 100 for percent in range(1, 100) if config.off < percent / 100 < HIGHEST]
     for threshold in sorted({config.off, own, *between, HIGHEST}):
@@ -78,7 +78,7 @@ def hit_rates(
     """The share of windows called noisy at each threshold with steady noise 20 dB below the voice.
 
     Generated noise of several colours is added to the windows in which someone speaks, and a stream of the detector
-    judges them. None if nobody speaks in the recordings.
+    judges them. None if there is no speech in the recordings.
     """
     rng = np.random.default_rng(0)
     windows = [window for room in recordings for window in room.spoken()]
@@ -101,10 +101,10 @@ def _coloured(rng: np.random.Generator, slope: float) -> NDArray[np.float64]:
 
 
 def share_in_words(share: float) -> str:
-    """A share of windows in everyday words: "about 1 window of 6"."""
+    """A share of windows in everyday words: "about 1 window in 6"."""
     plain = (Fraction(n, of) for of in (1, 2, 3, 4, 5, 6, 8, 10) for n in range(of + 1))
     near = min(plain, key=lambda fraction: abs(float(fraction) - share))
     if near in (0, 1):
         all_of = "every window" if near else "no window"
         return all_of if share in (0, 1) else f"almost {all_of}"
-    return f"about {near.numerator} window{'' if near.numerator == 1 else 's'} of {near.denominator}"
+    return f"about {near.numerator} window{'' if near.numerator == 1 else 's'} in {near.denominator}"

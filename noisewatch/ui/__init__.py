@@ -1,8 +1,8 @@
 """What a person sees in the terminal. Every module imports only from modules above it:
 
 wording      the sentences that commands share
-history      the readings that the meter looks back on
-style        colours and building blocks of meter and countdown
+history      the recent readings that the meter shows
+style        colours and building blocks of the meter and the countdown
 spectrogram  the spectrogram in the meter
 plain        readings and events as lines of text
 meter        the live meter

@@ -21,7 +21,7 @@ BAR = 16  # cells
 
 @dataclass
 class Countdown:
-    """A Rich renderable: the present level, the time left and the instruction to the speaker."""
+    """A Rich renderable: the current level, the time left and the instruction to the speaker."""
 
     stream: Stream
     source: Source

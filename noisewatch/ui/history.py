@@ -1,4 +1,4 @@
-"""The readings that the meter looks back on."""
+"""The recent readings that the meter shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class History:
     totals: Summary = field(default_factory=Summary)
     recent: deque[Reading] = field(init=False)
     last: Reading | None = None
-    since: float = 0.0  # stream time at which the present verdict began, s
+    since: float = 0.0  # stream time at which the current verdict began, s
     waited_s: float = 0.0  # time since then without input, during which stream time stands still
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ from .spectrogram import spectrogram
 from .style import BOLD, COLOURS, DIM, FRAMES_PER_S, LABEL, Line, label, level_bar, to_ascii
 from .wording import WARMING_UP, advice, clock, duration
 
-SPECTROGRAM_S = 0.5  # between two spectrograms, which cost more than the rest and move slowly
+SPECTROGRAM_S = 0.5  # between two spectrograms, which cost more than the rest and change slowly
 SPECTROGRAM_HEIGHT = 20  # rows that a terminal needs to show one
 MAX_WIDTH = 100
 MAX_HISTORY = 60  # cells
@@ -52,7 +52,7 @@ class Meter:
     def _lines(self, width: int, height: int, *, ascii_only: bool) -> list[Line]:
         """The lines that fit; the least important blocks are left out first."""
         inner = max(10, width - 4)
-        blocks: list[tuple[int, list[Line]]] = [  # priority (0 is shown always), lines
+        blocks: list[tuple[int, list[Line]]] = [  # priority (0: always shown), lines
             (1, [self._title(inner), []]),
             (0, [self._verdict(inner), *self._bar(inner), *self._advice(inner)]),
             (2, [[], *self._numbers(inner)]),

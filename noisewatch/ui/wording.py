@@ -13,7 +13,7 @@ Verdict = Literal["clean", "maybe", "noisy", "unknown"]  # the state of a readin
 AUDIBLE_SNR_DB = 20.0  # at this SNR or below noise is audible: the definition of noisy
 OBVIOUS_SNR_DB = 15.0  # below it, noise is obvious to everyone
 MASKING_SNR_DB = 5.0  # below it, speech becomes hard to understand
-STOPPED = 0.25  # a noise probability below this suggests that the noise of a noisy state has already stopped
+STOPPED = 0.25  # in the noisy state, a noise probability below this suggests that the noise has already stopped
 
 # Why a reading is unknown, while the session goes on.
 REASONS: dict[str, str] = {

@@ -18,7 +18,7 @@ def test_any_chunking_is_filtered_to_the_same_bits(size: int, voice: np.ndarray)
     np.testing.assert_array_equal(high_passed(clip[:4_001])[:4_000], whole[:4_000])
 
 
-def test_the_high_pass_removes_what_is_below_hearing_and_nothing_else():
+def test_the_high_pass_removes_infrasound_and_nothing_else():
     time = np.arange(5 * 16_000) / 16_000
 
     def gain_db(hz: float) -> float:

@@ -34,7 +34,7 @@ def test_torchaudio_agrees(noisy_voice: np.ndarray):
     from torchaudio import transforms
 
     c = FrontendConfig()
-    # In double precision: with a loud voice, single precision has a floor of its own.
+    # In double precision: with a loud voice, single precision raises the floor.
     mel = transforms.MelSpectrogram(
         c.sample_rate, n_fft=c.n_fft, hop_length=c.hop, f_min=c.f_min, f_max=c.f_max, n_mels=c.n_mels, center=False
     ).double()

@@ -16,7 +16,7 @@ LONG = "a" * 300  # what no name may be
         (("listen", "demo", "--threshold", "2"), 2, "0.05 to 0.99"),
         (("listen", "demo", "--seconds", "0"), 2, "1 or more"),
         (("listen", "demo", "--channel", "2"), 2, "no channel 2"),
-        (("listen", "demo", "--channel", "0"), 2, "count from 1"),
+        (("listen", "demo", "--channel", "0"), 2, "counted from 1"),
         (("listen", "demo", "--device", "3"), 2, "Give one of the two"),
         (("listen", "demo", "--raw-rate", "8000"), 2, "listen -"),
         (("listen", "demo", "--hop", "nan"), 2, "multiples of 0.01"),
@@ -37,7 +37,7 @@ def test_wrong_arguments_get_a_sentence(run, tmp_path: Path, args: tuple[str, ..
     assert "Traceback" not in done.stderr
 
 
-def test_without_the_training_extra_it_says_which_line_brings_it(run, tmp_path: Path):
+def test_without_the_training_extra_the_error_says_how_to_install_it(run, tmp_path: Path):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     done = run("train", env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 2
@@ -50,18 +50,18 @@ def test_without_the_training_extra_it_says_which_line_brings_it(run, tmp_path: 
     [
         ("listen --fast", "--fast would be ignored without a recording"),
         ("listen demo --pre-roll 3", "--pre-roll would be ignored without --keep-clips"),
-        ("listen demo --threshold 0.8 --calibration", "--calibration would be ignored beside --threshold"),
-        ("listen demo --calibration", "--calibration would be ignored beside SOURCE"),
+        ("listen demo --threshold 0.8 --calibration", "--calibration would be ignored with --threshold"),
+        ("listen demo --calibration", "--calibration would be ignored with SOURCE"),
         ("scan demo --address here", "--address would be ignored without --engine ray"),
-        ("scan demo --engine ray --jobs 2", "--jobs would be ignored beside --engine"),
-        ("evaluate data --windows x.npz", "DATA would be ignored beside --windows"),
+        ("scan demo --engine ray --jobs 2", "--jobs would be ignored with --engine"),
+        ("evaluate data --windows x.npz", "DATA would be ignored with --windows"),
         (
             "evaluate --windows x.npz --split val --count 50 --seed 3",
             "--split and --count and --seed would be ignored",
         ),
         ("evaluate --dnsmos x.onnx", "--dnsmos would be ignored without --baselines"),
-        ("evaluate --json -o report", "--json would be ignored beside --out"),
-        ("prepare --demo --speech voices", "--speech would be ignored beside --demo"),
+        ("evaluate --json -o report", "--json would be ignored with --out"),
+        ("prepare --demo --speech voices", "--speech would be ignored with --demo"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(run, words: str, sentence: str):

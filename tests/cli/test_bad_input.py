@@ -76,7 +76,7 @@ def test_bad_recordings_get_a_sentence(run, tmp_path: Path, name: str, sentence:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"", "ended before any audio came"),
+        (b"", "ended before any audio arrived"),
         (b"RIFF", "header is damaged or cut off"),
         (b"hello" * 50, "stdin cannot be read as audio"),
     ],
@@ -90,7 +90,7 @@ def test_a_pipe_without_audio(run, data: bytes, sentence: str):
     assert "holds no audio" in done.stderr.decode()
 
 
-def test_a_wav_that_ends_early_is_judged_and_said(run, tmp_path: Path):
+def test_a_wav_that_ends_early_is_judged_and_reported(run, tmp_path: Path):
     samples, rate = sf.read(DEMO, frames=16_000 * 8)
     sf.write(tmp_path / "a.wav", samples, rate)
     data = (tmp_path / "a.wav").read_bytes()[: 16_000 * 8 + 44]

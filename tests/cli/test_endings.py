@@ -36,7 +36,7 @@ def test_signals_end_it_in_order(number: int, code: int):
     assert "Traceback" not in err
 
 
-def test_no_microphone_suggests_the_demo(run, tmp_path: Path):
+def test_without_a_microphone_the_error_suggests_the_demo(run, tmp_path: Path):
     pytest.importorskip("sounddevice", exc_type=OSError, reason="the PortAudio library is not installed")
     # No configuration that names a sound server, and none in reach.
     env = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "PULSE_SERVER": "unix:/nowhere"}
@@ -48,7 +48,7 @@ def test_no_microphone_suggests_the_demo(run, tmp_path: Path):
     assert "ALSA" not in done.stderr
 
 
-def test_no_portaudio_names_the_package(run, tmp_path: Path):
+def test_without_portaudio_the_error_names_the_package(run, tmp_path: Path):
     # A stand-in that fails as the real module does without its library.
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
     done = run("devices", env={"PYTHONPATH": str(tmp_path)})

@@ -21,7 +21,7 @@ FIELDS = [
 ]  # fmt: skip
 
 
-def test_bare_says_what_it_is_and_what_to_do(run):
+def test_the_bare_command_suggests_what_to_run(run):
     done = run()
     assert done.returncode == 0
     for command in ("noisewatch listen demo", "noisewatch listen", "noisewatch devices"):
@@ -61,7 +61,7 @@ def test_seconds_hop_and_threshold(run):
     assert sum(r["state"] == "noisy" for r in strict) < sum(r["state"] == "noisy" for r in loose)
 
 
-def test_paced_as_if_live(run):
+def test_recordings_are_paced_as_if_live(run):
     began = time.monotonic()
     run("listen", "demo", "--json", "--seconds", 4)
     assert time.monotonic() - began >= 3.9
@@ -75,7 +75,7 @@ def test_plain_lines_where_there_is_no_terminal(run):
     assert 20 <= len(done.stdout.splitlines()) <= 60
 
 
-def test_colour_is_no_terminal(run, tmp_path: Path):
+def test_force_color_does_not_make_a_terminal(run, tmp_path: Path):
     """CI systems set FORCE_COLOR: no meter, no bar, no cursor code goes into a file."""
     forced = {"FORCE_COLOR": "1", "TTY_INTERACTIVE": "1", "TERM": "xterm-256color"}
     done = run("listen", "demo", "--fast", env=forced)
@@ -105,7 +105,7 @@ def test_eight_channels_and_192_khz(run, tmp_path: Path):
     assert len(lines(run("listen", tmp_path / "fast.wav", *FAST).stdout)) == 11
 
 
-def test_nothing_is_stored(run, tmp_path: Path):
+def test_listening_stores_nothing(run, tmp_path: Path):
     """Not by us, and not by the libraries either."""
     home = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
     assert run("listen", "demo", "--fast", env=home, cwd=tmp_path).returncode == 0

@@ -90,7 +90,7 @@ def test_a_pipe_that_pauses_loses_nothing(run, tmp_path: Path):
     assert heard == [json.loads(line) for line in whole.splitlines()]
 
 
-def test_an_input_that_sends_nothing_can_be_left(tmp_path: Path, voice: np.ndarray):
+def test_an_input_that_sends_nothing_can_be_interrupted(tmp_path: Path, voice: np.ndarray):
     os.mkfifo(tmp_path / "named")
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "noisewatch"]

@@ -17,7 +17,7 @@ def shown(text: str) -> dict[str, tuple[object, str]]:
     return {r["option"]: (r["value"], r["from"]) for r in map(json.loads, text.splitlines())}
 
 
-def test_the_order(run, tmp_path: Path):
+def test_the_command_line_overrides_variables_and_variables_the_file(run, tmp_path: Path):
     file = tmp_path / "config.toml"
     file.write_text('hop = 0.5\nthreshold = 0.9\njson = true\nkeep-clips = "clips"\n')
     env = {"NOISEWATCH_CONFIG": str(file), "NOISEWATCH_THRESHOLD": "0.8", "NOISEWATCH_EXEC": "true"}
@@ -57,8 +57,8 @@ def test_the_users_folder(run, tmp_path: Path):
 
 def test_the_default_threshold_is_the_one_on_the_card(run):
     """In the documentation and in `config`."""
-    said = f"({Model(DEFAULT).card.threshold:g} for the default model)"
-    assert said in (ROOT / "docs" / "concepts.md").read_text()
+    message = f"({Model(DEFAULT).card.threshold:g} for the default model)"
+    assert message in (ROOT / "docs" / "concepts.md").read_text()
     found = shown(run("config", "--json", env={"PULSE_SERVER": "none"}).stdout)
     assert found["threshold"] == (Model(DEFAULT).card.threshold, f"card of {DEFAULT}")
     done = run("config", "--json", env={"NOISEWATCH_MODEL": "nothing"})
@@ -66,7 +66,7 @@ def test_the_default_threshold_is_the_one_on_the_card(run):
     assert "unknown model 'nothing'" in done.stderr
 
 
-def test_ones_and_zeros_are_numbers(run):
+def test_one_and_zero_are_numbers(run):
     done = run("config", env={"NOISEWATCH_CHANNEL": "1", "NOISEWATCH_PRE_ROLL": "0"})
     rows = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines() if line.strip()}
     assert rows["channel"] == ["1", "environment"]
@@ -74,12 +74,12 @@ def test_ones_and_zeros_are_numbers(run):
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "said"),
+    ("text", "code", "message"),
     [
-        ("treshold = 0.9", 2, "sets 'treshold', which does not exist. Did you mean threshold?"),
+        ("treshold = 0.9", 2, "sets 'treshold', which is not an option. Did you mean threshold?"),
         ('hop = "often"', 2, "sets hop to 'often'"),
         ("hop = ", 6, "is not TOML"),
-        ("[listen]\nhop = 0.5", 2, "sets 'listen', which does not exist"),
+        ("[listen]\nhop = 0.5", 2, "sets 'listen', which is not an option"),
         ("hop = " + "9" * 5000, 6, "is not TOML: Exceeds the limit (4300 digits)"),
         ("hop = 0x" + "f" * 5000, 6, "is not TOML: Exceeds the limit (4300 digits)"),
         ("#" * (65 << 10), 6, "cannot be read: it is longer than the 65536 bytes allowed"),
@@ -87,12 +87,12 @@ def test_ones_and_zeros_are_numbers(run):
         ("hop = 0.123", 2, "the hop is 0.123 s; allowed"),
     ],
 )
-def test_a_file_that_is_wrong(run, tmp_path: Path, text: str, code: int, said: str):
+def test_an_invalid_file_is_refused(run, tmp_path: Path, text: str, code: int, message: str):
     file = tmp_path / "c.toml"
     file.write_text(text)
     done = run("listen", "demo", "--fast", "--seconds", "4", env={"NOISEWATCH_CONFIG": str(file)})
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -108,7 +108,7 @@ def test_only_regular_files_are_read(run, tmp_path: Path, make):
     assert f"config.toml cannot be read: {why}." in done.stderr
     done = run("calibrate", "--reset", env={"XDG_STATE_HOME": str(tmp_path)}, timeout=20)
     assert done.returncode == 2
-    assert f"calibrations.json cannot be read ({why}); going on without" in done.stderr
+    assert f"calibrations.json cannot be read ({why}); continuing without" in done.stderr
     done = run("scan", DEMO, "--resume", "--hop", "3", env={"XDG_CACHE_HOME": str(tmp_path)}, timeout=20)
     assert done.returncode == 7
     assert f"scan.jsonl to resume from it: {why}." in done.stderr
@@ -117,7 +117,7 @@ def test_only_regular_files_are_read(run, tmp_path: Path, make):
     assert "is not a file" in done.stderr
 
 
-def test_variables_that_are_wrong(run, tmp_path: Path):
+def test_invalid_variables_are_refused(run, tmp_path: Path):
     done = run("listen", "demo", env={"NOISEWATCH_HOP": "often"})
     assert done.returncode == 2
     assert "NOISEWATCH_HOP" in done.stderr
@@ -136,4 +136,4 @@ def test_variables_that_are_wrong(run, tmp_path: Path):
     assert "NOISEWATCH_DEVISE is set, but there is no such option. Did you mean NOISEWATCH_DEVICE?" in done.stderr
     done = run("listen", "demo", env={"NOISEWATCH_CONFIG": str(tmp_path / "none.toml")})
     assert done.returncode == 2
-    assert "no file is there" in done.stderr
+    assert "there is no such file" in done.stderr

@@ -1,4 +1,4 @@
-"""A stdout that nobody reads, or that is full."""
+"""A stdout that is not read, or that is full."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MANY = ("listen", "demo", *FAST, "--hop", "0.01", "--model", "tcn")  # half a MB
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nobody_reads_stdout(tmp_path: Path, number: int):
-    """Log and clips are whole all the same, and a signal ends it; stderr goes into the same full pipe."""
+def test_an_unread_stdout_spoils_neither_log_nor_clips(tmp_path: Path, number: int):
+    """A signal ends the command; in one case, stderr goes into the same full pipe."""
     log, clips = tmp_path / "e.jsonl", tmp_path / "clips"
     command = [sys.executable, "-m", "noisewatch", *MANY]
     shared = subprocess.STDOUT if number == signal.SIGINT else subprocess.DEVNULL
@@ -34,7 +34,7 @@ def test_nobody_reads_stdout(tmp_path: Path, number: int):
         began = time.monotonic()
         process.send_signal(number)
         assert process.wait(20) == 128 + number
-        assert time.monotonic() - began < 10  # 1 s, on a machine that does nothing else
+        assert time.monotonic() - began < 10  # 1 s on an idle machine
         assert process.stdout is not None
         for line in process.stdout.read().splitlines():
             json.loads(line)
@@ -52,17 +52,17 @@ def test_a_slow_reader_of_a_recording_gets_every_line(tmp_path: Path):
         wait_for(lambda: log.exists() and "noise_end" in log.read_text())
         opened = Path(f"/proc/{process.pid}/fd")
         wait_for(lambda: str(log) not in map(os.path.realpath, opened.iterdir()))  # all of it was judged
-        with pytest.raises(subprocess.TimeoutExpired):  # it waits for the reader, who has not begun
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits for the reader, which has not begun
             process.wait(0.8)
         text = first + process.stdout.read()
         assert process.wait(20) == 0
-        said = process.stderr.read().decode()
+        message = process.stderr.read().decode()
     assert len(lines(text.decode())) == sf.info(DEMO).frames // 160 - 299
-    assert "lost" not in said
+    assert "lost" not in message
 
 
 @pytest.mark.parametrize("words", ["listen demo --json --fast", "--help", "listen --help"])
-def test_a_reader_that_has_enough_ends_it_quietly(words: str):
+def test_a_reader_that_leaves_ends_it_quietly(words: str):
     command = f"{sys.executable} -m noisewatch {words} | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd="/tmp", check=False)
     first, code = done.stdout.splitlines()
@@ -74,7 +74,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(words: str):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_full_disk_behind_stdout(tmp_path: Path):
-    """The log is whole all the same: here the disk is full at once, there in the midst of the noise."""
+    """The log is complete whether the disk is full at once or in the middle of the noise."""
     command = [sys.executable, "-m", "noisewatch", "listen", "demo", *FAST, "--log", tmp_path / "e.jsonl"]
     for place, room, why in (("/dev/full", 1 << 30, "No space left on device"), ("out", 26_000, "File too large")):
         limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, room))

@@ -15,10 +15,10 @@ from conftest import DEMO, lines
 from noisewatch.core.shipped import find_model
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root becomes somebody else")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
 def test_a_user_without_a_home():
-    """What a container's `--user 12345` is: no HOME, and nobody in the list of users."""
+    """What a container's `--user 12345` is: no HOME, and no entry in the list of users."""
     taken = {"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"}
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
         Path(folder).chmod(0o777)

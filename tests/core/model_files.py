@@ -20,14 +20,14 @@ def toy(path: Path, card: str | None, name: str = "plain") -> Path:
 
 
 def damaged(path: Path, near: bytes, byte: bytes) -> Path:
-    """A toy in which `byte` replaces the last byte of every `near`."""
+    """A toy whose bytes `near` have their last byte replaced by `byte`."""
     toy(path, CARD.to_json())
     path.write_bytes(path.read_bytes().replace(near, near[:-1] + byte))
     return path
 
 
 def hostile(path: Path, kind: str) -> Path:
-    """A network with a valid card that asks for too much, or fails while it runs. Needs onnx."""
+    """A network with a valid card that needs too much memory or time, or fails at run time. Needs onnx."""
     from onnx import TensorProto, helper, save
 
     f, i, node = TensorProto.FLOAT, TensorProto.INT64, helper.make_node

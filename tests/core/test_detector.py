@@ -30,7 +30,7 @@ def play(timeline: str, hop_s: float = 0.1, **config: float):
 @pytest.mark.parametrize(
     ("readings", "states"),
     [
-        # Noise is called after 0.3 s and is over after 1.0 s without it.
+        # Noise is reported after 0.3 s and is over after 1.0 s without it.
         ("....nnnnn...............", "CCCCCCNNNNNNNNNNNNCCCCCC"),
         # A click of 0.2 s is no noise.
         ("....nn....nn......", "CCCCCCCCCCCCCCCCCC"),
@@ -43,14 +43,14 @@ def play(timeline: str, hop_s: float = 0.1, **config: float):
         ("n", "N"),
         (".", "C"),
         ("n......", "NCCCCCC"),
-        # Unknown at once, and the verdict of before is back after a short interruption.
+        # Unknown at once, and the earlier verdict returns after a short interruption.
         ("nnnuunnn", "NNN??NNN"),
         # After a real loss the verdict starts afresh.
         ("nnnuuuuuuuuuuuu...", "NNN????????????CCC"),
         # An unjudged reading supports no verdict: two readings of noise around a gap are not 0.3 s of noise.
         ("....nuunn.....", "CCCCC??CCCCCCC"),
         ("...uuuuuuuuuuuun", "CCC????????????N"),
-        # After noise was called over (at its tenth clean reading), none begins within the cooldown of 1 s.
+        # After a noise ended (at its tenth clean reading), none begins within the cooldown of 1 s.
         ("nnn" + "." * 10 + "n" * 12, "N" * 12 + "C" * 10 + "NNN"),
     ],
 )
@@ -91,7 +91,7 @@ def test_states(readings: str, states: str):
             "  ^         v o ",
             "ppNNNNNNNNNNLLcs",
         ),
-        (  # nothing else can come, so the presumed noise is called before the loss
+        (  # no more readings can follow, so the presumed noise is reported before the loss
             "nuuuuuuuuuun",
             "          ^o",
             "ppppppppppLp",
@@ -104,7 +104,7 @@ def test_states(readings: str, states: str):
     ],
 )
 def test_events_and_phases(readings: str, events: str, phases: str):
-    """Of several events of one reading the first is drawn."""
+    """If one reading causes several events, the first is drawn."""
     detector, drawn, passed = Detector(), "", ""
     for i, letter in enumerate(readings):
         _, found = detector.update(3 + i * 0.1, NOISE[letter], "digital_silence")
@@ -118,7 +118,7 @@ def test_without_a_cooldown_only_the_minimum_time_counts():
     assert play(readings, cooldown_s=0)[0] == "N" * 12 + "C" * 3 + "N" * 10
 
 
-def test_a_single_reading_is_no_event_unless_there_is_no_other():
+def test_a_single_reading_causes_an_event_only_if_there_is_no_other():
     assert play("n.....")[1] == []
     states, events, detector = play("n")
     assert (states, events) == ("N", [])
@@ -132,7 +132,7 @@ def test_a_single_reading_is_no_event_unless_there_is_no_other():
         assert [e.event for e in events][:2] == ["noise_start", "noise_end"]
         assert events[1].onset == 0.0
     assert play("nnuun......")[1] == []
-    assert play(".n")[2].finish(3.1) == []  # a clean reading weighs against it
+    assert play(".n")[2].finish(3.1) == []  # a clean reading contradicts it
 
 
 def test_events_carry_the_whole_noise():

@@ -7,7 +7,7 @@ from make_golden import GOLDEN, demo_readings
 
 
 def test_the_demo_reads_as_before():
-    """Any change of front end, engine or weights shows here; `python tests/make_golden.py` makes the file anew."""
+    """Any change of front end, engine or weights shows here; `python tests/make_golden.py` regenerates the file."""
     golden = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
     found = json.loads(json.dumps(demo_readings()))
     assert len(found) == len(golden)

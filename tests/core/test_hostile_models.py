@@ -1,4 +1,4 @@
-"""Networks that ask for too much or fail while they run end with a sentence."""
+"""Networks that need too much memory or time, or fail at run time, end in a readable error."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,12 +20,12 @@ from noisewatch.system import watchdog
         ("state huge", "carries a state of 17179869184 numbers; allowed: 16777216"),
         ("state of any shape", r"state h of shape \['n', 3\]"),
         ("state of none", r"state h of shape \[0\]"),
-        ("constant", "fails while it runs: it needs more than 1 GiB of memory"),
-        ("expanded", "fails while it runs: it needs more than 1 GiB of memory"),
+        ("constant", "fails at run time: it needs more than 1 GiB of memory"),
+        ("expanded", "fails at run time: it needs more than 1 GiB of memory"),
         ("lying", "not an ONNX model that can be loaded"),
         ("endless", "does not finish"),
-        ("out of range", "fails while it runs: .*out of data bounds"),
-        ("of another size", "fails while it runs"),
+        ("out of range", "fails at run time: .*out of data bounds"),
+        ("of another size", "fails at run time"),
     ],
 )
 def test_a_hostile_network_is_refused(
@@ -49,7 +49,7 @@ def test_a_network_that_fails_is_blamed_rather_than_the_audio(run, tmp_path: Pat
         results = list(pool.map(lambda args: run(*args, "--model", path), commands))
     for args, done in zip(commands, results, strict=True):
         assert done.returncode == 5, args
-        assert "fails while it runs" in done.stderr
+        assert "fails at run time" in done.stderr
         assert "too little" not in done.stderr
         assert "Traceback" not in done.stderr
 
@@ -62,4 +62,4 @@ def test_a_scan_shows_its_results_when_the_network_fails(run, tmp_path: Path, vo
     done = run("scan", tmp_path, "--model", path)
     assert done.returncode == 5
     assert "1_quiet.wav" in done.stdout
-    assert "fails while it runs" in done.stderr
+    assert "fails at run time" in done.stderr

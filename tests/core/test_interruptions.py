@@ -99,7 +99,7 @@ def test_seconds_end_an_input_that_sends_nothing(detector: NoiseDetector):
 
 @pytest.mark.parametrize("given", [120, 213, 215])
 def test_an_abandoned_session_hands_out_what_was_decided(given: int):
-    """The blocks of a recording last seconds: events late in a block are not lost with it."""
+    """The blocks of a recording last seconds: events late in a block are not lost."""
     session = Session(open_source("demo", paced=False), NoiseDetector("tcn").stream())
     items = list(itertools.islice(session, given))
     items += session.interrupted()

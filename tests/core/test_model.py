@@ -15,7 +15,7 @@ from noisewatch.core.shipped import DEFAULT, find_model
 
 
 @pytest.mark.extras
-def test_the_toys_are_what_their_script_makes():
+def test_toy_models_match_their_script():
     import make_toys
     import onnx
 
@@ -36,13 +36,13 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: p.write_bytes(b"not a model"), "not an ONNX model"),
         (lambda p: p.write_bytes(b""), "not an ONNX model"),
         (lambda p: toy(p, CARD.to_json(), "renamed"), "inputs mel, reference"),
-        (lambda p: toy(p, replace(CARD, window_s=1.0).to_json()), r"its card says \[1, 98, 40\]"),
+        (lambda p: toy(p, replace(CARD, window_s=1.0).to_json()), r"its card specifies \[1, 98, 40\]"),
         (lambda p: toy(p, CARD.to_json(), "wide"), r"output noise of shape \[2\]"),
         (lambda p: os.truncate(toy(p, CARD.to_json()), 300 << 20), "315 MB; allowed: 268"),
         (lambda p: damaged(p, b"reference", b"\xff"), "text that is not UTF-8|not an ONNX model"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, make, sentence: str):
+def test_an_unfit_model_file_is_refused(tmp_path: Path, make, sentence: str):
     path = tmp_path / "m.onnx"
     make(path)
     with pytest.raises(ModelError, match=sentence):
@@ -53,7 +53,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, make, sentence: str
     ("name", "sentence"),
     [("nothing.onnx", "no file nothing.onnx"), ("./no", "no file no"), ("nothing", "unknown model 'nothing'")],
 )
-def test_a_missing_model_is_named(name: str, sentence: str):
+def test_the_error_names_a_missing_model(name: str, sentence: str):
     with pytest.raises(ModelError, match=sentence) as error:
         find_model(name)
     assert DEFAULT in str(error.value)

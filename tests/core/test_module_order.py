@@ -10,7 +10,19 @@ from conftest import ROOT
 
 @pytest.mark.parametrize(
     "room",
-    ["system", "audio", "decoding", "decoding/headers", "decoding/pieces", "inputs", "core", "outputs", "ui"],
+    [
+        "system",
+        "audio",
+        "decoding",
+        "decoding/headers",
+        "decoding/pieces",
+        "inputs",
+        "core",
+        "outputs",
+        "ui",
+        "tasks",
+        "recordings",
+    ],
 )
 def test_modules_import_only_those_listed_above_them(room: str):
     folder = ROOT / "noisewatch" / room

@@ -33,7 +33,7 @@ def test_streams_share_a_model_across_threads(detector: NoiseDetector, voice: np
         ({"threshold": "high"}, "threshold is 'high'"),
         ({"threshold": float("nan")}, "threshold is nan"),
         ({"threshold": 2}, "threshold is 2; allowed: 0.05 to 0.99"),
-        ({"threshold": 0.6, "config": DetectorConfig(0.7)}, "threshold is 0.6 and 0.7 in the config"),
+        ({"threshold": 0.6, "config": DetectorConfig(0.7)}, "threshold is 0.6, but 0.7 in the config"),
     ],
 )
 def test_a_stream_refuses_wrong_options_when_it_is_opened(detector: NoiseDetector, options: dict, sentence: str):

@@ -1,4 +1,4 @@
-"""What a stream says about sounds: noise, voices, gains, silence, clipping, the reference level."""
+"""The verdicts of a stream on sounds: noise, voices, gains, silence, clipping, the reference level."""
 
 import numpy as np
 import pytest

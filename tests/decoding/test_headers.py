@@ -111,8 +111,8 @@ def test_too_small_a_length_is_ignored_and_too_large_a_one_is_an_error(tmp_path:
         (struct.pack("<IHHIIHH", 16, 1, 1024, 0x7FFFFFFF, 0, 2048, 16), "2147483647 Hz; allowed"),
         (struct.pack("<IHHIIHH", 16, 1, 65535, 48_000, 0, 0, 16), "65535 channels; allowed"),
         (struct.pack("<IHHIIHH", 16, 1, 0, 48_000, 0, 0, 16), "0 channels; allowed"),
-        (struct.pack("<IHHIIHH", 16, 2, 1, 16_000, 0, 1, 4), "MS ADPCM; through a pipe PCM"),
-        (struct.pack("<IHHIIHH", 16, 0x11, 1, 16_000, 0, 1, 4), "IMA ADPCM; through a pipe PCM"),
+        (struct.pack("<IHHIIHH", 16, 2, 1, 16_000, 0, 1, 4), "MS ADPCM; allowed in a pipe: PCM"),
+        (struct.pack("<IHHIIHH", 16, 0x11, 1, 16_000, 0, 1, 4), "IMA ADPCM; allowed in a pipe: PCM"),
         (struct.pack("<IHHIIHH", 0x7FFFFFFF, 1, 1, 16_000, 0, 2, 16), "header is damaged"),
     ],
 )

@@ -15,7 +15,7 @@ from sound_files import CODECS, RATE, encoded, from_file, from_pipe, heard, wav
 def test_an_early_end_is_an_error(tmp_path: Path, length: float):
     samples = np.ones((RATE * 20, 1)) * 100
     whole = wav(2 * len(samples), samples, RATE)
-    long = wav(12 * 3600 * RATE * 2, samples, RATE)  # more than a working day, and not to be believed less for that
+    long = wav(12 * 3600 * RATE * 2, samples, RATE)  # more than a working day, but no less credible
     for name, data in {"a.wav": whole[: int(length * len(whole))], "b.wav": long}.items():
         path = tmp_path / name
         path.write_bytes(data)

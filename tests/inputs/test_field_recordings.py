@@ -1,4 +1,4 @@
-"""Recordings as programs in the field leave them, through the commands."""
+"""Recordings as real programs write them, run through the commands."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ HALF = "NOISY: (4|5).% of 18 s is noisy"
         ("sides.wav", ("--channel", "1"), 0, "OK: 0% of 9 s", None),
         ("sides.wav", ("--channel", "2"), 3, "NOISY: 100% of 9 s", None),
         ("dc.wav", (), 0, "OK: 0% of 9 s is noisy, SNR 4[2-4] dB", None),
-        ("adpcm.wav", (), 0, "OK: 1.% of 14 s", "MS ADPCM; through a pipe PCM"),
+        ("adpcm.wav", (), 0, "OK: 1.% of 14 s", "MS ADPCM; allowed in a pipe: PCM"),
         ("wide.wav", (), 6, "2147483647 Hz; allowed", "2147483647 Hz; allowed"),
         ("wma.wav", (), 3, WHOLE, None),
-        ("hiss.wav", (), 3, "NOISY: 100% of 3 s is noisy, nobody spoke", None),
+        ("hiss.wav", (), 3, "NOISY: 100% of 3 s is noisy, no speech", None),
         ("hissing voice.wav", (), 3, "NOISY: 100% of 3 s", None),
     ],
     ids=lambda value: str(value)[:14],

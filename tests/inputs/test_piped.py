@@ -45,7 +45,7 @@ def test_a_failing_pipe_ends_like_a_damaged_recording():
 
 
 def test_a_pipe_may_stall_after_a_wav_and_continue_with_another(monkeypatch: pytest.MonkeyPatch):
-    """Another WAV may follow, and meanwhile the input counts as stalled."""
+    """Another WAV may follow; until then the input counts as stalled."""
     monkeypatch.setattr(noisewatch.core.session, "STALL_S", 1.0)
     voice, _ = sf.read(DEMO, dtype="float32", frames=4 * RATE)
     data = encoded(voice, *CODECS["wav"])

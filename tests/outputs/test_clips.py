@@ -93,7 +93,7 @@ def test_a_full_disk_stops_the_clips_and_nothing_else(run, tmp_path: Path):
 
 
 def test_a_signal_ends_the_noise_in_every_sink(early_noise: Path, tmp_path: Path):
-    """Even on a terminal that accepts no more output, as a frozen one."""
+    """Even on a terminal that accepts no more output, such as a frozen one."""
     codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
     command = [sys.executable, "-m", "noisewatch", "listen", early_noise]
     terminal, screen = os.openpty()

@@ -55,7 +55,7 @@ def test_a_wrong_template_ends_the_command_line(run):
     assert "uses {nose}; allowed: noise, type" in done.stderr
 
 
-def test_a_shell_gets_the_fields_as_variables(tmp_path: Path):
+def test_a_shell_gets_the_event_fields_as_variables(tmp_path: Path):
     """A device whose name is a command is not executed."""
     noted = tmp_path / "noted"
     words = '"$NOISEWATCH_EVENT_DEVICE" "$NOISEWATCH_EVENT_NOISE" "$NOISEWATCH_EVENT_SNR_DB"'

@@ -75,7 +75,7 @@ def test_a_failing_sink_warns_once_and_the_session_continues(run, tmp_path: Path
 
 
 def test_a_stuck_sink_is_given_up_while_a_busy_one_finishes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """The log is a pipe whose reader does not read. A command has the time that commands are allowed."""
+    """The log is a pipe whose reader does not read. A command gets its full time limit."""
     monkeypatch.setattr(Command, "event_s", 30.0)
     monkeypatch.setattr(dispatch, "DRAIN_S", 30.0)
     monkeypatch.setattr(dispatch, "CLOSE_S", 0.3)

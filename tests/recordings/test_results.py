@@ -31,7 +31,7 @@ def test_labels_are_written_below_the_output_folder(run, tmp_path: Path):
     assert made == {"b/out/c/t.wav.noise.rttm", "b/out/b/d/t.wav.noise.rttm", "b/out/noisewatch.jsonl"}
 
 
-def test_names_that_the_terminal_cannot_show(run, tmp_path: Path):
+def test_names_that_the_terminal_cannot_display(run, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
     sf.write(tmp_path / "日 :bug:.wav", samples, rate)
     for form in ("table", "csv", "jsonl"):

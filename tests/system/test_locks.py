@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 
-def test_a_lock_whose_owner_is_gone_or_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_lock_whose_owner_ended_or_is_still_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from noisewatch.errors import OutputError
     from noisewatch.system import locks
 

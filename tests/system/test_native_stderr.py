@@ -33,5 +33,5 @@ def test_quiet_sections_overlap_in_threads_and_need_no_stderr(tmp_path: Path):
     sf.write(tmp_path / "a.mp3", np.zeros(16_000), 16_000)
     words = [sys.executable, "-c", script, DEMO, tmp_path / "a.mp3"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    # mpg123 talks, and is hidden; what reads FLAC does not.
+    # mpg123 prints, and is hidden; the FLAC decoder does not print.
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "shown other data")

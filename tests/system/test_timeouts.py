@@ -11,13 +11,13 @@ import pytest
 from noisewatch.system.timeouts import call_with_timeout
 
 
-def test_a_call_returns_and_raises_as_it_would_without_a_timeout():
+def test_a_call_returns_and_raises_as_without_a_timeout():
     assert call_with_timeout(lambda: 7, 10) == 7
     with pytest.raises(ZeroDivisionError):
         call_with_timeout(lambda: 1 // 0, 10)
 
 
-def test_a_hung_call_is_left_behind():
+def test_a_hung_call_is_abandoned():
     release = threading.Event()
     with pytest.raises(TimeoutError, match=r"no answer within 0\.05 s"):
         call_with_timeout(release.wait, 0.05)

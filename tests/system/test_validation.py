@@ -20,7 +20,7 @@ class Example:
     sizes: tuple[int, ...] = ()
 
 
-def test_values_of_the_right_types_pass():
+def test_values_of_the_right_type_pass():
     values = {"name": "a", "count": 1, "rate": 2, "flag": True, "limit": None, "sizes": [1], "other": object()}
     assert validated(Example, values) == values
     assert validated(Example, {}) == {}

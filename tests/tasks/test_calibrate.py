@@ -38,30 +38,30 @@ def test_from_recordings_without_a_device(run, home, tmp_path: Path):
     assert not (tmp_path / "noisewatch").exists()
 
 
-def test_a_budget_without_a_unit_is_an_hours():
+def test_a_budget_without_a_unit_is_per_hour():
     assert [_per_hour(text) for text in ("5", "5/h", "12/d")] == [5, 5, 0.5]
 
 
-def test_a_noisy_room_is_told(run, home):
+def test_a_noisy_room_is_reported(run, home):
     done = run("calibrate", "--from", DEMO, env=home)
     assert done.returncode == 3
     assert "no threshold keeps false alarms within 1 an hour" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (("--max-false-alarms", "often"), "allowed"),
         (("--max-false-alarms", "0"), "written 1/h, 12/d or 0.5"),
         (("--seconds", "5"), "allowed"),
-        (("--from", DEMO, "--seconds", "40"), "--seconds would be ignored beside --from"),
-        (("--reset", "--model", "tcn", "--from", DEMO), "--from and --model would be ignored beside --reset"),
+        (("--from", DEMO, "--seconds", "40"), "--seconds would be ignored with --from"),
+        (("--reset", "--model", "tcn", "--from", DEMO), "--from and --model would be ignored with --reset"),
     ],
 )
-def test_usage(run, wrong, said: str):
+def test_wrong_arguments_are_refused(run, wrong, message: str):
     done = run("calibrate", *wrong)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
@@ -76,10 +76,10 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
         assert "Say nothing for 15 s" in done.stderr
         assert "stored for pulse" in done.stdout
         assert "provisional" in done.stdout
-        kept = tmp_path / "noisewatch" / "calibrations.json"
-        stored = json.loads(kept.read_text())
+        file = tmp_path / "noisewatch" / "calibrations.json"
+        stored = json.loads(file.read_text())
         stored["pulse"]["threshold"] = 0.93
-        kept.write_text(json.dumps(stored))
+        file.write_text(json.dumps(stored))
         heard = run("listen", "--device", "pulse", "--seconds", "5", "--json", env=env)
         assert "threshold 0.93, calibrated" in heard.stderr
         clock = [datetime.fromisoformat(r["utc"]) for r in lines(heard.stdout)]
@@ -90,7 +90,7 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
         ignored = run("listen", "--device", "pulse", "--seconds", "1", "--json", "--no-calibration", env=env)
         assert "calibrated" not in ignored.stderr
         player.terminate()
-    assert json.loads(kept.read_text())["pulse"]["heard_s"] == pytest.approx(5, abs=0.5)
+    assert json.loads(file.read_text())["pulse"]["heard_s"] == pytest.approx(5, abs=0.5)
     listed = {d["name"]: d for d in map(json.loads, run("devices", "--json", env=env).stdout.splitlines())}
     assert listed["pulse"]["calibration"]["threshold"] == 0.93
     assert "threshold 0.93" in run("devices", env={**env, "COLUMNS": "200"}).stdout
@@ -98,12 +98,12 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
     assert '"threshold", "value": 0.93, "from": "calibration of pulse"' in found
     # An index is that input's, and no part of the names of others.
     index = str(listed["pulse"]["index"])
-    stored = json.loads(kept.read_text())
+    stored = json.loads(file.read_text())
     stored |= {name: {**stored["pulse"], "device": name} for name in (f"USB {index}", f"USB {index}b")}
-    kept.write_text(json.dumps(stored))
+    file.write_text(json.dumps(stored))
     assert run("calibrate", "--reset", "--device", index, env=env).returncode == 0
-    assert list(json.loads(kept.read_text())) == [f"USB {index}", f"USB {index}b"]
-    kept.write_text("{broken")
+    assert list(json.loads(file.read_text())) == [f"USB {index}", f"USB {index}b"]
+    file.write_text("{broken")
     broken = run("listen", "--device", "pulse", "--seconds", "1", env=env)
-    assert broken.stderr.count("set aside as calibrations.json.damaged; going on without") == 1
+    assert broken.stderr.count("set aside as calibrations.json.damaged; continuing without") == 1
     assert "Traceback" not in broken.stderr

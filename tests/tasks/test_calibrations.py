@@ -27,15 +27,15 @@ def test_provisional_until_enough_was_heard():
     assert hour.rate == (0.0, 0.0, pytest.approx(3.689, abs=1e-3))
     assert hour.provisional  # no alarm in one hour may still be three an hour
     assert not hour.after(3 * 3600, 0).provisional
-    assert "no noise called, at most 0.92 an hour, from 4 h" in hour.after(3 * 3600, 0).sentence()
+    assert "no noise reported, at most 0.92 an hour, from 4 h" in hour.after(3 * 3600, 0).sentence()
     assert hour.after(3 * 3600, 3).provisional
 
 
 def test_a_calibration_is_forgotten_by_a_part_of_its_name(tmp_path: Path):
-    kept = tmp_path / "noisewatch" / "calibrations.json"
-    kept.parent.mkdir()
+    file = tmp_path / "noisewatch" / "calibrations.json"
+    file.parent.mkdir()
     known = {n: asdict(Calibration(n, "duo", HOP, 0.93, 1.0, "2026-01-01", 60.0)) for n in ("USB 2", "USB 2b")}
-    kept.write_text(json.dumps(known))
+    file.write_text(json.dumps(known))
 
     def reset(name: str) -> tuple[int, str]:
         done = CliRunner().invoke(
@@ -43,15 +43,15 @@ def test_a_calibration_is_forgotten_by_a_part_of_its_name(tmp_path: Path):
         )
         return done.exit_code, done.stderr
 
-    code, said = reset("usb")
+    code, message = reset("usb")
     assert code == 2
-    assert "'usb' is part of several names; give one of them to --device: USB 2, USB 2b." in said
+    assert "'usb' is part of several names; give one of them to --device: USB 2, USB 2b." in message
     assert reset("USB 2")[0] == 0  # all of a name before a part of another
     assert reset("b")[0] == 0
-    assert json.loads(kept.read_text()) == {}
-    code, said = reset("USB 2")
+    assert json.loads(file.read_text()) == {}
+    code, message = reset("USB 2")
     assert code == 2
-    assert "Calibrated: none." in said
+    assert "Calibrated: none." in message
 
 
 @pytest.mark.parametrize(
@@ -61,23 +61,23 @@ def test_a_calibration_is_forgotten_by_a_part_of_its_name(tmp_path: Path):
 )  # fmt: skip
 def test_damaged_calibrations_are_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    kept = tmp_path / "noisewatch" / "calibrations.json"
-    kept.parent.mkdir()
-    kept.write_text(text, encoding="latin-1")
-    left = kept.with_name(".noisewatch.abcd1234.part")  # by a process that was killed
+    file = tmp_path / "noisewatch" / "calibrations.json"
+    file.parent.mkdir()
+    file.write_text(text, encoding="latin-1")
+    left = file.with_name(".noisewatch.abcd1234.part")  # by a process that was killed
     left.touch()
-    said: list[str] = []
-    assert calibrations.stored(said.append) == {}
+    sentences: list[str] = []
+    assert calibrations.stored(sentences.append) == {}
     assert not left.exists()
-    assert len(said) == 1
-    assert "set aside as calibrations.json.damaged; going on without" in said[0]
-    assert kept.with_name("calibrations.json.damaged").read_text(encoding="latin-1") == text
-    assert calibrations.stored(said.append) == {}
-    assert len(said) == 1
+    assert len(sentences) == 1
+    assert "set aside as calibrations.json.damaged; continuing without" in sentences[0]
+    assert file.with_name("calibrations.json.damaged").read_text(encoding="latin-1") == text
+    assert calibrations.stored(sentences.append) == {}
+    assert len(sentences) == 1
     fresh = Calibration("mic", "duo", HOP, 0.9, 1.0, "2026-01-01", 60.0)
-    with calibrations.changed(said.append) as known:
+    with calibrations.changed(sentences.append) as known:
         known["mic"] = fresh
-    assert calibrations.stored(said.append) == {"mic": fresh}
+    assert calibrations.stored(sentences.append) == {"mic": fresh}
 
 
 def test_two_processes_count_all_that_they_heard(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""`noisewatch check`: limits, and sentences that say no more than the numbers."""
+"""`noisewatch check`: limits, and sentences that claim no more than the numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from noisewatch.tasks.check import Limits, answer
 RATE = 16_000
 
 
-def test_no_sentence_says_more_than_its_numbers(run):
+def test_no_sentence_claims_more_than_its_numbers(run):
     """One SNR for each share of the time, whatever is allowed."""
     strict, lenient = (run("check", "demo", *o).stdout for o in ((), ("--max-noisy", 1)))
     assert re.search(r"SNR \d+ dB while it is noisy, 4\d dB otherwise", strict)
@@ -33,7 +33,7 @@ def test_no_sentence_says_more_than_its_numbers(run):
     assert "SNR is low" in found.advice
 
 
-def test_clipping_is_told_of_a_clean_take_too(run, takes: Path, tmp_path: Path):
+def test_clipping_is_mentioned_for_a_clean_take_too(run, takes: Path, tmp_path: Path):
     clean, _ = sf.read(takes / "clean.wav", dtype="float32")
     sf.write(tmp_path / "cut.wav", np.clip(clean * 8, -1, 1), RATE)
     sf.write(tmp_path / "hot.wav", clean * 4, RATE, "FLOAT")

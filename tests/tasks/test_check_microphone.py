@@ -16,7 +16,7 @@ def test_a_microphone_that_is_silent_is_never_ok(run, microphone):
 
 
 def test_an_input_that_sends_nothing_ends_with_what_to_do(run, microphone):
-    """`check` and `calibrate` after 5 s, whatever was asked for: nobody talks to a dead microphone for a minute."""
+    """Both `check` and `calibrate` give up after 5 s, so that no one talks to a dead microphone for a minute."""
     microphone.pactl("suspend-sink", "two", "1")
     env = {**microphone.env, "PULSE_SOURCE": "two.monitor"}
     try:
@@ -37,7 +37,7 @@ def test_an_input_that_sends_nothing_ends_with_what_to_do(run, microphone):
             process.communicate()
     assert [process.returncode for process in started] == [4, 4, 4]
     gone = "The input stopped sending audio. Reconnect it, or restart the sound server."
-    assert answered == f"UNKNOWN: nothing came after 0.0 s. {gone}\n"
+    assert answered == f"UNKNOWN: no audio arrived after 0.0 s. {gone}\n"
     assert f"pulse could not be judged. {gone}" in stalled
     assert "pulse could not be judged. The input sends digital silence: it is muted" in silent
 

@@ -22,30 +22,30 @@ RATE = 16_000
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "said"),
+    ("name", "code", "expected"),
     [
         ("clean", 0, "OK: 0% of 6 s is noisy, SNR 4"),
         ("noisy", 3, "NOISY: 100% of 6 s is noisy, SNR "),
-        *((f"hiss {s} s", 3, f"NOISY: 100% of {s:.0f} s is noisy, nobody spoke") for s in (1.0, 3.1)),
+        *((f"hiss {s} s", 3, f"NOISY: 100% of {s:.0f} s is noisy, no speech") for s in (1.0, 3.1)),
         *((f"hissing voice {s} s", 3, "NOISY: 100% of ") for s in (2.0, 3.0)),
         ("silent", 6, "UNKNOWN: 100% of the input could not be judged. The recording is digital silence."),
         ("muted later", 6, "UNKNOWN"),
         ("short", 6, "UNKNOWN"),
-        ("hiss", 6, "UNKNOWN: nobody spoke, and the level stayed below -70 dBFS"),
+        ("hiss", 6, "UNKNOWN: there was no speech, and the level stayed below -70 dBFS"),
         ("cut", 6, "UNKNOWN: cut.wav ended early: its header promises 6.0 s, but it has 5."),
     ],
 )
-def test_answers(run, takes: Path, name: str, code: int, said: str):
+def test_answers(run, takes: Path, name: str, code: int, expected: str):
     done = run("check", takes / f"{name}.wav")
     assert done.returncode == code, done.stderr
-    assert done.stdout.startswith(said)
+    assert done.stdout.startswith(expected)
     assert done.stdout.count("\n") == 1
     found = json.loads(run("check", takes / f"{name}.wav", "--json").stdout)
     assert found["answer"].upper() == done.stdout.partition(":")[0]
 
 
 @pytest.mark.parametrize("hop", [0.1, 0.5, 3])
-def test_the_share_does_not_depend_on_the_hop(run, takes: Path, hop: float):
+def test_the_noisy_share_does_not_depend_on_the_hop(run, takes: Path, hop: float):
     files = [DEMO, takes / "hissing voice 3.1 s.wav", takes / "hiss 2.0 s.wav", takes / "clean.wav"]
     shares = [r.noisy for r in noisewatch.scan(files, hop=hop)]
     assert shares[0] == pytest.approx(0.35, abs=max(hop, 0.5) / 27.2)
@@ -73,7 +73,7 @@ def test_several_recordings_have_a_line_each_and_the_worst_exit_code(run, takes:
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")
-def test_what_cannot_be_read_is_unknown_and_the_others_are_judged(run, takes: Path):
+def test_an_unreadable_recording_is_unknown_and_the_others_are_judged(run, takes: Path):
     strange = {
         "a" * 300 + ".wav": "File name too long",
         "/proc/self/mem": "cannot read",
@@ -96,8 +96,8 @@ def test_what_cannot_be_read_is_unknown_and_the_others_are_judged(run, takes: Pa
     assert "cannot read stdin: Bad file descriptor" in done.stderr
 
 
-def test_a_channel_that_only_some_have(run, takes: Path):
-    """The mono ones are unknown, a pipe that says late what it is among them."""
+def test_a_channel_that_only_some_recordings_have(run, takes: Path):
+    """The mono recordings are unknown, including a pipe whose header arrives late."""
     clean, _ = sf.read(takes / "clean.wav")
     sf.write(takes / "stereo.wav", np.stack([clean * 0, clean], 1), RATE)
     command = [sys.executable, "-m", "noisewatch", "check", "clean.wav", "-", "stereo.wav", "--channel", "2"]
@@ -129,7 +129,7 @@ class Idle:
     def close(self) -> None: ...
 
 
-def test_a_pause_of_a_pipe_is_no_part_of_it(voice: np.ndarray):
+def test_a_pause_of_a_pipe_does_not_count(voice: np.ndarray):
     found = noisewatch.tasks.check.check(Idle(voice))
     assert (found.answer, found.seconds) == ("ok", 6.0)
 

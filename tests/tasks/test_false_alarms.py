@@ -26,12 +26,12 @@ def test_ten_thousand_alarms_cost_nothing():
 
 
 @pytest.mark.parametrize(
-    ("count", "seconds", "said"),
+    ("count", "seconds", "expected"),
     [
         (0, 1690, "no alarm, at most 7.9 an hour, from 28 min 10 s"),
         (1, 46, "1 alarm, 2 to 436 an hour, from 46 s"),
         (7, 3600, "7 alarms, 2.8 to 14 an hour, from 1 h 0 min"),
     ],
 )
-def test_an_interval_in_words(count: int, seconds: float, said: str):
-    assert rate_in_words(count, seconds) == said
+def test_an_interval_in_words(count: int, seconds: float, expected: str):
+    assert rate_in_words(count, seconds) == expected

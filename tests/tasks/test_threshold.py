@@ -28,7 +28,7 @@ def room(seconds: float, seed: int, *, mean: float = -2.0, spread: float = 1.0) 
 
 
 def test_minutes_without_an_alarm_keep_the_models_threshold():
-    """Neither a lower one, which so little cannot prove, nor a higher one, which nothing asks for."""
+    """So little audio cannot prove a lower one, and no alarm calls for a higher one."""
     assert choose([room(46, 1, mean=-1, spread=0.5)], 1.0, HOP, 0.9) == 0.9
     assert choose([room(60, 1, mean=-5)], 60.0, HOP, 0.7) == 0.7
 
@@ -58,7 +58,7 @@ def test_a_noisy_room_gets_none():
         ([room(0.2, 1)] * 80, "no recording is long enough"),
     ],
 )
-def test_too_little(recordings: list[list[Reading]], sentence: str):
+def test_too_little_audio_gets_no_threshold(recordings: list[list[Reading]], sentence: str):
     with pytest.raises(InputError, match=sentence):
         choose(recordings, 1.0, HOP, 0.7)
 
@@ -71,20 +71,20 @@ def test_the_promised_rate_holds_in_hours_that_it_was_not_chosen_on(budget: floa
     called = alarms([room(5 * 3600, seed) for seed in (2, 3)], chosen, HOP)
     low, high = poisson_interval(called)
     assert low / 10 < poisson_interval(math.floor(budget))[1]  # that may hide behind what was counted
-    assert high / 10 > 0.2 * budget  # and it is not far more careful than it was asked to be
+    assert high / 10 > 0.2 * budget  # and it is not far stricter than requested
 
 
 @pytest.mark.parametrize(
-    ("share", "said"),
+    ("share", "expected"),
     [
-        (0.0, "no window"), (0.01, "almost no window"), (1 / 6, "about 1 window of 6"),
-        (0.8, "about 4 windows of 5"), (0.5, "about 1 window of 2"), (0.43, "about 2 windows of 5"),
+        (0.0, "no window"), (0.01, "almost no window"), (1 / 6, "about 1 window in 6"),
+        (0.8, "about 4 windows in 5"), (0.5, "about 1 window in 2"), (0.43, "about 2 windows in 5"),
         (0.99, "almost every window"),
         (1.0, "every window"),
     ],
 )  # fmt: skip
-def test_a_share_in_words(share: float, said: str):
-    assert threshold.share_in_words(share) == said
+def test_a_share_in_words(share: float, expected: str):
+    assert threshold.share_in_words(share) == expected
 
 
 def test_what_a_threshold_costs_is_measured_behind_the_voice(voice: np.ndarray):

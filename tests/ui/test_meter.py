@@ -107,7 +107,7 @@ def test_the_name_of_a_recording_cannot_control_the_terminal(terminal, tmp_path:
 
 
 def test_a_pipe_that_pauses(terminal, tmp_path: Path):
-    """The meter shows `unknown`, and `check` answers by what it has heard."""
+    """The meter shows `unknown`, and `check` judges what has arrived."""
     voice, rate = sf.read(DEMO, frames=16_000 * 4)
     sf.write(tmp_path / "a.wav", voice, rate)
     watched, checked = tmp_path / "watched", tmp_path / "checked"

@@ -14,7 +14,7 @@ def reading(**fields: Any) -> Reading:
     return Reading(**{**plain, **fields})
 
 
-def test_every_situation_has_a_sentence_of_its_own():
+def test_every_situation_has_its_own_sentence():
     situations = [
         reading(),
         reading(voice=0.9, snr_db=40),

@@ -1,6 +1,6 @@
 """Headers of uncompressed audio. Every module imports only from modules above it:
 
-header  what a header says, and which lengths are only placeholders
+header  the content of a header, and lengths that are only placeholders
 chunks  chunks of RIFF, W64, IFF and CAF
 wav     WAV, RF64 and Wave64
 aiff    AIFF and AIFF-C

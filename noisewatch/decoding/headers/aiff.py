@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from .chunks import Read, read_body, skip
-from .header import Header, made_header
+from .header import Header, make_header
 
 
 def read_aiff(read: Read) -> Header | None:
@@ -21,7 +21,7 @@ def read_aiff(read: Read) -> Header | None:
             skip(read, offset)
             if form is None:
                 return None
-            return made_header("AIFF", *form, max(0, size - 8 - offset))
+            return make_header("AIFF", *form, max(0, size - 8 - offset))
         if name == b"COMM":
             form = _common(read_body(read, size + size % 2), kind == b"AIFC")
         else:

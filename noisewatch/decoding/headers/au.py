@@ -6,7 +6,7 @@ import struct
 
 from ..pcm import with_order
 from .chunks import Read, skip
-from .header import Header, made_header
+from .header import Header, make_header
 
 KINDS = {1: "ulaw", 2: "i1", 3: "i2", 4: "s24", 5: "i4", 6: "f4", 7: "f8", 27: "alaw"}
 
@@ -19,4 +19,4 @@ def read_au(read: Read, order: str) -> Header | None:
     skip(read, offset - 24)
     kind = KINDS.get(encoding)
     coding = None if kind is None else with_order(kind, order)
-    return made_header("AU", rate, channels, coding, f"encoding {encoding}", size)
+    return make_header("AU", rate, channels, coding, f"encoding {encoding}", size)

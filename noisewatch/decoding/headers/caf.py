@@ -6,7 +6,7 @@ import struct
 
 from ..pcm import with_order
 from .chunks import Read, read_body, skip
-from .header import Header, made_header
+from .header import Header, make_header
 
 
 def read_caf(read: Read) -> Header | None:
@@ -17,7 +17,7 @@ def read_caf(read: Read) -> Header | None:
         name, size = struct.unpack(">4sQ", read(12))
         if name == b"data":
             read(4)  # edit count
-            return None if form is None else made_header("CAF", *form, max(0, size - 4))
+            return None if form is None else make_header("CAF", *form, max(0, size - 4))
         if name == b"desc":
             form = _description(read_body(read, size))
         else:

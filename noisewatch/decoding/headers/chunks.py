@@ -1,4 +1,4 @@
-"""Chunks of RIFF, W64, IFF and CAF: how long one is, how it is read or skipped, and which names hold no audio."""
+"""Chunks of RIFF, W64, IFF and CAF: lengths, reading, skipping, and the names of those without audio."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAGIC = (
     b"dns.",
     b"FORM",
     b"caff",
-)  # of files `read_header` reads
+)  # of files that `read_header` reads
 OTHER_MAGIC = (b"fLaC", b"OggS", b"wvpk", b"TTA1", b"MAC ", b"#!AM")  # printable like a chunk name
 
 # After a `data` chunk of size 0, one of these means a file without audio; anything else is audio.
@@ -31,7 +31,7 @@ Read = Callable[[int], bytes]  # returns that many bytes, fewer only at the end
 
 
 def chunk_length(container: str, read: Read) -> int:
-    """Read the head of a chunk. Return the length of the chunk with head and padding; 0 if it is no chunk."""
+    """Read the head of a chunk. Return the length of the chunk with head and padding; 0 if it is not a chunk."""
     head = read(24 if container == "W64" else 12 if container == "CAF" else 8)
     name = head[:4]
     if name in MAGIC or name in OTHER_MAGIC or not all(0x20 <= byte < 0x7F for byte in name) or container == "AU":
@@ -54,7 +54,7 @@ def read_body(read: Read, size: int) -> bytes:
 
 
 def skip(read: Read, size: int) -> None:
-    """Read and discard so many bytes, or all there are."""
+    """Read and discard `size` bytes, or all that are left."""
     while size > 0:
         got = len(read(min(size, LONGEST_SKIP)))
         if not got:

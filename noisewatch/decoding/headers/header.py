@@ -9,7 +9,7 @@ from ..pcm import sample_width
 
 RATES = (1_000, 768_000)  # Hz
 MOST_CHANNELS = 1024  # the limit of libsndfile
-JUNK_S = 1.0  # this much data after the end that is no chunk is audio, not junk
+JUNK_S = 1.0  # this much data after the end, if it is not a chunk, is audio rather than junk
 MOST_JUNK = 1 << 24  # bytes, at any rate
 
 # Sizes that programs write when the length is unknown: 0x7F000000 (SoX in AIFF), 0x7FFFF000 (SoX), 0x7FFFFFFF,
@@ -49,7 +49,7 @@ class Header:
 
     @property
     def junk_limit(self) -> int:
-        """From how many bytes on unknown data after the end is audio."""
+        """Number of bytes at which unknown data after the end counts as audio."""
         return int(min(JUNK_S * self.bytes_per_s, MOST_JUNK))
 
     def matches(self, other: Header) -> bool:
@@ -58,7 +58,7 @@ class Header:
         return known and (self.sample_rate, self.channels) == (other.sample_rate, other.channels)
 
     def is_placeholder(self, available: int) -> bool:
-        """Whether the size is a placeholder, given the bytes of audio that there are.
+        """Whether the size is a placeholder, given the number of bytes of audio present.
 
         A placeholder is large, round in hexadecimal (possibly minus a header), and exceeds the available audio by
         more than an hour.
@@ -69,8 +69,8 @@ class Header:
         return is_round and size - available > 3600 * self.bytes_per_s
 
 
-def made_header(container: str, rate: int, channels: int, coding: str | None, codec: str, size: int) -> Header:
-    """Return the header for a size as it is written in the file, placeholders recognised."""
+def make_header(container: str, rate: int, channels: int, coding: str | None, codec: str, size: int) -> Header:
+    """Return the header for a size as the file states it; a placeholder becomes None."""
     slack = _slack(channels)
     unknown = size >= LONGEST or any(low - slack <= size <= high + slack for low, high in PLACEHOLDERS)
     known = None if unknown or size == 0 else size

@@ -6,7 +6,7 @@ import struct
 
 from ..pcm import sample_width, with_order
 from .chunks import Read, read_body, skip
-from .header import Header, made_header
+from .header import Header, make_header
 
 CODECS = {2: "MS ADPCM", 0x11: "IMA ADPCM", 0x31: "GSM", 0x50: "MPEG audio", 0x55: "MP3", 0xFF: "AAC",
           0x1610: "AAC", 0x40: "G.721", 0x14: "G.723", 0x161: "WMA"}  # fmt: skip
@@ -25,7 +25,7 @@ def read_wav(read: Read, order: str) -> Header | None:
                 return None
             if size == 0xFFFFFFFF and long_size is not None:
                 size = long_size
-            return made_header("WAV", *form, size)
+            return make_header("WAV", *form, size)
         if name == b"fmt ":
             form = _wave_format(read_body(read, size + size % 2), order)
         elif name == b"ds64":
@@ -43,7 +43,7 @@ def read_w64(read: Read) -> Header | None:
         name, size = struct.unpack("<4s12xQ", read(24))
         size -= 24
         if name == b"data":
-            return None if form is None else made_header("W64", *form, max(0, size))
+            return None if form is None else make_header("W64", *form, max(0, size))
         if size < 0:
             return None
         if name == b"fmt ":

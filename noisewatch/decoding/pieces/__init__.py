@@ -4,6 +4,6 @@ layout        pieces as byte ranges
 flac          FLAC streams joined end to end
 ogg           chained Ogg
 mpeg          MP3s joined end to end
-uncompressed  WAV and its relatives joined end to end, or longer than their header says
+uncompressed  WAV and its relatives joined end to end, or with audio beyond their header
 finder        any of them, by its magic
 """

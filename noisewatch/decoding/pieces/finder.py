@@ -1,6 +1,6 @@
 """Finds the recordings that a file consists of.
 
-libsndfile decodes the first and stops there. Each piece is therefore given to it alone, as a window on the file.
+libsndfile decodes the first and stops there, so each piece is passed to it separately, as a window on the file.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ..tags import TAGS, past_tags, rest_of
 from .layout import Layout, Span
 
 SUFFIXES = {".mp3", ".mp2", ".mp1", ".mpga"}
-SOONEST = 1 << 16  # bytes in which the first frame of a file with such a suffix has to begin
+SOONEST = 1 << 16  # bytes within which the first frame of a file with such a suffix must begin
 SURPLUS = 3  # this many frames more than a table promises are a new piece; one or two are a miscount
 LOOK = 160  # bytes of a frame that hold the beginning of its table
 
@@ -23,10 +23,10 @@ _TABLES = (b"Xing", b"Info")
 
 
 def mpeg_layout(file: BinaryIO, suffix: str) -> Layout:
-    """Return one span for each piece; one span for all of a file that is no MPEG audio.
+    """Return one span for each piece; a single span for a file that is not MPEG audio.
 
     A new piece begins with an encoder's table, with a frame of another format, or after the frames that a table
-    promises. Tags may be anywhere. Without a suffix of MPEG audio the first frame has to begin at once, because
+    promises. Tags may be anywhere. Without a suffix of MPEG audio, the first frame must begin at once, because
     a video may hold MP3 as well.
     """
     mpeg = _Scanner(file)
@@ -40,7 +40,7 @@ def mpeg_layout(file: BinaryIO, suffix: str) -> Layout:
     piece = _Piece(mpeg, at, frame, begin=0)
     table = piece.table
     if piece.exact and table and table.size and mpeg.sync(at + table.size, size) < 0:
-        # The common case: one piece, whose table says where it ends. There is no need to walk its frames.
+        # The common case: one piece, whose table gives its end. There is no need to walk its frames.
         return Layout((Span(0, size),), rest=rest_of(file, at + table.size, size))
     surplus, edge = 0, (0, 0)
     while True:
@@ -73,14 +73,14 @@ def mpeg_layout(file: BinaryIO, suffix: str) -> Layout:
 
 @dataclass(frozen=True)
 class _Table:
-    """What the encoder wrote into the first frame about the whole (Xing, Info, VBRI); 0 where it wrote nothing."""
+    """The totals that the encoder wrote into the first frame (Xing, Info, VBRI); 0 if it did not."""
 
     frames: int
     size: int  # bytes
 
 
 class _Scanner:
-    """The frames of a file, which is read in large parts."""
+    """Finds the frames of a file, which it reads in large parts."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.size = file, file.seek(0, os.SEEK_END)
@@ -99,7 +99,7 @@ class _Scanner:
         return frame_of(int.from_bytes(self.look(at, 4), "big"))
 
     def run(self, at: int, frame: Frame, piece: _Piece) -> tuple[int, Frame]:
-        """Skip ordinary frames after one, within the part of the file that is in memory; return the last.
+        """Skip the ordinary frames after a frame, within the part of the file in memory; return the last.
 
         The same as the loop of `mpeg_layout`, but fast: a file without a table has a million frames.
         """
@@ -168,7 +168,7 @@ class _Scanner:
 
 
 class _Piece:
-    """One piece, while its frames are counted."""
+    """A piece whose frames are being counted."""
 
     def __init__(self, mpeg: _Scanner, at: int, frame: Frame, *, begin: int) -> None:
         """at: its first frame; begin: its first byte, tags included."""
@@ -193,14 +193,14 @@ class _Piece:
         self._varies = self._varies or frame.kbit != self._first.kbit
 
     def span(self, end: int) -> Span:
-        """Return its bytes; with a made-up table before them if libsndfile would stop at an estimated length."""
+        """Return its bytes; with a synthetic table before them if libsndfile would stop at an estimated length."""
         if self.exact or not self._varies or self._first.kind[1] != 3:
             return Span(self._begin, end, self.exact)
         return Span(self._at, end, exact=False, head=_made_table(self._first, self._frames))
 
 
 def _made_table(first: Frame, frames: int) -> bytes:
-    """Return a frame with a table that promises at least so many frames."""
+    """Return a frame with a table that promises at least `frames` frames."""
     bits, frame = next((b, f) for b, f in FRAMES.items() if f.kind == first.kind and f.length >= first.side + 16)
     header = (0xFFE10000 | bits & 0x1EFE00 | (3 << 6 if bits & 1 << 6 else 0)).to_bytes(4, "big")
     table = b"Xing" + struct.pack(">II", 1, frames + 1000)

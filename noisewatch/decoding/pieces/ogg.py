@@ -32,7 +32,7 @@ def ogg_layout(file: BinaryIO) -> Layout:
             continue
         _, _, flags, _, serial, _, _, segments = PAGE.unpack(head)
         first = bool(flags & BEGIN)
-        # A link whose first pages are missing is a piece of its own, which cannot be decoded.
+        # A link whose first pages are missing is a separate piece, which cannot be decoded.
         lost = not first and (serial not in open_streams or open_streams == ended)
         if (first and not in_head) or (lost and begin < at):
             spans.append(Span(begin, at))

@@ -1,4 +1,4 @@
-"""What a Python program calls: `noisewatch.listen` and `noisewatch.check`."""
+"""`noisewatch.listen` and `noisewatch.check`, called from Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from noisewatch.outputs.sink import Sink
 
 
 class Takes:
-    """A source of a program's own."""
+    """A source that a program defines."""
 
     name, sample_rate, live, pauses, drops, late_s, notes = "my audio", 16_000, False, False, 0, 0.0, ()
     closed = False
@@ -46,7 +46,7 @@ def test_listen_gives_what_the_command_prints(run):
     assert {json.loads(line)["type"] for line in printed.splitlines()} == {"reading", "event"}
 
 
-def test_a_source_of_a_programs_own_is_left_open(voice: np.ndarray):
+def test_a_source_object_is_left_open(voice: np.ndarray):
     source = Takes(voice)
     times = [item.time for item in noisewatch.listen(source, hop=0.5) if isinstance(item, Reading)]
     assert times[:2] == [3.0, 3.5]
@@ -65,7 +65,7 @@ def test_events_reach_sinks_and_leaving_early_closes_them():
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "said"),
+    ("call", "error", "message"),
     [
         (lambda: noisewatch.listen("nothere.wav"), noisewatch.InputError, "nothere.wav"),
         (
@@ -77,8 +77,8 @@ def test_events_reach_sinks_and_leaving_early_closes_them():
         (lambda: noisewatch.check("demo", max_noisy=20), noisewatch.UsageError, "max-noisy is 20; allowed: 0 to 1"),
     ],
 )
-def test_what_is_wrong_is_raised_by_the_call(call, error: type[Exception], said: str):
-    with pytest.raises(error, match=said):
+def test_invalid_arguments_raise_at_the_call(call, error: type[Exception], message: str):
+    with pytest.raises(error, match=message):
         call()
 
 
