@@ -33,7 +33,7 @@ def test_from_recordings_without_a_device(run, home, tmp_path: Path):
     own = Model(DEFAULT).card.threshold
     assert done.stdout.startswith(f"threshold {own:.2f}: no alarm, at most 629 an hour, from 21 s\n")
     assert f"{DEFAULT}'s own threshold" in done.stdout
-    assert "Steady noise 20 dB below the voice, added to this recording, is called in " in done.stdout
+    assert "Steady noise 20 dB below the voice, added to this recording, is detected in " in done.stdout
     assert "not stored" in done.stdout
     assert not (tmp_path / "noisewatch").exists()
 
@@ -86,7 +86,7 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
         assert clock == sorted(clock)
         assert abs(datetime.now(UTC) - clock[-1]) < timedelta(minutes=1)
         assert (clock[-1] - clock[0]).total_seconds() == pytest.approx(2, abs=1)
-        assert re.search(r"no noise called, at most \d+ an hour, from 5 s", heard.stderr)
+        assert re.search(r"no noise reported, at most \d+ an hour, from 5 s", heard.stderr)
         ignored = run("listen", "--device", "pulse", "--seconds", "1", "--json", "--no-calibration", env=env)
         assert "calibrated" not in ignored.stderr
         player.terminate()
