@@ -85,13 +85,13 @@ def _report(found: Calibrated) -> None:
     from ..tasks.false_alarms import rate_in_words
     from ..tasks.threshold import COST_SNR_DB, share_in_words
 
-    made = found.calibration
-    print(f"threshold {made.threshold:.2f}: {rate_in_words(found.alarms, made.recorded_s)}")
-    if made.threshold == found.own_threshold:
-        print(f"That is {made.model}'s own threshold; it raised no more alarms here than the budget allows.")
+    calibration = found.calibration
+    print(f"threshold {calibration.threshold:.2f}: {rate_in_words(found.alarms, calibration.recorded_s)}")
+    if calibration.threshold == found.own_threshold:
+        print(f"That is {calibration.model}'s own threshold; it raised no more alarms here than the budget allows.")
     else:
         count = f"{found.own_alarms or 'no'} alarm{'' if found.own_alarms < 2 else 's'}"
-        print(f"{made.model}'s own threshold, {found.own_threshold:.2f}, raised {count} here.")
+        print(f"{calibration.model}'s own threshold, {found.own_threshold:.2f}, raised {count} here.")
     if found.hit_rates is None:
         print("There was no speech for 3 s, so the noise that it misses behind a voice could not be measured.")
     else:
@@ -100,14 +100,16 @@ def _report(found: Calibrated) -> None:
             f"Steady noise {COST_SNR_DB:.0f} dB below the voice, added to this recording, is detected in "
             f"{here}{'' if here == own else f' instead of {own}'}."
         )
-    if not made.device:
-        print(f"not stored, as there is no input device here; use it with --threshold {made.threshold:.2f}")
+    if not calibration.device:
+        print(f"not stored, as there is no input device here; use it with --threshold {calibration.threshold:.2f}")
         if not found.proven:
             print("provisional: this recording is too short to prove the rate")
     elif found.proven:
-        print(f"stored for {printable(made.device)}. That meets the budget of {made.budget_per_hour:g} an hour.")
+        print(
+            f"stored for {printable(calibration.device)}. That meets the budget of {calibration.budget_per_hour:g} an hour."
+        )
     else:
-        print(f"stored for {printable(made.device)}. It is {made.sentence()}.")
+        print(f"stored for {printable(calibration.device)}. It is {calibration.sentence()}.")
 
 
 class _Prompt:

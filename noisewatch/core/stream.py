@@ -134,7 +134,7 @@ class Stream:
     ) -> list[Reading | Event]:
         """Like `push`, with the events among the readings: each directly after the reading that caused it.
 
-        behind: a live input is ahead of the caller. If several decisions are due, only the last is made, with
+        behind: a live input is ahead of the caller. If several decisions are due, only the last is items, with
         the warning `late`, and `skipped` counts the others.
         """
         if not RATES[0] <= numeric("sample rate", sample_rate) <= RATES[1]:
@@ -142,11 +142,11 @@ class Stream:
         x = as_float(samples, self.time, sample_rate)
         if self._unlimited_from == math.inf and np.abs(x).max(initial=0.0) > FULL_SCALE:
             self._unlimited_from = self.time + int(np.argmax(np.abs(x) > FULL_SCALE)) / sample_rate
-        made: list[Reading | Event] = []
+        items: list[Reading | Event] = []
         if self._paused and len(x):
             self._paused = False
-            made.append(Event("input_back", self.time, onset=self.time))
-        return made + self._judge(self._resampler.feed(x, sample_rate), behind=behind)
+            items.append(Event("input_back", self.time, onset=self.time))
+        return items + self._judge(self._resampler.feed(x, sample_rate), behind=behind)
 
     def pause(self) -> list[Reading | Event]:
         """The input sends nothing for now, but no audio is lost: the next samples continue the window.
@@ -186,16 +186,16 @@ class Stream:
 
         Audio shorter than 3 s gets its only reading here, with the warning `short`.
         """
-        made = self._judge(self._resampler.flush())
+        items = self._judge(self._resampler.flush())
         if not self._decided and 0 < self._samples == self._since_gap < WINDOW:
-            made += self._decide(("short",))
+            items += self._decide(("short",))
         elif self._decided and self._since_gap - self._decided >= REST_S * SAMPLE_RATE:
-            made += self._decide(())
-        return [*made, *self.detector.finish(self.time)]
+            items += self._decide(())
+        return [*items, *self.detector.finish(self.time)]
 
     def _judge(self, x: Samples, *, behind: bool = False) -> list[Reading | Event]:
         """Take samples (n,) at 16 kHz and make the decisions that are due."""
-        made: list[Reading | Event] = []
+        items: list[Reading | Event] = []
         while len(x):
             due = self._next - self._since_gap
             part, x = x[:due], x[due:]
@@ -210,8 +210,8 @@ class Stream:
             if behind and len(x) >= self._hop:
                 self.skipped += 1
             else:
-                made += self._decide(("late",) if behind else ())
-        return made
+                items += self._decide(("late",) if behind else ())
+        return items
 
     def _decide(self, warnings: tuple[WarningName, ...]) -> list[Reading | Event]:
         """The reading of the current window, and its events."""

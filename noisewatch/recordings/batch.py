@@ -104,9 +104,9 @@ class Batch:
         if self._journal is not None:
             self._journal.close()
         if not isinstance(end, NoisewatchError):
-            made = len(self._reports) - (len(self._found) - len(self._files))
+            judged = len(self._reports) - (len(self._found) - len(self._files))
             how = "; continue with --resume" if self._journal else ""
-            self._notify(f"stopped after {made} of {len(self._files)} recordings{how}.")
+            self._notify(f"stopped after {judged} of {len(self._files)} recordings{how}.")
         self._results.finish(list(self._reports.values()))
 
 
