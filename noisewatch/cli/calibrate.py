@@ -105,9 +105,8 @@ def _report(found: Calibrated) -> None:
         if not found.proven:
             print("provisional: this recording is too short to prove the rate")
     elif found.proven:
-        print(
-            f"stored for {printable(calibration.device)}. That meets the budget of {calibration.budget_per_hour:g} an hour."
-        )
+        budget = f"{calibration.budget_per_hour:g} an hour"
+        print(f"stored for {printable(calibration.device)}. That meets the budget of {budget}.")
     else:
         print(f"stored for {printable(calibration.device)}. It is {calibration.sentence()}.")
 

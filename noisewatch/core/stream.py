@@ -134,7 +134,7 @@ class Stream:
     ) -> list[Reading | Event]:
         """Like `push`, with the events among the readings: each directly after the reading that caused it.
 
-        behind: a live input is ahead of the caller. If several decisions are due, only the last is items, with
+        behind: a live input is ahead of the caller. If several decisions are due, only the last is made, with
         the warning `late`, and `skipped` counts the others.
         """
         if not RATES[0] <= numeric("sample rate", sample_rate) <= RATES[1]:

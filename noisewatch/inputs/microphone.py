@@ -43,7 +43,8 @@ class Microphone:
         self.device = find_device(word)
         if channel > self.device.channels:
             raise ChannelError(
-                f"{printable(self.device.name)} has {self.device.channels} channel(s), so no channel {channel}."
+                f"{printable(self.device.name)} has {self.device.channels} channel(s), "
+                f"so there is no channel {channel}."
             )
         self.name = self.device.name
         self.sample_rate = self.device.sample_rate

@@ -37,7 +37,8 @@ class Recording:
         self.sample_rate: int = decoder.sample_rate
         if channel is not None and channel > decoder.channels:
             raise ChannelError(
-                f"{name} has {decoder.channels} channel(s), so no channel {channel}. Channels are counted from 1."
+                f"{name} has {decoder.channels} channel(s), so there is no channel {channel}. "
+                "Channels are counted from 1."
             )
         self.promised_s = decoder.promised_s  # duration according to the header; 0 if unknown
         self.notes = decoder.notes
