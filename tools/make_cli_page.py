@@ -79,7 +79,7 @@ def _code(name: str) -> str:
 
 
 def _cell(text: str) -> str:
-    # Typer puts a default in words into parentheses.
+    # Typer puts parentheses around a default that is given in words.
     text = re.sub(r"default: \((.*)\)((?:; .*)?\])$", r"default: \1\2", text)
     return _plain(" ".join(text.split())).replace("|", "\\|")
 

@@ -1,4 +1,4 @@
-"""Fills in the tables of docs/architecture.md: modules from their docstrings, rooms from MAY_IMPORT of a test.
+"""Fills in the tables of docs/architecture.md: modules from their docstrings, rooms from MAY_IMPORT in a test.
 
     python tools/make_module_tables.py
     python tools/make_module_tables.py --check    # exit with 1 if the committed page is stale

@@ -127,7 +127,7 @@ class WindowScores:
     snr_mae_db: float | None = None  # up to 30 dB
 
     def json(self) -> dict[str, Any]:
-        """The scores for json.dump. Unknown figures among the last three are omitted."""
+        """The scores for json.dump. Without values, threshold figures and the SNR error are omitted."""
         known = asdict(self)
         for name in ("balanced_accuracy", "false_alarms", "snr_mae_db"):
             if known[name] is None:

@@ -37,7 +37,7 @@ def report_on(
     on_skip: Callable[[str], None] = lambda message: None,
     progress: bool = False,
 ) -> Report:
-    """The report on a split of a manifest.
+    """Evaluate scorers on one split of a manifest.
 
     on_skip: called with a message for each recording that cannot be used. Raises UsageError for an unknown split,
     a count below 10 or a negative seed, InputError for a split without clean speech or without noise.
@@ -60,7 +60,7 @@ def report_on(
 def report(
     catalogue: Catalogue, scorers: Sequence[Scorer], *, split: str, count: int, seed: int, progress: bool = False
 ) -> Report:
-    """The report on the recordings of a catalogue. count: windows of clean speech, see testset.draw."""
+    """Evaluate scorers on the recordings of a catalogue. count: windows of clean speech, see testset.draw."""
     items = draw(catalogue, count, seed)
     windows = WindowSet(items, catalogue)
     judged = _judged(items, catalogue, scorers, seed, "plain", "windows", progress)

@@ -34,7 +34,7 @@ class Scorer:
 
 
 def distinct_names(names: Sequence[str], short: Callable[[Path], str]) -> dict[str, str]:
-    """A short form of each name or path, or the name itself if the form is ambiguous. Results are keyed by it."""
+    """A label for each name or path: its short form, or the name itself if two names share that form."""
     shorts = {name: short(Path(name)) for name in names}
     taken = list(shorts.values())
     return {name: shown if taken.count(shown) == 1 else name for name, shown in shorts.items()}

@@ -24,7 +24,7 @@ def roc_auc(clean: ArrayLike, noisy: ArrayLike) -> float:
 
 
 def balanced_accuracy(clean: ArrayLike, noisy: ArrayLike, threshold: float) -> float:
-    """Mean of the share of clean windows below the threshold and of noisy ones at or above it; nan without both."""
+    """Mean of the shares of clean windows < threshold and of noisy windows >= threshold; nan if one is empty."""
     if not np.size(clean) or not np.size(noisy):
         return float("nan")
     return float((np.asarray(clean) < threshold).mean() + (np.asarray(noisy) >= threshold).mean()) / 2

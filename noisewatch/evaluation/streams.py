@@ -62,7 +62,7 @@ def streams(catalogue: Catalogue, seed: int, *, noisy: bool) -> Iterator[Stream]
 
 
 def _event(catalogue: Catalogue, length: int, rng: Rng) -> Samples:
-    """A noise (length,) that is audible most of the time, at a random SNR to a voice of unit level."""
+    """A noise (length,) that is audible most of the time, at a random SNR relative to a voice of unit level."""
     for _ in range(50):
         noise = noise_samples(int(rng.integers(len(catalogue.noise))), catalogue, rng)
         start = int(rng.integers(0, max(1, WINDOW - length)))
