@@ -95,17 +95,14 @@ def command(*lines: str, name: str | None = None, configurable: bool = False) ->
     return app.command(name, cls=cls, epilog=examples(*lines) if lines else None)
 
 
-_EXPECTED = {
-    "number": "must be a number.",
-    "integer": "must be an integer.",
-    "boolean": "must be true or false.",
-}
-
-
 def plain(message: str) -> str:
     """Why a value is refused, in short: pydantic, which Typer uses if it is installed, is wordy."""
-    match = re.match("Input should be a valid (number|integer|boolean)", message)
-    return _EXPECTED[match[1]] if match else message
+    message = message.removeprefix("Value error, ")
+    match = re.match("Input should be (a valid (number|integer|boolean)|.*)", message)
+    if match is None:
+        return message
+    kinds = {"number": "a number", "integer": "an integer", "boolean": "true or false"}
+    return f"must be {kinds.get(match[2]) or match[1]}."
 
 
 def main() -> None:
@@ -186,5 +183,6 @@ def _root(
         print(WELCOME.format(version=__version__))
         return
     commands = cast(Group, ctx.command).commands
-    if ctx.invoked_subcommand == "config" or settings.configurable(commands[ctx.invoked_subcommand]):
-        ctx.default_map = settings.defaults(commands)
+    name = "listen" if ctx.invoked_subcommand == "config" else ctx.invoked_subcommand  # `config` shows those
+    if settings.configurable(commands[name]):
+        ctx.default_map = settings.defaults(commands, name)

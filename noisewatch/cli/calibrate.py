@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    "noisewatch calibrate                             one minute, speech and silence in turn",
+    "noisewatch calibrate                             one minute of your room",
     "noisewatch calibrate --device 2 --max-false-alarms 12/d",
     "noisewatch calibrate --from monday.wav --from tuesday.wav",
     "noisewatch calibrate --reset --device USB",
@@ -57,8 +57,9 @@ def calibrate(
     and `check` use it from then on.
     """
     from ..core.noise_detector import NoiseDetector
+    from ..inputs.opening import open_source
     from ..tasks import calibrations
-    from ..tasks.calibrate import calibrate as choose
+    from ..tasks.calibrate import Plan, choose_threshold, read_rooms, record_room
 
     if reset:
         refuse_beside(ctx, "reset", "seconds", "files", "max_false_alarms", "channel", "model")
@@ -67,14 +68,18 @@ def calibrate(
         return
     if files:
         refuse_beside(ctx, "files", "seconds")
-    budget = _per_hour(max_false_alarms)
+    plan = Plan(seconds, _per_hour(max_false_alarms))
     detector = NoiseDetector(model)
-    name = _device_name(device, needed=typed(ctx, "device")) if files else None
-    with _Prompt(seconds) as prompt:
-        found = choose(
-            files or (), device=device, channel=channel, seconds=seconds, budget_per_hour=budget, model=detector,
-            name=name or "", turn=prompt,
-        )  # fmt: skip
+    if files:
+        name = _device_name(device, needed=typed(ctx, "device"))
+        rooms = read_rooms(files, detector, channel)
+    else:
+        source = open_source(None, device=device, channel=channel)
+        ctx.call_on_close(source.close)  # last: a sound server may hang
+        name = source.name
+        with _Prompt(seconds) as prompt:
+            rooms = [record_room(source, detector, plan, prompt)]
+    found = choose_threshold(rooms, detector, plan, device=name or "")
     if found.calibration.device:
         calibrations.store(found.calibration, notify)
     _report(found)
@@ -125,9 +130,12 @@ class _Prompt:
     def __exit__(self, *_: object) -> None:
         self._shown.close()
 
-    def __call__(self, source: Source, stream: Stream, turn: Turn) -> None:
+    def __call__(self, source: Source, stream: Stream, turn: Turn | None) -> None:
         from ..ui.countdown import Countdown, show_countdown
 
+        if turn is None:  # it is over
+            self._shown.close()
+            return
         do = "Speak as you usually do." if turn.speak else "Say nothing."
         if self._countdown is None:
             write_line(

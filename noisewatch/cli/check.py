@@ -64,13 +64,13 @@ def check(
     """
     from ..core.noise_detector import NoiseDetector
     from ..inputs.opening import open_source
-    from ..tasks.check import Answer
-    from ..tasks.check import check as ask
+    from ..tasks.check import Answer, Limits, check_source
     from ..ui.wording import remarks
 
     if sources:  # the configured device is for microphones
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None
+    limits = Limits(max_noisy, min_snr, seconds)
     detector = NoiseDetector(model)
     words: list[str | None] = [*sources] if sources else [None]
     codes = []
@@ -78,10 +78,7 @@ def check(
         try:
             source = open_source(word, device=device, channel=channel, raw_rate=raw_rate, paced=False)
             ctx.call_on_close(source.close)  # last: a sound server may hang
-            found = ask(
-                source, model=detector, threshold=threshold, max_noisy=max_noisy, min_snr=min_snr,
-                seconds=seconds, notify=notify, waiting=_countdown,
-            )  # fmt: skip
+            found = check_source(source, detector, limits, threshold=threshold, notify=notify, waiting=_countdown)
             found = found if word in (None, "-") else replace(found, source=word)
         except (InputError, ChannelError) as error:  # a slow pipe reveals its channels late
             if len(words) == 1:

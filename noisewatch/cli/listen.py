@@ -29,100 +29,113 @@ if TYPE_CHECKING:
     Form = Callable[[Item, History], str | None]  # the line for an item, if there is one
 
 
+SourceWord = Annotated[
+    str | None, typer.Argument(help="A recording, - for stdin, or demo. Default: the microphone.")
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S",
+        help="Stop after this much audio; with a pipe, also after this much time.",
+        rich_help_panel=INPUT,
+    ),
+]
+Fast = Annotated[
+    bool,
+    typer.Option(
+        "--fast/--no-fast",
+        help="Read a recording as fast as possible, not in real time.",
+        rich_help_panel=INPUT,
+    ),
+]
+Hop = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S",
+        help="Seconds between readings.",
+        show_default="the model's, 0.1",
+        rich_help_panel=DETECTION,
+    ),
+]
+UseCalibration = Annotated[
+    bool,
+    typer.Option(
+        "--calibration/--no-calibration",
+        help="Use the calibration of the microphone.",
+        rich_help_panel=DETECTION,
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json/--no-json",
+        help="Print readings and events as JSON lines; no meter.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Append every event to a file, as JSON lines.", rich_help_panel=OUTPUT),
+]
+TableFile = Annotated[
+    Path | None,
+    typer.Option("--csv", metavar="FILE", help="Append every noise to a CSV file.", rich_help_panel=OUTPUT),
+]
+LabelFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Append every noise to an Audacity label track.", rich_help_panel=OUTPUT),
+]
+Exec = Annotated[
+    str | None,
+    typer.Option(
+        "--exec",
+        metavar="COMMAND",
+        help="Command to run on every event (its output is discarded). Write event fields in braces; "
+        "inside sh -c, use variables like $NOISEWATCH_EVENT_DEVICE instead.",
+        rich_help_panel=ACTIONS,
+    ),
+]
+ClipFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Save each noise as a FLAC in this folder.",
+        show_default="nothing is saved",
+        rich_help_panel=ACTIONS,
+    ),
+]
+PreRoll = Annotated[
+    float, typer.Option(metavar="S", help="Seconds of audio before the noise in a clip.", rich_help_panel=ACTIONS)
+]
+
+
 @command(
     "noisewatch listen                                the default microphone",
     "noisewatch listen --device 2 --log events.jsonl",
-    "noisewatch listen talk.flac --fast               a recording, not in real time",
+    "noisewatch listen talk.flac --fast               as fast as possible",
     "ffmpeg -v error -i talk.mp4 -f wav - | noisewatch listen -",
     "noisewatch listen --exec 'notify-send \"{event} {noise:.0%}\"'",
     configurable=True,
 )
 def listen(
     ctx: typer.Context,
-    source: Annotated[
-        str | None, typer.Argument(help="A recording, - for stdin, or demo. Default: the microphone.")
-    ] = None,
+    source: SourceWord = None,
     device: Device = None,
     channel: Channel = None,
     raw_rate: RawRate = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            help="Stop after this much audio; with a pipe, also after this much time.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    fast: Annotated[
-        bool,
-        typer.Option(
-            "--fast/--no-fast",
-            help="Read a recording as fast as possible, not in real time.",
-            rich_help_panel=INPUT,
-        ),
-    ] = False,
+    seconds: Seconds = None,
+    fast: Fast = False,
     model: ConfiguredModel = DEFAULT,
     threshold: CalibratedThreshold = None,
-    hop: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            help="Seconds between readings.",
-            show_default="the model's, 0.1",
-            rich_help_panel=DETECTION,
-        ),
-    ] = None,
-    calibration: Annotated[
-        bool,
-        typer.Option(
-            "--calibration/--no-calibration",
-            help="Use the calibration of the microphone.",
-            rich_help_panel=DETECTION,
-        ),
-    ] = True,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json/--no-json",
-            help="Print readings and events as JSON lines; no meter.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
-    log: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Append every event to a file, as JSON lines.", rich_help_panel=OUTPUT),
-    ] = None,
-    table: Annotated[
-        Path | None,
-        typer.Option("--csv", metavar="FILE", help="Append every noise to a CSV file.", rich_help_panel=OUTPUT),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Append every noise to an Audacity label track.", rich_help_panel=OUTPUT),
-    ] = None,
-    exec_: Annotated[
-        str | None,
-        typer.Option(
-            "--exec",
-            metavar="COMMAND",
-            help="Command to run on every event (its output is discarded). Write event fields in braces; "
-            "inside sh -c, use variables like $NOISEWATCH_EVENT_DEVICE instead.",
-            rich_help_panel=ACTIONS,
-        ),
-    ] = None,
-    keep_clips: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Save each noise as a FLAC in this folder.",
-            show_default="nothing is saved",
-            rich_help_panel=ACTIONS,
-        ),
-    ] = None,
-    pre_roll: Annotated[
-        float,
-        typer.Option(metavar="S", help="Seconds of audio before the noise in a clip.", rich_help_panel=ACTIONS),
-    ] = 2.0,
+    hop: Hop = None,
+    calibration: UseCalibration = True,
+    as_json: AsJson = False,
+    log: LogFile = None,
+    table: TableFile = None,
+    labels: LabelFile = None,
+    exec_: Exec = None,
+    keep_clips: ClipFolder = None,
+    pre_roll: PreRoll = 2.0,
 ) -> None:
     """Listen for noise behind a voice, live.
 
@@ -265,5 +278,6 @@ def _ending(listening: Listening, lines: StdoutWriter | None = None) -> Iterator
         yield listening.summary()
     yield from remarks(listening.source.name, listening.source.notes)
     yield from sentences
+    yield from listening.count()
     if stop is not None:
         raise stop

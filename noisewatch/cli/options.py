@@ -25,7 +25,7 @@ def _model(envvar: str | None = None) -> Any:
 
 
 def _threshold(default: str) -> Any:
-    what = "Noise probability at or above which a window is noisy, 0 to 1."
+    what = "Noise probability at or above which a window is noisy, 0.05 to 0.99."
     return typer.Option(
         "-t", "--threshold", metavar="P", help=what, show_default=default, rich_help_panel=DETECTION
     )

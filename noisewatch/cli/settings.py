@@ -35,22 +35,22 @@ def configurable(command: Any) -> dict[str, Any]:
     return {max(p.opts, key=len).lstrip("-"): p for p in command.params if p.envvar}
 
 
-def defaults(commands: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The values in the file, by command and parameter, as a default map for the parser.
+def defaults(commands: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """The values in the file for the command of this name, as a default map for the parser.
 
-    Raises InputError for a file that is not TOML, and UsageError for unknown keys and values of the wrong type.
+    Values of other commands are ignored. Raises InputError for a file that is not TOML, and UsageError for keys
+    that no command has and for values of the wrong type.
     """
-    options = {name: configurable(command) for name, command in commands.items()}
-    known = {key: param for each in options.values() for key, param in each.items()}
-    given = _read()
-    for key, value in given.items():
+    known = {key for command in commands.values() for key in configurable(command)}
+    own = configurable(commands[name])
+    values = {}
+    for key, value in _read().items():
         if key not in known:
-            raise UsageError(f"{file_path()} sets {key!r}, which is not an option. {suggest(key, known)}")
-        _check_type(key, value, known[key])
-    return {
-        name: {p.name: given[key] if p.is_flag else str(given[key]) for key, p in each.items() if key in given}
-        for name, each in options.items()
-    }
+            raise UsageError(f"{file_path()} sets {key!r}, which is not an option. {suggest(key, sorted(known))}")
+        if key in own:
+            _check_type(key, value, own[key])
+            values[own[key].name] = value if own[key].is_flag else str(value)
+    return {name: values}
 
 
 def _check_type(key: str, value: object, param: Any) -> None:

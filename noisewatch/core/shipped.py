@@ -19,7 +19,11 @@ def shipped_models() -> list[str]:
 
 
 def find_model(source: str | Path) -> Path:
-    """The file of a shipped model by its name, or the path itself. Raises ModelError if it is neither."""
+    """The file of a shipped model by its name, or the path itself. Raises ModelError if it is neither, and
+    UsageError for other types.
+    """
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(f"the model is {source!r}; allowed: the name of a shipped model, or a path.")
     shipped = shipped_models()
     if str(source) in shipped:
         return Path(str(resources.files("noisewatch.models") / f"{source}.onnx"))

@@ -17,7 +17,7 @@ from ..system.timeouts import call_with_timeout
 from .devices import find_device
 from .gaps import Arrivals
 from .portaudio import call_portaudio, error_text, portaudio
-from .source import TICK_S, Lost
+from .source import TICK_S, Lost, count_channels
 
 LATENCY_S = 0.1  # requested from PortAudio; with blocks of 50 ms it runs steadily even over PulseAudio
 BLOCK_S = 0.05
@@ -43,7 +43,7 @@ class Microphone:
         self.device = find_device(word)
         if channel > self.device.channels:
             raise ChannelError(
-                f"{printable(self.device.name)} has {self.device.channels} channel(s), "
+                f"{printable(self.device.name)} has {count_channels(self.device.channels)}, "
                 f"so there is no channel {channel}."
             )
         self.name = self.device.name

@@ -8,7 +8,7 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from ..errors import InputError, UsageError
+from ..errors import InputError, UsageError, numeric
 from .piped import Piped
 from .recording import open_recording
 from .source import Source
@@ -37,9 +37,11 @@ def open_source(
     read, and UsageError (ChannelError for a missing channel) for arguments that do not fit the source.
     """
     if not (source is None or isinstance(source, str | os.PathLike)):
+        if not hasattr(source, "blocks"):
+            raise UsageError(f"the source is {source!r}; allowed: None, a path, or an object like `Source`.")
         return source
     word = None if source is None else os.fspath(source)
-    if channel is not None and channel < 1:
+    if channel is not None and numeric("channel", channel) < 1:
         raise UsageError(f"the channel is {channel}; channels are counted from 1.")
     piped = word is not None and word not in ("-", "demo") and _is_pipe(word)
     if raw_rate is not None and word != "-" and not piped:

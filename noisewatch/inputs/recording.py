@@ -12,6 +12,7 @@ from ..audio.signal import Samples
 from ..decoding.decoders import Decoder, open_file
 from ..decoding.headers.header import check_format
 from ..errors import ChannelError, InputError
+from .source import count_channels
 
 
 def open_recording(path: Path, name: str, *, channel: int | None = None, paced: bool = False) -> Recording:
@@ -37,7 +38,7 @@ class Recording:
         self.sample_rate: int = decoder.sample_rate
         if channel is not None and channel > decoder.channels:
             raise ChannelError(
-                f"{name} has {decoder.channels} channel(s), so there is no channel {channel}. "
+                f"{name} has {count_channels(decoder.channels)}, so there is no channel {channel}. "
                 "Channels are counted from 1."
             )
         self.promised_s = decoder.promised_s  # duration according to the header; 0 if unknown
@@ -78,7 +79,7 @@ class Recording:
                 for samples in parts:
                     if self._channel is not None and self._channel > samples.shape[1]:
                         raise InputError(
-                            f"{self.name} continues with {samples.shape[1]} channel(s), so it has no channel "
+                            f"{self.name} continues with {count_channels(samples.shape[1])}, so it has no channel "
                             f"{self._channel} there. Omit --channel."
                         )
                     if self._channel is not None:

@@ -43,3 +43,8 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device or file; no more blocks are read."""
+
+
+def count_channels(channels: int) -> str:
+    """1 channel, 2 channels."""
+    return f"{channels} channel{'' if channels == 1 else 's'}"

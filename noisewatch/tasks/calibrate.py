@@ -17,7 +17,7 @@ from ..core.noise_detector import NoiseDetector
 from ..core.session import Session
 from ..core.shipped import DEFAULT
 from ..core.stream import Stream
-from ..errors import DeviceError, ThresholdError, UsageError, printable
+from ..errors import DeviceError, ThresholdError, UsageError, numeric, printable
 from ..inputs.opening import Input, open_source
 from ..inputs.source import Source
 from ..ui.wording import duration, explain
@@ -60,40 +60,56 @@ class Calibrated:
         return poisson_interval(self.alarms)[1] / hours <= self.calibration.budget_per_hour
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How to calibrate. Raises UsageError for values out of range."""
+
+    seconds: float = 60.0  # to record from a microphone
+    budget_per_hour: float = 1.0  # false alarms
+
+    def __post_init__(self) -> None:
+        if not 30 <= numeric("time to record", self.seconds) <= 3600:
+            raise UsageError(f"seconds is {self.seconds:g}; allowed: 30 to 3600. 60 suits most rooms.")
+        if not 0.01 <= numeric("budget", self.budget_per_hour) <= 60:
+            raise UsageError(f"the budget is {self.budget_per_hour:g} false alarms per hour; allowed: 0.01 to 60.")
+
+
+Turns = Callable[[Source, Stream, Turn | None], None]
+
+
 def calibrate(
-    recordings: Sequence[Input] = (),
+    recordings: Input | Sequence[Input] = None,
     *,
     device: str | None = None,
     channel: int | None = None,
     seconds: float = 60.0,
     budget_per_hour: float = 1.0,
     model: str | Path | NoiseDetector = DEFAULT,
-    name: str = "",
-    turn: Callable[[Source, Stream, Turn], None] = lambda source, stream, turn: None,
 ) -> Calibrated:
     """Choose the threshold for a room from recordings of it, or from a microphone for `seconds` (30 to 3600).
 
     Record the room as it should be: every alarm in the recording counts as false. budget_per_hour: false alarms,
-    0.01 to 60. name: the device that the recordings are from. turn: called when the person at the microphone has
-    to start or stop speaking. Nothing is stored: see `calibrations.store`.
+    0.01 to 60. Nothing is stored: see `calibrations.store`.
 
     Raises ThresholdError if no threshold meets the budget, DeviceError for a microphone that cannot be judged,
     InputError, ModelError and UsageError.
     """
-    if not 30 <= seconds <= 3600:
-        raise UsageError(f"seconds is {seconds:g}; allowed: 30 to 3600. 60 suits most rooms.")
-    if not 0.01 <= budget_per_hour <= 60:
-        raise UsageError(f"the budget is {budget_per_hour:g} false alarms an hour; allowed: 0.01 to 60.")
+    plan = Plan(seconds, budget_per_hour)
     detector = model if isinstance(model, NoiseDetector) else NoiseDetector(model)
-    if recordings:
-        rooms = [_room_of(recording, detector.stream(), channel) for recording in recordings]
-    else:
-        source = open_source(None, device=device, channel=channel)
-        name = source.name
-        try:
-            rooms = [_recorded(source, detector.stream(), seconds, turn)]
-        finally:
-            source.close()
+    if recordings is not None:
+        several = isinstance(recordings, Sequence) and not isinstance(recordings, str)
+        listed = recordings if several else [recordings]
+        return choose_threshold(read_rooms(listed, detector, channel), detector, plan)  # type: ignore[arg-type]
+    source = open_source(None, device=device, channel=channel)
+    try:
+        return choose_threshold([record_room(source, detector, plan)], detector, plan, device=source.name)
+    finally:
+        source.close()
+
+
+def choose_threshold(rooms: Sequence[Room], detector: NoiseDetector, plan: Plan, *, device: str = "") -> Calibrated:
+    """The calibration of a device from recordings of its room. Raises ThresholdError if none meets the budget."""
+    budget_per_hour = plan.budget_per_hour
     card = detector.model.card
     heard = [room.readings for room in rooms]
     judged_s = sum(r.noise is not None for readings in heard for r in readings) * card.hop_s
@@ -106,7 +122,7 @@ def calibrate(
             "allow more with --max-false-alarms."
         )
     calibration = Calibration(
-        device=name, model=card.name, hop_s=card.hop_s, threshold=chosen, budget_per_hour=budget_per_hour,
+        device=device, model=card.name, hop_s=card.hop_s, threshold=chosen, budget_per_hour=budget_per_hour,
         made=f"{datetime.now(UTC):%Y-%m-%d}", recorded_s=round(judged_s, 1),
     )  # fmt: skip
     rates = threshold.hit_rates(detector, rooms, (chosen, card.threshold))
@@ -139,19 +155,28 @@ class _Tape:
         return Room(readings, np.asarray(soxr.resample(samples, self._source.sample_rate, SAMPLE_RATE), np.float32))
 
 
-def _room_of(recording: Input, stream: Stream, channel: int | None) -> Room:
-    source = open_source(recording, channel=channel, paced=False)
-    tape = _Tape(source, stream)
-    return tape.room([item for item in Session(source, stream, heard=tape.add) if isinstance(item, Reading)])
+def read_rooms(recordings: Sequence[Input], detector: NoiseDetector, channel: int | None) -> list[Room]:
+    """Recordings of a room, with their readings. Raises InputError and UsageError."""
+    rooms = []
+    for recording in recordings:
+        source, stream = open_source(recording, channel=channel, paced=False), detector.stream()
+        tape = _Tape(source, stream)
+        items = list(Session(source, stream, heard=tape.add))
+        rooms.append(tape.room([item for item in items if isinstance(item, Reading)]))
+    return rooms
 
 
-def _recorded(
+def record_room(
     source: Source,
-    stream: Stream,
-    seconds: float,
-    turn: Callable[[Source, Stream, Turn], None],
+    detector: NoiseDetector,
+    plan: Plan,
+    turn: Turns = lambda source, stream, turn: None,
 ) -> Room:
-    """Speech and silence in turn, from a microphone."""
+    """Record speech and silence in turn. turn: called when the person has to start or stop, None when it is over.
+
+    Raises DeviceError for a microphone that cannot be judged.
+    """
+    stream, seconds = detector.stream(), plan.seconds
     turns = max(1, round(seconds / TURN_S / 2)) * 2
     tape, number = _Tape(source, stream), -1
     readings: list[Reading] = []
@@ -175,6 +200,7 @@ def _recorded(
             judged += item.noise is not None
             if not judged and time.monotonic() - began >= DEAD_S:
                 break
+    turn(source, stream, None)
     lost = [r for r in readings if r.noise is None]
     if 2 * len(lost) > len(readings) or not readings:
         why = explain(lost[-1].reason, live=True) if lost else ""

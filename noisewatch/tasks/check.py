@@ -15,7 +15,7 @@ from ..core.session import Session
 from ..core.shipped import DEFAULT
 from ..core.stream import Stream
 from ..core.summary import Summary
-from ..errors import InputError, UsageError
+from ..errors import InputError, UsageError, numeric
 from ..inputs.opening import Input, open_source
 from ..inputs.source import Source
 from ..ui.wording import CLIPPING, NOISE_ALONE, behind_voice, explain, only_voice, verdict
@@ -50,16 +50,19 @@ class Answer:
 
 @dataclass(frozen=True)
 class Limits:
-    """What is still quiet enough. Raises UsageError for values out of range."""
+    """How long to listen, and what is still quiet enough. Raises UsageError for values out of range."""
 
     max_noisy: float = 0.2  # share of the time that may be noisy, 0..1
     min_snr: float | None = None  # minimum SNR while someone speaks, dB
+    seconds: float | None = None  # None: LIVE_S of a live input, all of a recording
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_noisy <= 1:
+        if not 0 <= numeric("share of noisy time", self.max_noisy) <= 1:
             raise UsageError(f"max-noisy is {self.max_noisy:g}; allowed: 0 to 1, a share of the time.")
-        if self.min_snr is not None and not 0 <= self.min_snr <= 60:
+        if self.min_snr is not None and not 0 <= numeric("minimum SNR", self.min_snr) <= 60:
             raise UsageError(f"min-snr is {self.min_snr:g}; allowed: 0 to 60 dB.")
+        if self.seconds is not None and not 3 <= numeric("time to listen", self.seconds) <= 3600:
+            raise UsageError(f"seconds is {self.seconds:g}; allowed: 3 (one window) to 3600.")
 
 
 def check(
@@ -74,7 +77,6 @@ def check(
     min_snr: float | None = None,
     seconds: float | None = None,
     notify: Notify = log.warning,
-    waiting: Waiting = lambda stream, source, seconds: nullcontext(),
 ) -> Answer:
     """Listen to a source for a while, or to its end, and answer whether it is quiet enough to record.
 
@@ -83,28 +85,36 @@ def check(
 
     source, device, channel, raw_rate, model, threshold, notify: as for `noisewatch.listen`. max_noisy: share of the
     time that may be noisy. min_snr: minimum SNR (dB) while someone speaks. seconds: how long to listen, 3 to 3600;
-    by default 5 for a microphone, all of a recording. waiting: context entered while listening to a microphone or
-    a pipe.
+    by default 5 for a microphone, all of a recording.
 
     A recording that is damaged is `unknown`. Raises InputError if none of it can be read, DeviceError,
     ModelError and UsageError.
     """
-    limits = Limits(max_noisy, min_snr)
-    if seconds is not None and not 3 <= seconds <= 3600:
-        raise UsageError(f"seconds is {seconds:g}; allowed: 3 (one window) to 3600.")
+    limits = Limits(max_noisy, min_snr, seconds)
     detector = model if isinstance(model, NoiseDetector) else NoiseDetector(model)
     opened = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=False)
     try:
-        calibration = None if threshold is not None else calibrations.of_source(opened, detector, None, notify)
-        stream = detector.stream(threshold=calibration.threshold if calibration else threshold)
-        if opened.live and seconds is None:
-            seconds = LIVE_S
-        live = opened.live or opened.pauses
-        with waiting(stream, opened, seconds) if live else nullcontext():
-            return _heard(opened, stream, seconds, limits)
+        return check_source(opened, detector, limits, threshold=threshold, notify=notify)
     finally:
         if opened is not source:
             opened.close()
+
+
+def check_source(
+    source: Source,
+    detector: NoiseDetector,
+    limits: Limits,
+    *,
+    threshold: float | None,
+    notify: Notify,
+    waiting: Waiting = lambda stream, source, seconds: nullcontext(),
+) -> Answer:
+    """The answer about an open source. waiting: entered while a microphone or a pipe is listened to."""
+    calibration = None if threshold is not None else calibrations.of_source(source, detector, None, notify)
+    stream = detector.stream(threshold=calibration.threshold if calibration else threshold)
+    seconds = LIVE_S if source.live and limits.seconds is None else limits.seconds
+    with waiting(stream, source, seconds) if source.live or source.pauses else nullcontext():
+        return _heard(source, stream, seconds, limits)
 
 
 def _heard(source: Source, stream: Stream, seconds: float | None, limits: Limits) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ..core.noise_detector import NoiseDetector
 from ..core.session import Session
 from ..core.shipped import DEFAULT
 from ..core.stream import Stream
-from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError
+from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, numeric
 from ..inputs.opening import Input, open_source
 from ..inputs.source import Source
 from ..outputs.dispatch import Dispatcher
@@ -40,8 +40,8 @@ def listen(
     paced: bool = False,
     sinks: Sequence[Sink] = (),
     notify: Notify = log.warning,
-) -> Generator[Reading | Event, None, None]:
-    """Yield the readings and events of a source as they come.
+) -> Items:
+    """Return the readings and events of a source as they come.
 
     >>> for item in noisewatch.listen("talk.flac"):
     ...     print(item.json())
@@ -55,7 +55,8 @@ def listen(
     recording in real time. sinks: further destinations for the events. notify: called with a sentence on each
     failure that does not end the session.
 
-    The source is opened at once, and closed when the iterator ends or is closed; a source object is left open.
+    The source is opened at once. The iterator closes it, and ends a noise that is on, when it is exhausted, closed,
+    left as a context manager, or garbage-collected. A source object is left open.
     Raises DeviceError, InputError, ModelError, OutputError and UsageError.
     """
     detector = model if isinstance(model, NoiseDetector) else NoiseDetector(model)
@@ -70,16 +71,7 @@ def listen(
             opened.close()
         raise
 
-    def items() -> Generator[Reading | Event, None, None]:
-        try:
-            yield from listening
-        finally:
-            for sentence in listening.close():
-                notify(sentence)
-            if opened is not source:
-                opened.close()
-
-    return items()
+    return Items(listening, notify, close_source=opened is not source)
 
 
 def begin(
@@ -94,7 +86,7 @@ def begin(
     notify: Notify,
 ) -> Listening:
     """A session on an open source, with the options of `listen`. The caller closes the session, then the source."""
-    if seconds is not None and not 1 <= seconds < float("inf"):
+    if seconds is not None and not 1 <= numeric("seconds", seconds) < float("inf"):
         raise UsageError(f"seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
     calibration = None
     if calibrated and threshold is None:
@@ -103,10 +95,50 @@ def begin(
     return Listening(source, stream, seconds=seconds, sinks=sinks, calibration=calibration, notify=notify)
 
 
+class Items(Iterator["Reading | Event"]):
+    """The readings and events of a session; closes it in the end, whatever the end is."""
+
+    def __init__(self, listening: Listening, notify: Notify, *, close_source: bool) -> None:
+        self._listening, self._notify, self._close_source = listening, notify, close_source
+        self._items = iter(listening)
+        self._exhausted = self._closed = False
+
+    def __next__(self) -> Reading | Event:
+        try:
+            return next(self._items)
+        except BaseException as end:
+            self._exhausted = isinstance(end, StopIteration)
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the session. Does nothing the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if not self._exhausted:
+                self._listening.stop()
+            for sentence in [*self._listening.close(), *self._listening.count()]:
+                self._notify(sentence)
+        finally:
+            if self._close_source:
+                self._listening.source.close()
+
+    def __enter__(self) -> Items:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Listening:
     """A session: a source judged through one stream, its totals, and the sinks that take its events.
 
-    Iterate over it once; `stop` it if you leave early; `close` it at the end.
+    Iterate over it once; `stop` it if you leave early; `close` it and `count` it at the end.
     """
 
     def __init__(
@@ -146,15 +178,16 @@ class Listening:
         return rest
 
     def close(self) -> list[str]:
-        """Close the sinks and count the session in the calibration. Returns sentences on losses and alarms."""
+        """Close the sinks. Returns a sentence for each one that lost events."""
         try:
-            sentences = self._dispatcher.close()
+            return self._dispatcher.close()
         except (KeyboardInterrupt, SystemExit):  # a clip that is being written is still completed
             self._dispatcher.close()
             raise
-        if self._calibration is not None:
-            sentences.append(self._counted(self._calibration))
-        return sentences
+
+    def count(self) -> list[str]:
+        """Count the session in the calibration that it used. Returns a sentence about the rate of alarms."""
+        return [] if self._calibration is None else [self._counted(self._calibration)]
 
     def summary(self) -> str:
         """One line: minutes heard, shares, noises, drops."""

@@ -40,6 +40,13 @@ NOTES: dict[str, str] = {
     "instead of their mean. Choose one with --channel.",
 }
 
+_STARTS = {
+    "noise_start": "noise started",
+    "noise_end": "noise ended",
+    "input_lost": "input lost",
+    "input_back": "input back",
+}
+
 CLIPPING = "The input is clipping: turn its gain down. Clipping itself is audible as noise."
 WARMING_UP = "Listening. The first verdict takes three seconds of sound."
 NOISE_ALONE = "There is noise, and nobody is speaking."
@@ -109,10 +116,11 @@ def reading_line(reading: Reading, shown: Verdict) -> str:
 
 def event_line(event: Event) -> str:
     """An event as one line of text."""
-    line = f"{clock(event.time)}  {event.event.replace('_', ' ')}, since {clock(event.onset)}"
     if event.end is not None and event.duration is not None:
-        line += f" until {clock(event.end)}, {event.duration:.1f} s"
-    return line
+        what = f"noise ended: {clock(event.onset)} to {clock(event.end)}, {event.duration:.1f} s"
+    else:
+        what = f"{_STARTS[event.event]} at {clock(event.onset)}"
+    return f"{clock(event.time)}  {what}"
 
 
 def session_summary(totals: Summary, *, time: float, heard_s: float, drops: int, skipped: int) -> str:
@@ -121,7 +129,8 @@ def session_summary(totals: Summary, *, time: float, heard_s: float, drops: int,
     time: length of the stream, s; heard_s: the part of it that arrived; drops: interruptions; skipped: decisions.
     """
     if not totals.readings:
-        return f"heard {duration(heard_s)}: too little for a reading (the first takes 3 s)"
+        heard = f"{heard_s:.1f} s" if heard_s < 10 else duration(heard_s)
+        return f"heard {heard}: too little for a reading (the first takes 3 s)"
     noisy, unjudged = totals.noisy(time), totals.unjudged(time)
     parts = [f"heard {duration(heard_s)}"]
     parts.append("none of it could be judged" if noisy is None else f"{noisy:.0%} of it noisy")

@@ -31,7 +31,7 @@ def test_the_command_line_overrides_variables_and_variables_the_file(run, tmp_pa
     assert "NOISEWATCH_KEEP_CLIPS" in table
     assert str(file) in table
     # `check` shares the device and not these, so that they do not stop it.
-    file.write_text('hop = "often"\nmodel = "tcn"\n')
+    file.write_text('hop = "often"\nfast = "maybe"\npre-roll = [1]\nmodel = "tcn"\n')
     done = run("check", "demo", "--seconds", "5", env={**env, "NOISEWATCH_PRE_ROLL": "long"})
     assert done.returncode == 0, done.stderr
     file.write_text("channel = 'left'\n")

@@ -108,7 +108,7 @@ def test_a_channel_that_only_some_recordings_have(run, takes: Path):
         rest, err = process.communicate((takes / "clean.wav").read_bytes(), timeout=60)
     words = [line.split()[:2] for line in (first + rest).decode().splitlines()]
     assert words == [["clean.wav:", "UNKNOWN:"], ["-:", "UNKNOWN:"], ["stereo.wav:", "OK:"]], err
-    assert b"has 1 channel(s), so there is no channel 2" in first
+    assert b"has 1 channel, so there is no channel 2" in first
     assert process.returncode == 6
     assert run("check", takes / "clean.wav", "--channel", 2).returncode == 2
     assert run("check", takes / "stereo.wav", takes / "stereo.wav", "--channel", 0).returncode == 2

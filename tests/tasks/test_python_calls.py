@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,12 +33,16 @@ class Takes:
 
 class Collected(Sink):
     name = "a list"
+    closed = False
 
     def __init__(self) -> None:
         self.events: list[Event] = []
 
     def event(self, event: Event) -> None:
         self.events.append(event)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def test_listen_gives_what_the_command_prints(run):
@@ -54,14 +59,24 @@ def test_a_source_object_is_left_open(voice: np.ndarray):
     assert not source.closed
 
 
-def test_events_reach_sinks_and_leaving_early_closes_them():
+def test_leaving_early_ends_the_noise_in_the_sinks():
     sink = Collected()
-    items = noisewatch.listen("demo", sinks=[sink])
-    for item in items:
-        if isinstance(item, Event):
-            break
-    items.close()
-    assert [event.event for event in sink.events] == ["noise_start"]
+    with noisewatch.listen("demo", sinks=[sink]) as items:
+        for item in items:
+            if isinstance(item, Event):
+                break
+    assert [event.event for event in sink.events] == ["noise_start", "noise_end"]
+    assert sink.closed
+
+
+def test_a_session_that_was_never_started_is_closed_too():
+    sink = Collected()
+    noisewatch.listen("demo", sinks=[sink]).close()
+    assert sink.closed
+    sink = Collected()
+    noisewatch.listen("demo", sinks=[sink])
+    gc.collect()
+    assert sink.closed
 
 
 @pytest.mark.parametrize(
@@ -74,6 +89,11 @@ def test_events_reach_sinks_and_leaving_early_closes_them():
             "seconds is 0.5; allowed: 1 or more",
         ),
         (lambda: noisewatch.listen("demo", model="nothing"), noisewatch.ModelError, "nothing"),
+        (lambda: noisewatch.listen("demo", model=5), noisewatch.UsageError, "the model is 5; allowed"),
+        (lambda: noisewatch.listen(5), noisewatch.UsageError, "the source is 5; allowed"),
+        (lambda: noisewatch.listen("demo", seconds="x"), noisewatch.UsageError, "'x'; allowed: a number"),
+        (lambda: noisewatch.check(["take.wav"]), noisewatch.UsageError, "take.wav'.; allowed: None, a path"),
+        (lambda: noisewatch.check("demo", max_noisy="x"), noisewatch.UsageError, "'x'; allowed: a number"),
         (lambda: noisewatch.check("demo", max_noisy=20), noisewatch.UsageError, "max-noisy is 20; allowed: 0 to 1"),
     ],
 )

@@ -67,4 +67,4 @@ def test_times():
     assert [duration(s) for s in (11.6, 185, 7800)] == ["12 s", "3 min 5 s", "2 h 10 min"]
     assert [clock(s) for s in (12.34, 59.96, 3612.3)] == ["00:12.3", "01:00.0", "1:00:12.3"]
     event = Event("noise_end", 10.0, 1.5, end=9.0, duration=7.5)
-    assert event_line(event) == "00:10.0  noise end, since 00:01.5 until 00:09.0, 7.5 s"
+    assert event_line(event) == "00:10.0  noise ended: 00:01.5 to 00:09.0, 7.5 s"
