@@ -16,13 +16,13 @@ def typed(ctx: typer.Context, name: str) -> bool:
 
 
 def refuse_beside(ctx: typer.Context, name: str, *others: str) -> None:
-    """Raises UsageError if one of the other parameters, which have no effect beside this one, was typed."""
+    """Raises UsageError if one of the other parameters, which have no effect together with this one, was typed."""
     if wrong := _typed(ctx, others):
         raise UsageError(f"{wrong} would be ignored with {_shown(ctx, name)}. Omit one of the two.")
 
 
 def refuse_without(ctx: typer.Context, needed: str, *names: str) -> None:
-    """Raises UsageError if one of the parameters, which have no effect without what is needed, was typed."""
+    """Raises UsageError if one of the parameters, which have no effect without the needed one, was typed."""
     if wrong := _typed(ctx, names):
         raise UsageError(f"{wrong} would be ignored without {needed}: give both, or neither.")
 

@@ -53,8 +53,8 @@ def calibrate(
 ) -> None:
     """Choose a threshold for your room and microphone.
 
-    It is the lowest that keeps false alarms within the budget, as measured in the room as it should be. `listen`
-    and `check` use it from then on.
+    It is the lowest that keeps false alarms within the budget. Record the room as it should be: every alarm counts
+    as false. `listen` and `check` use the threshold from then on.
     """
     from ..core.noise_detector import NoiseDetector
     from ..inputs.opening import open_source

@@ -139,7 +139,7 @@ def listen(
 ) -> None:
     """Listen for noise behind a voice, live.
 
-    Shows a meter, or plain lines if stdout is not a terminal. Ctrl-C ends it.
+    Shows a meter, or plain lines if stdout is not a terminal. Press Ctrl-C to stop.
     """
     from ..outputs.registry import make_sinks
 

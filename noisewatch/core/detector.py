@@ -161,7 +161,7 @@ class Detector:
         return "unknown", self._report_loss(time, reason)
 
     def finish(self, time: float) -> list[Event]:
-        """End the stream, and a noise that is still on: now, or where judging stopped."""
+        """End the stream. A noise that is still on ends now, or where judging stopped."""
         events = self._report_presumed(time)
         if self.phase is Phase.ENDING:
             return self._end_noise(time, self._estimated_end())

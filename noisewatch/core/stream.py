@@ -29,7 +29,7 @@ REST_S = 0.5  # a stream that ends this long after its last decision gets a fina
 class Stream:
     """One stream of audio: the rolling window of the last 3 s, and the verdict on it.
 
-    Push blocks of any length as they arrive. The first reading is due after exactly 3 s of audio, the others
+    Push blocks of any length as they arrive. The first reading is due after exactly 3 s of audio, then one
     every hop. Readings do not depend on how the audio is split into blocks. Time is counted in samples, so a file
     gives the same readings as it would live, only sooner. Use a stream from one thread at a time.
 

@@ -8,7 +8,7 @@ shortfall         errors for recordings that are decoded only in part
 tags              ID3, APE and other tags
 mpeg_frames       frame headers of MPEG audio and AAC
 signatures        recognises the beginning of a recording
-containers        where MP4, ASF, Matroska and others end
+containers        the ends of MP4, ASF, Matroska and others
 headers           WAV, AIFF, AU and CAF headers
 pieces            the recordings in a file, such as MP3s joined end to end
 uncompressed      the decoder of pipes, and of files with a wrong header

@@ -1,4 +1,4 @@
-"""What a session writes beside the meter: sinks and stdout. Every module imports only from modules above it:
+"""The outputs of a session besides the meter: sinks and stdout. Every module imports only from modules above it:
 
 sink       the interface of all sinks
 dispatch   the sinks of a session, each behind a bounded queue and on its own thread

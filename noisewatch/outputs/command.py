@@ -90,7 +90,7 @@ def _values(event: Event) -> dict[str, Any]:
 
 
 def _variables(event: Event) -> dict[str, str]:
-    """The fields as environment variables; empty where an event does not have one."""
+    """The fields as environment variables; empty if the event does not have one."""
     return {f"{VARIABLE_PREFIX}{k.upper()}": "" if v is None else str(v) for k, v in _values(event).items()}
 
 

@@ -64,8 +64,8 @@ class Calibration:
         if self.rate is None:
             return f"provisional until `noisewatch listen` has heard more ({budget})"
         state = "provisional" if self.provisional else "met"
-        called = rate_in_words(self.alarms, self.heard_s, "noise reported")
-        return f"{called} ({budget}: {state}; real noises count too)"
+        counted = rate_in_words(self.alarms, self.heard_s, "noise reported")
+        return f"{counted} ({budget}: {state}; real noises count too)"
 
     def after(self, heard_s: float, alarms: int) -> Calibration:
         """The same with another session counted."""

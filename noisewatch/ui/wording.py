@@ -49,7 +49,7 @@ _STARTS = {
 
 CLIPPING = "The input is clipping: turn its gain down. Clipping itself is audible as noise."
 WARMING_UP = "Listening. The first verdict takes three seconds of sound."
-NOISE_ALONE = "There is noise, and nobody is speaking."
+NOISE_ALONE = "There is noise, and no one is speaking."
 
 
 def verdict(reading: Reading, off: float) -> Verdict:

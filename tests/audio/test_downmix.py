@@ -36,7 +36,7 @@ def test_the_loudest_of_cancelling_channels_is_used(tmp_path: Path, left: float,
     assert source.notes == ([] if judged == "mean" else ["cancelled"])
     began = (
         0 if judged == "mean" else int(np.abs(voice).argmax())
-    )  # it is silent at first, and the mean of that will do
+    )  # the clip begins with silence, for which the mean is as good
     assert np.array_equal(samples[began:], want[began:])
     assert len(samples) == len(voice)
     assert np.array_equal(samples, heard(from_pipe(path))[0])
@@ -70,6 +70,6 @@ def test_a_temporary_inversion_gives_the_same_in_any_chunking():
         results.append(np.concatenate([*parts, mix.finish()]))
         assert mix.cancelled
     assert all(np.array_equal(results[0], other) for other in results)
-    assert np.abs(results[0]).max() <= np.abs(voice).max()  # what is faded goes no higher
-    inverted = slice(11 * RATE, 12 * RATE)  # the change is heard after a second
+    assert np.abs(results[0]).max() <= np.abs(voice).max()  # a crossfade does not raise the peak
+    inverted = slice(11 * RATE, 12 * RATE)  # a second after the change
     assert np.array_equal(results[0][inverted], voice[inverted])

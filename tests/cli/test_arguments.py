@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-LONG = "a" * 300  # what no name may be
+LONG = "a" * 300  # too long for a file name
 
 
 @pytest.mark.parametrize(

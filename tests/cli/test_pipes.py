@@ -77,12 +77,12 @@ def test_a_pipe_that_pauses_loses_nothing(run, tmp_path: Path):
             before.append(process.stdout.readline().decode())
         out, err = process.communicate(data[300_001:], timeout=30)
     assert process.returncode == 0, err
-    assert b"could not be judged" not in err  # a pause is no time of the stream
+    assert b"could not be judged" not in err  # a pause does not advance stream time
     piped = [json.loads(line) for line in [*before, *out.decode().splitlines()]]
     paused = [item for item in piped if item.get("reason") == "stalled" or item.get("event") == "input_back"]
     assert [item["type"] for item in paused[:2]] == ["reading", "event"]
     assert {item["time"] for item in paused} == {9.3}  # blocks of 0.1 s
-    clock = [datetime.fromisoformat(item.pop("utc")) for item in piped]  # of a pipe it counts
+    clock = [datetime.fromisoformat(item.pop("utc")) for item in piped]  # a pipe has wall-clock times
     assert clock == sorted(clock)
     assert paused[-1]["event"] == "input_back"
     whole = run("listen", tmp_path / "a.wav", *FAST).stdout.replace('"a.wav"', '"stdin"')
@@ -116,7 +116,9 @@ def test_an_input_that_sends_nothing_can_be_interrupted(tmp_path: Path, voice: n
             _, err = process.communicate(timeout=20)
             assert process.returncode == (4 if process is device else 6), err
             assert process is checking or "sent nothing" in err
-        assert patient.poll() is None  # without --seconds it waits for the end, and the wait is no part of it
+        assert (
+            patient.poll() is None
+        )  # without --seconds it waits for the end of the pipe, and the wait does not count
         sf.write(tmp_path / "voice.wav", voice, 16_000)
         out, err = patient.communicate((tmp_path / "voice.wav").read_bytes(), timeout=20)
         assert (patient.returncode, out[:19]) == (0, b"OK: 0% of 6 s is no"), err

@@ -30,7 +30,7 @@ def test_the_command_line_overrides_variables_and_variables_the_file(run, tmp_pa
     table = run("config", env=env).stdout
     assert "NOISEWATCH_KEEP_CLIPS" in table
     assert str(file) in table
-    # `check` shares the device and not these, so that they do not stop it.
+    # `check` shares the device but not these options, so they do not affect it.
     file.write_text('hop = "often"\nfast = "maybe"\npre-roll = [1]\nmodel = "tcn"\n')
     done = run("check", "demo", "--seconds", "5", env={**env, "NOISEWATCH_PRE_ROLL": "long"})
     assert done.returncode == 0, done.stderr
@@ -98,7 +98,7 @@ def test_an_invalid_file_is_refused(run, tmp_path: Path, text: str, code: int, m
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
 def test_only_regular_files_are_read(run, tmp_path: Path, make):
-    """A named pipe would be waited for, and /dev/zero never ends."""
+    """Reading a named pipe would block, and /dev/zero never ends."""
     (tmp_path / "noisewatch").mkdir()
     for name in ("config.toml", "calibrations.json", "scan.jsonl"):
         make(tmp_path / "noisewatch" / name)

@@ -20,7 +20,7 @@ from noisewatch.core.shipped import find_model
 def test_a_user_without_a_home():
     """What a container's `--user 12345` is: no HOME, and no entry in the list of users."""
     taken = {"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"}
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+    with tempfile.TemporaryDirectory() as folder:  # other users cannot enter pytest's folders
         Path(folder).chmod(0o777)
 
         who = "--reuid 12345 --regid 12345 --clear-groups"

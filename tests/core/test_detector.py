@@ -32,14 +32,14 @@ def play(timeline: str, hop_s: float = 0.1, **config: float):
     [
         # Noise is reported after 0.3 s and is over after 1.0 s without it.
         ("....nnnnn...............", "CCCCCCNNNNNNNNNNNNCCCCCC"),
-        # A click of 0.2 s is no noise.
+        # A click of 0.2 s is not a noise.
         ("....nn....nn......", "CCCCCCCCCCCCCCCCCC"),
         # Between the thresholds nothing changes, in neither state.
         ("mmmmmmmmmm", "CCCCCCCCCC"),
         ("nnnmmmmmmmmmmmmmmm", "NNNNNNNNNNNNNNNNNN"),
         # A breath of 0.9 s in the noise does not end it.
         ("nnnn.........nnn", "NNNNNNNNNNNNNNNN"),
-        # The first reading shows at once; there is no verdict to hold on to.
+        # The first reading takes effect at once, as there is no earlier verdict.
         ("n", "N"),
         (".", "C"),
         ("n......", "NCCCCCC"),
@@ -140,7 +140,7 @@ def test_events_carry_the_whole_noise():
     assert [e.event for e in events] == ["noise_start", "noise_end"]
     start, end = events
     assert start.time == pytest.approx(3.6)  # decided at its third reading
-    assert start.onset == pytest.approx(3.15)  # it sounds for 0.2 s before a reading shows it
+    assert start.onset == pytest.approx(3.15)  # the noise lasts for 0.2 s before a reading shows it
     assert (start.id, start.peak, start.mean) == (1, 0.9, pytest.approx(0.9))
     assert end.onset == start.onset
     assert end.id == 1
@@ -157,7 +157,9 @@ def test_a_noise_lasts_at_least_min_on_s():
 
 def test_noise_in_the_first_reading_may_have_begun_with_its_window():
     assert play("nnnnn")[1][0].onset == 0.0
-    assert play("nnn" + "u" * 20 + "n" * 10)[1][-1].onset == pytest.approx(5.2)  # but not before it was judged
+    assert play("nnn" + "u" * 20 + "n" * 10)[1][-1].onset == pytest.approx(
+        5.2
+    )  # but not before the unjudged readings ended
 
 
 def test_events_carry_the_means_of_snr_and_level():

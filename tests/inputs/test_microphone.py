@@ -77,7 +77,7 @@ def test_a_device_is_selected_by_index_or_a_unique_part_of_its_name(microphone):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     opened, ambiguous, unknown, no_index, no_channel = map(json.loads, done.stdout.splitlines())
-    assert opened[0] == 4  # it opened, and nothing but digital silence came
+    assert opened[0] == 4  # it opened, and sent only digital silence
     assert ambiguous[0] == 2
     assert "'ul' matches several devices" in ambiguous[1]
     assert "pulse" in ambiguous[1]

@@ -22,7 +22,7 @@ START = Event("noise_start", 1.0, 0.5, 1, peak=0.9)
 
 
 def killed(pid: Path) -> bool:
-    """Whether the process that wrote its id into a file has ended; it may be waiting for its parent."""
+    """Whether the process that wrote its id into a file has ended; a zombie counts as ended."""
     with contextlib.suppress(FileNotFoundError):
         return Path("/proc", pid.read_text().strip(), "stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return True

@@ -83,7 +83,7 @@ def test_a_stuck_sink_is_given_up_while_a_busy_one_finishes(monkeypatch: pytest.
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
     with contextlib.suppress(BlockingIOError):
-        while os.write(reader, bytes(4096)):  # until it is full
+        while os.write(reader, bytes(4096)):  # until the pipe is full
             pass
     command = Command(f"sh -c 'sleep 1; echo $NOISEWATCH_EVENT_ID > {noted}'")
     dispatcher = Dispatcher([Log(fifo), Log(tmp_path / "log"), command], [].append, LIVE)
@@ -113,7 +113,7 @@ def test_a_dead_sink_delays_nothing_and_its_losses_are_counted(monkeypatch: pyte
         thread.put(Event("noise_start", 1.0, 0.5))
     assert time.monotonic() - began < 5
     assert warnings == ["the dead one failed (it is too slow). Listening continues; lost events are counted."]
-    assert thread.lost in (49, 50)  # the sink may have taken one
+    assert thread.lost in (49, 50)  # the sink may have received one
     thread.finish(time.monotonic())
     thread.join(time.monotonic())
     assert thread.lost >= 300

@@ -42,7 +42,7 @@ def test_abandoned_parts_are_removed_and_those_in_use_are_not(tmp_path: Path):
         with atomic_write(tmp_path / "y") as file:
             file.write("y")
         left = sorted(p.name for p in tmp_path.glob("*.part"))
-        assert len(left) == 3  # that of the running writer, that of another program, the link
+        assert len(left) == 3  # the running writer's, the other program's, the link
         assert ".noisewatch.abcd1234.part" not in left
         other.communicate("")
     assert (tmp_path / "x").exists()

@@ -96,7 +96,7 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
     assert "threshold 0.93" in run("devices", env={**env, "COLUMNS": "200"}).stdout
     found = run("config", "--json", env={**env, "NOISEWATCH_DEVICE": "pulse"}).stdout
     assert '"threshold", "value": 0.93, "from": "calibration of pulse"' in found
-    # An index is that input's, and no part of the names of others.
+    # An index selects that input; it is not matched against names.
     index = str(listed["pulse"]["index"])
     stored = json.loads(file.read_text())
     stored |= {name: {**stored["pulse"], "device": name} for name in (f"USB {index}", f"USB {index}b")}

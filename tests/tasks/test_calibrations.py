@@ -25,7 +25,7 @@ def test_provisional_until_enough_was_heard():
     assert "provisional until" in fresh.sentence()
     hour = fresh.after(3600, 0)
     assert hour.rate == (0.0, 0.0, pytest.approx(3.689, abs=1e-3))
-    assert hour.provisional  # no alarm in one hour may still be three an hour
+    assert hour.provisional  # no alarm in one hour is compatible with three an hour
     assert not hour.after(3 * 3600, 0).provisional
     assert "no noise reported, at most 0.92 an hour, from 4 h" in hour.after(3 * 3600, 0).sentence()
     assert hour.after(3 * 3600, 3).provisional
@@ -46,7 +46,7 @@ def test_a_calibration_is_forgotten_by_a_part_of_its_name(tmp_path: Path):
     code, message = reset("usb")
     assert code == 2
     assert "'usb' is part of several names; give one of them to --device: USB 2, USB 2b." in message
-    assert reset("USB 2")[0] == 0  # all of a name before a part of another
+    assert reset("USB 2")[0] == 0  # a whole name takes precedence over a part of another
     assert reset("b")[0] == 0
     assert json.loads(file.read_text()) == {}
     code, message = reset("USB 2")

@@ -104,7 +104,7 @@ def test_a_channel_that_only_some_recordings_have(run, takes: Path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=takes, **pipes) as process:
         first = process.stdout.readline()
-        time.sleep(0.6)  # longer than a header is waited for
+        time.sleep(0.6)  # longer than the wait for a header
         rest, err = process.communicate((takes / "clean.wav").read_bytes(), timeout=60)
     words = [line.split()[:2] for line in (first + rest).decode().splitlines()]
     assert words == [["clean.wav:", "UNKNOWN:"], ["-:", "UNKNOWN:"], ["stereo.wav:", "OK:"]], err

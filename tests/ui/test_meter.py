@@ -36,7 +36,7 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 def test_the_meter_shows_everything_in_80_columns_and_more(terminal):
     for one in [terminal(80, 24, "listen", "demo"), terminal(120, 40, "listen", "demo")]:
-        if one.screen.columns == 80:  # the other is past this by now
+        if one.screen.columns == 80:  # the second meter is past this by now
             one.wait_for(r"WARMING UP(.|\n)*level +█+·+ +-\d+ dBFS")
         screen = one.wait_for(r"CLEAN  for [1-9]")
         assert re.search(r"SNR +(\d+|-) dB", screen)

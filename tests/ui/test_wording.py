@@ -45,7 +45,7 @@ def test_every_reason_has_a_sentence():
 
 def test_maybe_lies_between_the_thresholds():
     shown = [verdict(reading(noise=p), off=0.7) for p in (0.1, 0.69, 0.7, 0.89, 0.95)]
-    assert shown == ["clean", "clean", "maybe", "maybe", "maybe"]  # the last has not lasted long enough yet
+    assert shown == ["clean", "clean", "maybe", "maybe", "maybe"]  # the last noise has not lasted long enough yet
     assert verdict(reading(state="noisy", noise=0.8), off=0.7) == "noisy"  # held by the hysteresis
     assert verdict(reading(state="unknown", noise=None), off=0.7) == "unknown"
 

@@ -88,7 +88,7 @@ def _after_audio(file: BinaryIO, header: Header, end: int, size: int) -> tuple[i
 
 
 def _of_known_size(file: BinaryIO, size: int, last: _Last, header: Header, promised: int, uniform: bool) -> Layout:
-    """The layout where the last header knows the size of its audio."""
+    """The layout if the last header gives the size of its audio."""
     before, begin, end = last.before, last.begin, last.end
     rest = max(0, size - last.start)
     alone = header.coding is not None and not before
