@@ -39,7 +39,7 @@ class Piece:
         # (Ctrl-C) are raised wherever the main thread happens to be, so the callbacks run on another thread.
         self._thread = None if whole else CallThread()
         self._watched, self._size, self._prints = watched, span.end, prints
-        self._window: Window | None = None
+        self._window: FileWindow | None = None
         self._descriptor = -1
         try:
             with self._quiet():
@@ -112,7 +112,7 @@ class Piece:
 
     def _opened(self, path: Path, span: Span) -> SoundFile:
         if self._thread is not None:
-            self._window = Window(path.open("rb"), span)
+            self._window = FileWindow(path.open("rb"), span)
             return _sequential()(self._window)
         if self._watched:
             self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -133,7 +133,7 @@ class Piece:
             self._thread.end()
 
 
-class Window:
+class FileWindow:
     """A part of a file that looks like a whole file to libsndfile."""
 
     def __init__(self, file: BinaryIO, span: Span) -> None:

@@ -21,8 +21,8 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Calibration of the probabilities: of the windows given 0.8, four in five should be noisy."""
+class Reliability:
+    """How reliable the probabilities are: of the windows given 0.8, four in five should be noisy."""
 
     expected_error: Estimate
     bins: tuple[tuple[float, float, float], ...]  # mean probability, share of noisy windows, share of all windows
@@ -35,7 +35,7 @@ class Decisions:
     threshold: float
     balanced_accuracy: dict[str, Estimate]  # by SNR, such as "10 dB", and "0-20 dB"
     clean_called_noisy: dict[str, Estimate]  # share of the clean windows: those with "speech", and "all"
-    calibration: Calibration
+    calibration: Reliability
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from ..tasks.false_alarms import events_at, poisson_interval
 from .figures import Estimate, StreamFigures
 from .progress import tracked
 from .statistics import wilson_interval
-from .streams import Stream, streams
+from .streams import MixedStream, streams
 
 LATE_S = 3.0  # a noise that ended this long ago may still be in the window
 Spans = list[tuple[float, float]]
-Judged = tuple[Stream, list[Reading]]
+Judged = tuple[MixedStream, list[Reading]]
 
 
 def on_streams(

@@ -22,7 +22,7 @@ GAP_S = 8.0  # between noises: longer than a window and the detector's hold time
 
 
 @dataclass(frozen=True)
-class Stream:
+class MixedStream:
     """The recordings of one speaker in a row, and the noises behind them."""
 
     speaker: str
@@ -30,7 +30,7 @@ class Stream:
     noises: list[tuple[float, float]]  # onset and end, s
 
 
-def streams(catalogue: Catalogue, seed: int, *, noisy: bool) -> Iterator[Stream]:
+def streams(catalogue: Catalogue, seed: int, *, noisy: bool) -> Iterator[MixedStream]:
     """A stream per speaker: clean recordings joined over their own floor. noisy: add noises, 8 to 12 s apart."""
     speakers: dict[str, list[int]] = defaultdict(list)
     for index in catalogue.clean:
@@ -58,7 +58,7 @@ def streams(catalogue: Catalogue, seed: int, *, noisy: bool) -> Iterator[Stream]
             noises.append((at, at + length / SAMPLE_RATE))
             at += length / SAMPLE_RATE + rng.uniform(GAP_S, GAP_S + 4)
         gain = np.float32(10 ** (np.random.default_rng([seed, number, 1]).uniform(*STREAM_DBFS) / 20))
-        yield Stream(speaker, np.clip(samples * gain, -1, 1).astype(np.float32), noises)
+        yield MixedStream(speaker, np.clip(samples * gain, -1, 1).astype(np.float32), noises)
 
 
 def _event(catalogue: Catalogue, length: int, rng: Rng) -> Samples:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..corpus.catalogue import Catalogue
 from ..corpus.render import NOISY_DB
-from .figures import Calibration, Decisions, Estimate, ScorerFigures, SnrErrors
+from .figures import Decisions, Estimate, Reliability, ScorerFigures, SnrErrors
 from .scorers import Judgement
 from .statistics import balanced_accuracy, clustered, reliability, roc_auc, spearman
 from .testset import SNRS, Item
@@ -111,7 +111,7 @@ class WindowSet:
             threshold=threshold,
             balanced_accuracy={name: accuracy(noisy & known) for name, noisy in groups.items()},
             clean_called_noisy={"speech": share(clean), "all": share(~self.noisy & known)},
-            calibration=Calibration(
+            calibration=Reliability(
                 expected_error=self._estimate(lambda at: reliability(noise[at], self.scored[at])[0], sure),
                 bins=reliability(noise[sure], self.scored[sure])[1],
             ),

@@ -24,7 +24,7 @@ from ..ui.wording import duration, explain
 from . import threshold
 from .calibrations import Calibration
 from .false_alarms import alarms, poisson_interval
-from .threshold import Room
+from .threshold import RoomRecording
 
 TURN_S = 15.0  # of speech, then of silence
 GAP_S = 0.1  # by which stream time may run ahead of the stored audio: the resampler holds some back
@@ -107,7 +107,9 @@ def calibrate(
         source.close()
 
 
-def choose_threshold(rooms: Sequence[Room], detector: NoiseDetector, plan: Plan, *, device: str = "") -> Calibrated:
+def choose_threshold(
+    rooms: Sequence[RoomRecording], detector: NoiseDetector, plan: Plan, *, device: str = ""
+) -> Calibrated:
     """The calibration of a device from recordings of its room. Raises ThresholdError if none meets the budget."""
     budget_per_hour = plan.budget_per_hour
     card = detector.model.card
@@ -149,13 +151,15 @@ class _Tape:
             self._blocks.append(block)
             self._seconds += len(block) / self._source.sample_rate
 
-    def room(self, readings: list[Reading]) -> Room:
+    def room(self, readings: list[Reading]) -> RoomRecording:
         """The samples at 16 kHz, with their readings."""
         samples = np.concatenate([np.zeros(0, np.float32), *self._blocks])
-        return Room(readings, np.asarray(soxr.resample(samples, self._source.sample_rate, SAMPLE_RATE), np.float32))
+        return RoomRecording(
+            readings, np.asarray(soxr.resample(samples, self._source.sample_rate, SAMPLE_RATE), np.float32)
+        )
 
 
-def read_rooms(recordings: Sequence[Input], detector: NoiseDetector, channel: int | None) -> list[Room]:
+def read_rooms(recordings: Sequence[Input], detector: NoiseDetector, channel: int | None) -> list[RoomRecording]:
     """Recordings of a room, with their readings. Raises InputError and UsageError."""
     rooms = []
     for recording in recordings:
@@ -171,7 +175,7 @@ def record_room(
     detector: NoiseDetector,
     plan: Plan,
     turn: Turns = lambda source, stream, turn: None,
-) -> Room:
+) -> RoomRecording:
     """Record speech and silence in turn. turn: called when the person has to start or stop, None when it is over.
 
     Raises DeviceError for a microphone that cannot be judged.

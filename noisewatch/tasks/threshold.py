@@ -26,7 +26,7 @@ SLOPES = (0.0, -0.5, -1.0)  # of amplitude spectra: white, pink and brown noise
 
 
 @dataclass(frozen=True)
-class Room:
+class RoomRecording:
     """A recording of the room as it should be: all readings, and the samples of the first minutes."""
 
     readings: list[Reading]
@@ -73,7 +73,7 @@ def choose(
 
 
 def hit_rates(
-    detector: NoiseDetector, recordings: Sequence[Room], thresholds: Sequence[float]
+    detector: NoiseDetector, recordings: Sequence[RoomRecording], thresholds: Sequence[float]
 ) -> list[float] | None:
     """The share of windows called noisy at each threshold with steady noise 20 dB below the voice.
 

@@ -12,7 +12,7 @@ from noisewatch.core.events import Reading
 from noisewatch.errors import InputError
 from noisewatch.tasks import threshold
 from noisewatch.tasks.false_alarms import alarms, poisson_interval
-from noisewatch.tasks.threshold import Room, choose
+from noisewatch.tasks.threshold import RoomRecording, choose
 
 HOP = 0.1
 
@@ -94,8 +94,8 @@ def test_a_share_in_words(share: float, expected: str):
 def test_what_a_threshold_costs_is_measured_behind_the_voice(voice: np.ndarray):
     detector = NoiseDetector()
     readings = detector.stream().push(voice)
-    low, high = threshold.hit_rates(detector, [Room(readings, voice)], (0.9, 0.99)) or (0.0, 1.0)
+    low, high = threshold.hit_rates(detector, [RoomRecording(readings, voice)], (0.9, 0.99)) or (0.0, 1.0)
     assert low > 0.8
     assert high < low - 0.2
     quiet = (np.random.default_rng(0).standard_normal(64_000) * 1e-4).astype(np.float32)
-    assert threshold.hit_rates(detector, [Room(detector.stream().push(quiet), quiet)], (0.9,)) is None
+    assert threshold.hit_rates(detector, [RoomRecording(detector.stream().push(quiet), quiet)], (0.9,)) is None
