@@ -133,7 +133,7 @@ class _Prompt:
     def __call__(self, source: Source, stream: Stream, turn: Turn | None) -> None:
         from ..ui.countdown import Countdown, show_countdown
 
-        if turn is None:  # it is over
+        if turn is None:  # the recording is over
             self._shown.close()
             return
         do = "Speak as you usually do." if turn.speak else "Say nothing."

@@ -1,4 +1,4 @@
-"""The card of a model: what it is, what it needs to run, and what it was trained on."""
+"""The card of a model: its description, its requirements, and its training data."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def begin(
 
 
 class Items(Iterator["Reading | Event"]):
-    """The readings and events of a session; closes it in the end, whatever the end is."""
+    """The readings and events of a session; closes it at the end, however it ends."""
 
     def __init__(self, listening: Listening, notify: Notify, *, close_source: bool) -> None:
         self._listening, self._notify, self._close_source = listening, notify, close_source

@@ -1,4 +1,4 @@
-"""The card inside a model: what it holds, what is refused, and the cards that ship."""
+"""The card inside a model: its content, invalid cards, and the cards that ship."""
 
 import json
 from dataclasses import asdict, replace

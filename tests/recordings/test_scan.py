@@ -119,7 +119,7 @@ def test_labels_for_other_programs(run, folder: Path, tmp_path: Path):
     assert "intervals: size = 3" in grid
     assert f"xmin = {float(start):.3f}" in grid
     assert "xmax = 27.245" in grid
-    assert (tmp_path / "sub" / "stereo.ogg.noise.txt").read_text() == ""  # sub-folders are kept below -o
+    assert (tmp_path / "sub" / "stereo.ogg.noise.txt").read_text() == ""  # sub-folders are recreated below -o
     assert "intervals: size = 1" in (tmp_path / "sub" / "stereo.ogg.noise.TextGrid").read_text()
 
 

@@ -1,4 +1,4 @@
-"""The threshold of a room: chosen for a budget, and what it costs."""
+"""The threshold of a room: chosen for a budget, with its cost in missed noise."""
 
 from __future__ import annotations
 
