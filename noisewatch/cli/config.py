@@ -29,7 +29,8 @@ def config(
 ) -> None:
     """Show the options that `listen` starts with, and where each value comes from.
 
-    An environment variable such as NOISEWATCH_DEVICE overrides config.toml; the command line overrides both.
+    An environment variable such as NOISEWATCH_DEVICE overrides config.toml; the command line overrides both. Ends
+    with the error of `listen` if it would refuse a value.
     """
     commands = cast(Group, ctx.find_root().command).commands
     known = settings.configurable(commands["listen"])
@@ -43,7 +44,7 @@ def config(
             }
             for name, param in known.items()
         ]
-        problem = _threshold_in_force(session.params, next(r for r in rows if r["option"] == "threshold"))
+        refused = _refused(session.params, next(r for r in rows if r["option"] == "threshold"))
     unknown = _unknown_variables({row["variable"] for row in rows})
     if as_json:
         for row in rows:
@@ -66,29 +67,34 @@ def config(
         if path is not None and not exists(path):
             where += " (does not exist)"
         console.print(f"\nfile: {where}", markup=False, soft_wrap=True)
-    for sentence in [*problem, *unknown]:
+    for sentence in unknown:
         notify(sentence)
+    if refused is not None:
+        raise refused
 
 
-def _threshold_in_force(params: dict[str, Any], row: dict[str, Any]) -> list[str]:
-    """Fill in the threshold that `listen` would use if none is set. Returns sentences on why it is not known."""
-    from ..core.model import Model
+def _refused(params: dict[str, Any], row: dict[str, Any]) -> NoisewatchError | None:
+    """Fill in the threshold that `listen` would use if none is set. Returns the error that it would end with."""
+    from ..core.noise_detector import NoiseDetector
     from ..inputs.devices import find_device
+    from ..outputs.registry import make_sinks
     from ..tasks.calibrations import of_device
 
-    if row["value"] is not None:
-        return []
     try:
-        card = Model(params["model"]).card
-        row |= {"value": card.threshold, "from": f"card of {card.name}"}
-        if params["calibration"]:
-            with suppress(DeviceError):  # no microphone, no calibration
-                device = find_device(params["device"]).name
-                if own := of_device(device, card, params["hop"], notify):
-                    row |= {"value": own.threshold, "from": f"calibration of {printable(device)}"}
+        detector = NoiseDetector(params["model"])
+        card = detector.model.card
+        detector.stream(hop=params["hop"], threshold=row["value"])
+        make_sinks(command=params["exec_"])
+        if row["value"] is None:
+            row |= {"value": card.threshold, "from": f"card of {card.name}"}
+            if params["calibration"]:
+                with suppress(DeviceError):  # no microphone, no calibration
+                    device = find_device(params["device"]).name
+                    if own := of_device(device, card, params["hop"], notify):
+                        row |= {"value": own.threshold, "from": f"calibration of {printable(device)}"}
     except NoisewatchError as error:
-        return [str(error)]
-    return []
+        return error
+    return None
 
 
 def _unknown_variables(known: set[str]) -> list[str]:

@@ -66,6 +66,24 @@ def test_the_default_threshold_is_the_one_on_the_card(run):
     assert "unknown model 'nothing'" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "code", "message"),
+    [
+        ("THRESHOLD", "3", 2, "the threshold is 3.0; allowed: 0.05 to 0.99"),
+        ("HOP", "0.013", 2, "the hop is 0.013 s; allowed"),
+        ("EXEC", "echo {foo}", 2, "{foo}"),
+        ("MODEL", "nothing", 5, "unknown model 'nothing'"),
+    ],
+)
+def test_a_value_that_listen_would_refuse_is_shown_and_refused(
+    run, variable: str, value: str, code: int, message: str
+):
+    done = run("config", "--json", env={f"NOISEWATCH_{variable}": value})
+    assert done.returncode == code
+    assert message in done.stderr
+    assert shown(done.stdout)["pre-roll"] == (2.0, "default")
+
+
 def test_one_and_zero_are_numbers(run):
     done = run("config", env={"NOISEWATCH_CHANNEL": "1", "NOISEWATCH_PRE_ROLL": "0"})
     rows = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines() if line.strip()}
