@@ -27,7 +27,7 @@ def config(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
-    """Show the options that `listen` starts with, and where each value comes from.
+    """Show the options in force, and where each comes from.
 
     An environment variable such as NOISEWATCH_DEVICE overrides config.toml; the command line overrides both. Ends
     with the error of `listen` if it would refuse a value.
