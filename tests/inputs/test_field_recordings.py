@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 import soxr
-from click.testing import Result
 from conftest import DEMO, reports
 from sound_files import CODECS, RATE, encoded, wav
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from noisewatch.cli.app import app
 
