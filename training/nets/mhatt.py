@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from noisewatch.audio.logmel import MELS
+
 HEADS = 4
 WIDTH = 64  # of the GRU in each direction
 
@@ -25,8 +27,9 @@ class MHAtt(nn.Module):
             nn.ReLU(),
         )
         # It makes no difference in a short run of the bare trunk (benchmarks/attention.py).
-        self.norm = nn.LayerNorm(160)
-        self.gru = nn.GRU(160, WIDTH, num_layers=2, bidirectional=True, batch_first=True)
+        features = 16 * MELS // 4  # both convolutions halve the bands
+        self.norm = nn.LayerNorm(features)
+        self.gru = nn.GRU(features, WIDTH, num_layers=2, bidirectional=True, batch_first=True)
         self.query = nn.Linear(2 * WIDTH, 2 * WIDTH)
         self.out = nn.Linear(2 * WIDTH, 2 * WIDTH)
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from noisewatch.audio.logmel import MELS
+
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)  # frames of 20 ms: each feature sees 1.2 s
 
 
@@ -42,7 +44,7 @@ class TCN(nn.Module):
         # One convolution over both axes first, for tolerance to small shifts of pitch.
         self.stem = nn.Sequential(nn.Conv2d(1, stem, 5, 2, 2, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
         self.blocks = nn.Sequential(
-            nn.Conv2d(stem * 20, channels, 1, bias=False),
+            nn.Conv2d(stem * MELS // 2, channels, 1, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(),
             *(Block(channels, dilation) for dilation in DILATIONS),
