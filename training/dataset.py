@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import signal
+import multiprocessing
 from collections.abc import Iterator
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,11 @@ from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.config import SceneConfig
 from noisewatch.corpus.render import Window
 from noisewatch.corpus.scene import Scene
+from noisewatch.system.parent import exit_on, exit_with_parent
 
 from . import window_cache
 from .distill import Teachers
+from .stop import leave_to_parent
 from .window_cache import WindowCache, cached
 
 # (B, 298, 40) log-Mel; (B,) reference dBFS; (B, 5) targets; (B, 2, 150) levels of voice and all else, dB re loud
@@ -150,10 +154,10 @@ def _fingerprint(catalogue: Catalogue, seed: int, config: SceneConfig) -> str:
     return digest.hexdigest()
 
 
-def _ignore_interrupts(_: int) -> None:
-    # Both signals reach the whole process group, but the training loop decides when the workers stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def _begin_worker(unwanted: Connection, _: int) -> None:
+    leave_to_parent()
+    exit_with_parent()
+    exit_on(unwanted)
 
 
 def batches(
@@ -166,11 +170,16 @@ def batches(
     rank, world = share
     mine = batch // world
     order = [range(i * batch + rank * mine, i * batch + (rank + 1) * mine) for i in range(first, last)]
+    unwanted, writer = multiprocessing.Pipe(duplex=False)
     loader: DataLoader[Batch] = DataLoader(
         windows,
         batch_sampler=order,  # type: ignore[arg-type]
         num_workers=workers,
         prefetch_factor=4 if workers else None,
-        worker_init_fn=_ignore_interrupts,
+        worker_init_fn=partial(_begin_worker, unwanted),
     )
-    yield from loader
+    drawn = iter(loader)
+    try:
+        yield from drawn
+    finally:
+        writer.send(None)  # otherwise the workers finish their batches, which may take seconds

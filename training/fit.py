@@ -20,8 +20,9 @@ from .batch_augment import augmented
 from .dataset import Batch, Windows, batches
 from .failures import diverged, memory_errors, suspects
 from .loss import loss
-from .progress import RunProgress, Stop
+from .progress import RunProgress
 from .run import Run, set_up
+from .stop import Stop, Stopped
 from .validate import merit, validate
 
 VALIDATION_SEED = 1_000_003  # added to the run's seed, so that training never draws a validation window
@@ -47,19 +48,34 @@ def fit(
 
     Raises InputError for unusable data, ModelError for an unusable teacher, OutputError for a folder that cannot be
     written, UsageError for options out of range, NoisewatchError when the loss diverges or memory runs out, and
-    SystemExit after Ctrl-C or SIGTERM.
+    SystemExit after a signal.
     """
-    run, rows = set_up(data, out, options, recipe=recipe, resume=resume, devices=devices)
-    config, log = run.config, CSVLogger(out, name="log", flush_logs_every_n_steps=1)
-    windows, validation = load_windows(run, rows, cache)
+    with Stop() as stop:
+        run, rows = set_up(data, out, options, recipe=recipe, resume=resume, devices=devices)
+        try:
+            windows, validation = load_windows(run, rows, cache, stop)
+        except Stopped:
+            exit_code = saved_on_signal(run, stop)
+        else:
+            exit_code = saved_on_signal(run, stop) or learn(run, windows, validation, stop)
+        if exit_code:
+            run.console.print(f"stopped at step {run.step} of {run.config.steps}; to continue: "
+                              f"noisewatch train {data} -o {out} --resume", markup=False)  # fmt: skip
+            raise SystemExit(exit_code)
+    return out / "best.pt" if run.fabric.is_global_zero else None
+
+
+def learn(run: Run, windows: Windows, validation: list[Batch], stop: Stop) -> int:
+    """Train to the last step, and save at every epoch; returns the exit code of a signal that ended it, else 0."""
+    config, log = run.config, CSVLogger(run.out, name="log", flush_logs_every_n_steps=1)
     share = (run.fabric.global_rank, run.fabric.world_size)
-    with Stop() as stop, memory_errors(config), RunProgress(config, run.step, run.console) as progress:
+    with memory_errors(config), RunProgress(config, run.step, run.console) as progress:
         started, first = time.monotonic(), run.step
         for batch in batches(windows, config.batch, run.step, config.steps, config.workers, share):
             if 0 < config.patience <= run.waited:
                 run.console.print(f"early stopping: no improvement for {run.waited} epochs")
                 break
-            exit_code = train_step(run, batch, windows, stop)
+            train_step(run, batch, windows)
             progress.show(run.step, run.smooth_loss or 0.0, run.best)
             if run.step % config.steps_per_epoch == 0:
                 windows_per_s = (run.step - first) * config.batch / (time.monotonic() - started)
@@ -68,20 +84,28 @@ def fit(
                 run.save("last.pt")
                 report(run, log, windows_per_s)
                 started, first = time.monotonic(), run.step
-            if exit_code:
-                run.save("last.pt")
-                progress.stop()
-                run.console.print(f"stopped at step {run.step} of {config.steps}; to continue: "
-                                  f"noisewatch train {data} -o {out} --resume", markup=False)  # fmt: skip
-                raise SystemExit(exit_code)
-    return out / "best.pt" if run.fabric.is_global_zero else None
+            if exit_code := saved_on_signal(run, stop):  # before waiting for the workers
+                return exit_code
+    return 0
 
 
-def load_windows(run: Run, rows: Sequence[Row], cache: Path | None) -> tuple[Windows, list[Batch]]:
-    """The windows to learn from, and the validation batches on the device; lists unreadable recordings."""
+def saved_on_signal(run: Run, stop: Stop) -> int:
+    """Save the run if any process has received a signal; returns its exit code, else 0. Every process calls it."""
+    code = torch.tensor(float(stop.code or 0), device=run.fabric.device)
+    exit_code = int(cast(Tensor, run.fabric.all_reduce(code, reduce_op="max")))
+    if exit_code:
+        run.save("last.pt")
+    return exit_code
+
+
+def load_windows(run: Run, rows: Sequence[Row], cache: Path | None, stop: Stop) -> tuple[Windows, list[Batch]]:
+    """The windows to learn from, and the validation batches on the device; lists unreadable recordings.
+
+    Raises Stopped after a signal.
+    """
     config = run.config
-    training, skipped = Catalogue.load(rows, "train")
-    held_out, more = Catalogue.load(rows, "val")
+    training, skipped = Catalogue.load(stop.watch(rows), "train")
+    held_out, more = Catalogue.load(stop.watch(rows), "val")
     for sentence in (skipped + more)[:10]:
         run.console.print(f"left out: {sentence}", markup=False)
     if len(skipped + more) > 10:
@@ -93,14 +117,14 @@ def load_windows(run: Run, rows: Sequence[Row], cache: Path | None) -> tuple[Win
     )
     number = config.validation_batches
     fixed = Windows(held_out, config.seed + VALIDATION_SEED, number * VALIDATION_BATCH, config.scene, cache)
-    validation = batches(fixed, VALIDATION_BATCH, 0, number, config.workers)
+    validation = stop.watch(batches(fixed, VALIDATION_BATCH, 0, number, config.workers))
     count = config.unique_windows or config.steps * config.batch
     windows = Windows(training, config.seed, count, config.scene, cache, run.teachers, config.distill_weight)
     return windows, [run.fabric.to_device(batch) for batch in validation]
 
 
-def train_step(run: Run, batch: Batch, windows: Windows, stop: Stop) -> int:
-    """One optimiser step; returns the exit code of a signal that any process received, else 0."""
+def train_step(run: Run, batch: Batch, windows: Windows) -> None:
+    """One optimiser step."""
     config, fabric = run.config, run.fabric
     for group in run.optimizer.param_groups:
         group["lr"] = config.rate(run.step)
@@ -109,10 +133,8 @@ def train_step(run: Run, batch: Batch, windows: Windows, stop: Stop) -> int:
     if config.batch_augment:
         x = augmented(x, config.batch_augment, hash((config.seed, run.step, fabric.global_rank)))
     value = loss(run.net(x, reference), targets, tracks)
-    # All processes have to agree on the loss and on whether to stop.
+    # All processes have to agree on the loss.
     mean = float(cast(Tensor, fabric.all_reduce(value.detach())))
-    code = torch.tensor(float(stop.code or 0), device=value.device)
-    exit_code = int(cast(Tensor, fabric.all_reduce(code, reduce_op="max")))
     if not math.isfinite(mean):
         first = run.step * config.batch + fabric.global_rank * len(x)
         raise diverged(run, f"the loss is {mean} at step {run.step}, {suspects(batch, windows, first)}")
@@ -123,7 +145,6 @@ def train_step(run: Run, batch: Batch, windows: Windows, stop: Stop) -> int:
     run.optimizer.step()
     run.step += 1
     run.smooth_loss = mean if run.smooth_loss is None else 0.98 * run.smooth_loss + 0.02 * mean
-    return exit_code
 
 
 def improved(run: Run, validation: list[Batch]) -> bool:

@@ -27,6 +27,7 @@ def launched(config: TrainConfig, devices: int | None) -> Fabric:
     if "LOCAL_WORLD_SIZE" in os.environ:  # set by torchrun; Fabric's own processes only have WORLD_SIZE
         local = int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = max(1, int(os.environ.get("WORLD_SIZE", local)) // local)
+    check_shares(config.batch, (devices or local) * nodes)
     plugins: list[Any] = []
     if (precision := PRECISIONS[config.precision]) is not None:
         plugins = [_FloatInput(precision, "cuda" if torch.cuda.is_available() else "cpu")]
@@ -35,14 +36,18 @@ def launched(config: TrainConfig, devices: int | None) -> Fabric:
         fabric.launch()
     except (RuntimeError, ValueError) as error:  # Fabric's MisconfigurationException among them
         raise UsageError(f"{devices or local} devices cannot be used here: {error}") from error
-    if config.batch % fabric.world_size or config.batch // fabric.world_size < 2:
-        raise UsageError(
-            f"a batch of {config.batch} cannot be shared by {fabric.world_size} processes; "
-            f"allowed: multiples of {fabric.world_size}, from {2 * fabric.world_size}."
-        )
     # oneDNN's GEMM convolution, which dense uses, corrupts the heap in torch 2.11 on AVX-512: in one run of five
     # training aborted with "corrupted size vs. prev_size" in sgemm_nocopy_driver.
     torch.backends.mkldnn.set_flags(config.net != "dense")  # type: ignore[no-untyped-call]
     # Workers need cores too, and more threads than cores would wait for each other.
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // (devices or local) - config.workers))
     return fabric
+
+
+def check_shares(batch: int, processes: int) -> None:
+    """Raise UsageError unless every process gets the same share of a batch, of two windows or more."""
+    if batch % processes or batch // processes < 2:
+        raise UsageError(
+            f"a batch of {batch} cannot be shared by {processes} processes; "
+            f"allowed: multiples of {processes}, from {2 * processes}."
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,7 +64,7 @@ class Catalogue:
         return self._draws[pool](rng)
 
     @classmethod
-    def load(cls, rows: Sequence[Row], split: str) -> tuple[Catalogue, list[str]]:
+    def load(cls, rows: Iterable[Row], split: str) -> tuple[Catalogue, list[str]]:
         """Load the recordings of a split. Returns the catalogue and a reason for each file that was skipped.
 
         Raises InputError if no clean speech or no noise remains: both classes are needed.

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from ..audio import levels
 from ..audio.highpass import high_passed
 from ..audio.signal import SAMPLE_RATE
 from ..decoding.suffixes import SUFFIXES
 from ..errors import InputError
-from ..ui import terminal
+from ..ui.progress import tracked
 from .collections import Found, find, speaker_unknown
 from .manifest import Row, assign_splits, check_splits, read_audio, write_manifest
 
@@ -38,14 +37,13 @@ def prepare(folders: Mapping[str, Sequence[Path]], out: Path, *, seed: int = 0) 
     manifest retain their split and licence. Unreadable recordings are skipped. Raises InputError if a folder
     contains no recordings, or if there is no usable speech or no usable noise.
     """
-    console = terminal.console(stderr=True)
     made = Prepared(out / "manifest.csv")
     for kind, roots in folders.items():
         for root in roots:
             files = list(find(root, kind))
             if not files:
                 raise InputError(f"{root} contains no {kind} recordings ({', '.join(sorted(SUFFIXES))}).")
-            for found in track(files, f"{kind} {root}", console=console, transient=True):
+            for found in tracked(files, f"{kind} {root}"):
                 try:
                     row, rate = _row(found, kind)
                 except InputError as error:

@@ -15,9 +15,9 @@ from ..corpus.catalogue import Catalogue
 from ..corpus.manifest import SPLITS, load_audio, read_manifest
 from ..corpus.render import NOISY_DB
 from ..errors import UsageError
+from ..ui.progress import tracked
 from ..version import __version__
 from .figures import Estimate, Report, StreamFigures
-from .progress import tracked
 from .scorers import Judgement, Scorer
 from .stream_metrics import on_streams
 from .testset import CONDITIONS, Item, draw, rendered

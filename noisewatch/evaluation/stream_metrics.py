@@ -12,8 +12,8 @@ from ..core.events import Event, Reading
 from ..core.noise_detector import NoiseDetector
 from ..corpus.catalogue import Catalogue
 from ..tasks.false_alarms import events_at, poisson_interval
+from ..ui.progress import tracked
 from .figures import Estimate, StreamFigures
-from .progress import tracked
 from .statistics import wilson_interval
 from .streams import MixedStream, streams
 

@@ -12,16 +12,17 @@ Engine = Callable[[Sequence[Path], Progress], Iterator[FileReport]]
 
 
 def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[FileReport, None, None]:
-    """Yield the reports of an engine under a progress bar, which is shown only on a terminal."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    """Yield the reports of an engine under a progress bar."""
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
     from ..ui import terminal
+    from ..ui.progress import ProgressBar
 
     console = terminal.console(stderr=True, emoji=False)
     size = sum(map(bytes_of, paths))
     columns = (TextColumn("scanning"), BarColumn(), TextColumn("{task.percentage:3.0f}%"),
                TextColumn("{task.fields[files]} files  {task.fields[audio]}"), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=not (paths and console.is_terminal)) as bar:
+    with ProgressBar(*columns, console=console, shown=bool(paths)) as bar:
         task = bar.add_task("", total=max(1, size), files=f"0/{len(paths)}", audio="")
         seconds = 0.0
         for number, report in enumerate(engine(paths, lambda done: bar.update(task, completed=done)), 1):

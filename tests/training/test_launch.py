@@ -37,3 +37,11 @@ def test_two_processes_learn_what_one_does(alone: float, toy_set: Path, cache: P
     assert done.stdout.split() == [str(tmp_path / "two" / "best.pt")]
     # Not equal: each process normalises its half of a batch with statistics of its own.
     assert _loss(tmp_path / "two") == pytest.approx(alone, rel=0.03)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused_before_processes_start(run, toy_set: Path, tmp_path: Path):
+    done = run("train", toy_set, "--net", "dense", "--devices", "9", "-o", tmp_path / "nine")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "noisewatch: a batch of 64 cannot be shared by 9 processes; allowed: multiples of 9, from 18.\n"
+    )
