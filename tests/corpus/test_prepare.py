@@ -55,6 +55,7 @@ def test_ms_snsd_has_speech_and_noise_in_one_folder(run, tmp_path: Path):
     done = run("prepare", "--speech", root, "--noise", root, "-o", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert "5 at 44100 Hz" in done.stderr
+    assert "\n\n" not in f"\n{done.stderr}"
     assert "kinds: Typing 5" in done.stderr
     assert "all speech comes from one source" in done.stderr
     assert "the speakers of 5 speech recordings are unknown" in done.stderr
