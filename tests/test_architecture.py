@@ -136,6 +136,13 @@ def test_one_module_writes_to_stderr():
             assert "typer.echo" not in text, path.name
 
 
+def test_the_command_line_itself_loads_none_of_the_large_packages():
+    """Help, completion and Ctrl-C answer at once."""
+    code = "import sys, noisewatch.cli\nprint([m for m in ('numpy', 'rich', 'onnxruntime') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/tmp", check=False)
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_listen_loads_no_torch_and_no_training():
     code = (
         f"import sys\nHEAVY = {HEAVY}\n"

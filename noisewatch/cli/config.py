@@ -10,7 +10,6 @@ from typing import Annotated, Any, cast
 import typer
 
 from ..errors import DeviceError, NoisewatchError, printable
-from ..outputs.command import VARIABLE_PREFIX
 from ..system.paths import exists
 from ..system.validation import suggest
 from . import settings
@@ -99,6 +98,8 @@ def _refused(params: dict[str, Any], row: dict[str, Any]) -> NoisewatchError | N
 
 def _unknown_variables(known: set[str]) -> list[str]:
     """Sentences about environment variables with our prefix that set no option."""
+    from ..outputs.command import VARIABLE_PREFIX
+
     ours = sorted(name for name in os.environ if name.startswith(PREFIX))
     return [
         f"{name} is set, but there is no such option. {suggest(name, known)}"

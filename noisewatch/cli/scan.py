@@ -10,8 +10,7 @@ import typer
 
 from ..core.shipped import DEFAULT
 from ..errors import UsageError
-from ..recordings.results import Format
-from ..recordings.scan_config import HOP_S, ScanConfig
+from ..recordings.scan_config import HOP_S, Format, ScanConfig
 from ..system.paths import expand_home
 from .app import answer_no, command
 from .arguments import refuse_beside, refuse_without

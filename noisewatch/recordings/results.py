@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
@@ -16,18 +15,8 @@ from ..ui.wording import explain, remarks
 from .file_report import FileReport
 from .journal import RESULTS, absolute
 from .labels import SUFFIXES, write_labels
+from .scan_config import Format
 from .verdict import incomplete
-
-
-class Format(StrEnum):
-    """How results are written. The last three are label files, one per recording."""
-
-    table = "table"
-    jsonl = "jsonl"
-    csv = "csv"
-    audacity = "audacity"
-    rttm = "rttm"
-    textgrid = "textgrid"
 
 
 class Results:

@@ -1,8 +1,9 @@
-"""The options with which a scan judges recordings."""
+"""The options of a scan: how it judges recordings, and how it writes the results."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ..core.shipped import DEFAULT
 
@@ -17,3 +18,14 @@ class ScanConfig:
     hop: float = HOP_S  # s
     threshold: float | None = None  # noise probability, 0..1; None: the model's own
     channel: int | None = None  # counted from 1; None: the mean of all channels
+
+
+class Format(StrEnum):
+    """How results are written. The last three are label files, one per recording."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+    audacity = "audacity"
+    rttm = "rttm"
+    textgrid = "textgrid"

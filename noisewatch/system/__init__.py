@@ -7,5 +7,6 @@ paths          paths that a user names, and the user's own folders
 validation     validation of values that come from files
 timeouts       timeouts for calls into libraries that may never return
 watchdog       termination of network runs that do not end
+parent         the end of child processes with their parent
 native_stderr  silence for compiled libraries that write to stderr
 """

@@ -7,5 +7,6 @@ spectrogram  the spectrogram in the meter
 plain        readings and events as lines of text
 meter        the live meter
 terminal     the Rich consoles that all commands use
+progress     progress bars, on a terminal only
 countdown    the line on stderr while `check` and `calibrate` listen
 """
