@@ -139,7 +139,7 @@ class _Prompt:
         do = "Speak as you usually do." if turn.speak else "Say nothing."
         if self._countdown is None:
             write_line(
-                f"Listening to {printable(source.name)} for {self._seconds:.0f} s. Leave the room as it usually is."
+                f"Listening to {printable(source.name)} for {self._seconds:.0f} s. Keep the room as it usually is."
             )
             self._countdown = Countdown(stream, source, turn.until_s, do)
             self._shown.enter_context(show_countdown(self._countdown))

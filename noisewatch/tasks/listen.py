@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -119,6 +119,7 @@ class Items(Iterator["Reading | Event"]):
         try:
             if not self._exhausted:
                 self._listening.stop()
+            self._items.close()  # and with it the file or the program that the source reads
             for sentence in [*self._listening.close(), *self._listening.count()]:
                 self._notify(sentence)
         finally:
@@ -161,7 +162,7 @@ class Listening:
         self._dispatcher = Dispatcher(sinks, notify, self._info)
         self._session = Session(source, stream, seconds=seconds, heard=self._hear, lost=self._dispatcher.skip)
 
-    def __iter__(self) -> Iterator[Reading | Event]:
+    def __iter__(self) -> Generator[Reading | Event, None, None]:
         try:
             for item in self._session:
                 self._take(item)

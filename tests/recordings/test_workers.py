@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import DEMO, reports, wait_for
+from conftest import DEMO, processes_with, reports, wait_for
 
 from noisewatch.recordings import workers
 from noisewatch.recordings.scan_config import ScanConfig
@@ -65,18 +64,10 @@ def test_workers_end_with_their_parent(tmp_path: Path):
     options = ["--hop", "0.1", "--jobs", "2", "--model", "tcn"]
     command = [sys.executable, "-m", "noisewatch", "scan", tmp_path, *options]
 
-    def left() -> list[str]:
-        found = []
-        for environ in Path("/proc").glob("[0-9]*/environ"):
-            with contextlib.suppress(OSError):
-                if marker.encode() in environ.read_bytes():
-                    found.append(environ.parent.name)
-        return found
-
     with subprocess.Popen(command, env={**os.environ, "NW_MARKER": marker}, stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: len(left()) >= 4)  # the command, multiprocessing's tracker, two workers
+        wait_for(lambda: len(processes_with(marker)) >= 4)  # the command, multiprocessing's tracker, two workers
         process.kill()
-    wait_for(lambda: not left())
+    wait_for(lambda: not processes_with(marker))
 
 
 def test_a_process_that_dies_costs_only_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -19,13 +19,16 @@ class Takes:
     """A source that a program defines."""
 
     name, sample_rate, live, pauses, drops, late_s, notes = "my audio", 16_000, False, False, 0, 0.0, ()
-    closed = False
+    closed, read = False, True
 
     def __init__(self, samples: np.ndarray) -> None:
         self._samples = samples
 
     def blocks(self) -> Iterator[np.ndarray]:
-        yield from np.array_split(self._samples, 7)
+        try:
+            yield from np.array_split(self._samples, 7)
+        finally:
+            self.read = False
 
     def close(self) -> None:
         self.closed = True
@@ -57,6 +60,14 @@ def test_a_source_object_is_left_open(voice: np.ndarray):
     assert times[:2] == [3.0, 3.5]
     assert noisewatch.check(source).source == "my audio"
     assert not source.closed
+
+
+def test_leaving_early_ends_the_reading_of_the_source(voice: np.ndarray):
+    source = Takes(voice)
+    with noisewatch.listen(source) as items:
+        next(items)
+        assert source.read
+    assert not source.read
 
 
 def test_leaving_early_ends_the_noise_in_the_sinks():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_for
+from conftest import processes_with, wait_for
 from runs import SMALLEST, logged
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
@@ -99,16 +98,8 @@ def test_workers_end_with_the_run(toy_set: Path, tmp_path: Path, number: int):
     options = ["--net", "dense", "--windows", "100000", "--workers", "2", "-o", str(tmp_path / "run")]
     command = [sys.executable, "-m", "noisewatch", "train", str(toy_set), *options]
 
-    def left() -> list[str]:
-        found = []
-        for environ in Path("/proc").glob("[0-9]*/environ"):
-            with contextlib.suppress(OSError):
-                if marker.encode() in environ.read_bytes():
-                    found.append(environ.parent.name)
-        return found
-
     with subprocess.Popen(command, env={**os.environ, "NW_MARKER": marker}, stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: len(left()) >= 3, 120)  # the command and two workers
+        wait_for(lambda: len(processes_with(marker)) >= 3, 120)  # the command and two workers
         process.send_signal(number)
-    wait_for(lambda: not left(), 2)  # PyTorch's own check takes five seconds
+    wait_for(lambda: not processes_with(marker), 2)  # PyTorch's own check takes five seconds
     assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGKILL)
