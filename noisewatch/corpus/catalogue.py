@@ -40,12 +40,15 @@ class Catalogue:
 
     def __init__(self, speech: Sequence[Recording], noise: Sequence[Recording], rooms: Sequence[Samples]) -> None:
         self.speech, self.noise, self.rooms = list(speech), list(noise), list(rooms)
-        self.clean = [i for i, r in enumerate(self.speech) if r.floor_db >= CLEAN_DB]
+        self.made = [i for i, r in enumerate(self.speech) if r.row.style == "made"]
+        recorded = [i for i, r in enumerate(self.speech) if r.row.style != "made"]
+        self.clean = [i for i in recorded if self.speech[i].floor_db >= CLEAN_DB]
         gaps_db = [levels.floor_db(r.samples.astype(np.float32) / np.float32(32767)) for r in self.noise]
         self.sparse = [i for i, gap_db in enumerate(gaps_db) if gap_db > SPARSE_DB] or list(range(len(self.noise)))
         self._draws = {
-            "speech": _Draw(self.speech, range(len(self.speech))),
+            "speech": _Draw(self.speech, recorded),
             "clean": _Draw(self.speech, self.clean),
+            "made": _Draw(self.speech, self.made or self.clean),
             "noise": _Draw(self.noise, range(len(self.noise))),
             "sparse": _Draw(self.noise, self.sparse),
         }
@@ -58,8 +61,9 @@ class Catalogue:
     def draw(self, rng: Rng, pool: str) -> int:
         """Draw the index of a recording from a pool.
 
-        pool: `speech`; `clean`, speech at least 40 dB above its floor; `noise`; or `sparse`, intermittent noises,
-        the hardest to detect (all noises if none is intermittent).
+        pool: `speech`; `clean`, speech at least 40 dB above its floor; `made`, resynthesised voices (`clean` if
+        there are none); `noise`; or `sparse`, intermittent noises, the hardest to detect (all noises if none is
+        intermittent).
         """
         return self._draws[pool](rng)
 

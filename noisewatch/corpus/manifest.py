@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from ..system.files import atomic_write
 
 KINDS = ("speech", "noise", "rir")
 SPLITS = ("train", "val", "test")
+STYLES = ("read", "other", "words", "made")
+SOUNDS_CSV = "sounds.csv"  # columns path and sound: the kinds of noises, where the manifest has no such column
 SHARES = (0.6, 0.2, 0.2)  # of the groups
 
 
@@ -37,6 +39,8 @@ class Row:
     ship: str  # "yes": weights trained on it may be shipped
     floor_db: float | None  # speech only: active level above the recording's own noise floor, dB
     licence: str
+    sound: str = ""  # noise only: kind of sound, such as "typing"; empty: not known
+    style: str = ""  # speech only: read | other | words (single ones) | made (resynthesised); empty: not known
 
 
 COLUMNS = tuple(f.name for f in fields(Row))
@@ -62,7 +66,8 @@ def read_manifest(path: Path) -> list[Row]:
                 raise InputError(
                     f"{path} has no column {', '.join(missing)}; a manifest needs: {', '.join(COLUMNS)}."
                 )
-            rows = [_row(path, number, cells) for number, cells in enumerate(reader, start=2)]
+            sounds = {} if "sound" in (reader.fieldnames or ()) else _sounds(path.parent / SOUNDS_CSV)
+            rows = [_row(path, number, cells, sounds) for number, cells in enumerate(reader, start=2)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a CSV file in UTF-8: {error}.") from error
     except OSError as error:
@@ -74,12 +79,25 @@ def read_manifest(path: Path) -> list[Row]:
     return rows
 
 
-def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
+def _sounds(path: Path) -> dict[str, str]:
+    """The kind of sound of each path in a CSV file; empty if there is no such file."""
+    if not os.path.isfile(path):  # noqa: PTH113
+        return {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if missing := [c for c in ("path", "sound") if c not in (reader.fieldnames or ())]:
+            raise InputError(f"{path} has no column {', '.join(missing)}; it needs: path, sound.")
+        return {(cells["path"] or "").strip(): (cells["sound"] or "").strip() for cells in reader}
+
+
+def _row(path: Path, number: int, cells: dict[str, str], sounds: Mapping[str, str]) -> Row:
     cell = {c: (cells.get(c) or "").strip() for c in COLUMNS}
     if cell["kind"] not in KINDS:
         raise InputError(f"{path}, line {number}: kind is {cell['kind']!r}; allowed: {', '.join(KINDS)}.")
     if cell["split"] not in (*SPLITS, ""):
         raise InputError(f"{path}, line {number}: split is {cell['split']!r}; allowed: {', '.join(SPLITS)}.")
+    if cell["style"] not in (*STYLES, ""):
+        raise InputError(f"{path}, line {number}: style is {cell['style']!r}; allowed: {', '.join(STYLES)}.")
     try:
         seconds = float(cell["seconds"] or 0)
         floor_db = float(cell["floor_db"]) if cell["floor_db"] else None
@@ -87,7 +105,8 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
         raise InputError(f"{path}, line {number}: {error}.") from error
     where = str((path.parent / cell["path"]).absolute())
     return Row(where, cell["kind"], cell["source"], cell["group"] or cell["path"], seconds, cell["split"],
-               cell["ship"] or "no", floor_db, cell["licence"])  # fmt: skip
+               cell["ship"] or "no", floor_db, cell["licence"], cell["sound"] or sounds.get(cell["path"], ""),
+               cell["style"])  # fmt: skip
 
 
 def write_manifest(path: Path, rows: Iterable[Row]) -> None:

@@ -60,7 +60,9 @@ def draw_scene(rng: Rng, catalogue: Catalogue, config: SceneConfig) -> Scene:
     voice = None
     if with_voice:
         clean = situation == "clean" or (snr is not None and snr > OWN_FLOOR_SNR_DB)
-        voice = Take(catalogue.draw(rng, "clean" if clean else "speech"), speed(rng, config.voice.speed))
+        made = catalogue.made and rng.random() < config.voice.made_share
+        pool = "speech" if not clean else "made" if made else "clean"
+        voice = Take(catalogue.draw(rng, pool), speed(rng, config.voice.speed))
     mic = draw_chain(rng, config.microphone)
     if not with_voice:
         mic = replace(mic, agc_db=0.0)  # it would boost the silence to the level of a voice
