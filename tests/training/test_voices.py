@@ -1,0 +1,112 @@
+"""Voices made of voices: each change does what it says and nothing else, and the tool makes a usable set."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from conftest import ROOT
+
+from noisewatch.audio import levels
+from noisewatch.audio.highpass import high_passed
+from noisewatch.corpus.manifest import read_manifest
+from noisewatch.errors import UsageError
+from noisewatch.training.voices.frames import Frames, analysed
+from noisewatch.training.voices.reshape import reshaped
+from noisewatch.training.voices.voice import KINDS, Voice, draw_voice
+
+BINS = 513
+
+
+@pytest.fixture
+def vowel() -> Frames:
+    """A second at an F0 of 120 Hz with one formant at 1 kHz; its last quarter is unvoiced."""
+    hertz = np.linspace(0, 8000, BINS)
+    envelope = np.tile(np.exp(-(((hertz - 1000) / 300) ** 2)) + 1e-6, (200, 1))
+    return Frames(np.repeat([120.0, 0.0], [150, 50]), envelope, np.full((200, BINS), 0.2))
+
+
+def formant(frames: Frames) -> float:
+    return float(frames.envelope.mean(0).argmax() * 8000 / (BINS - 1))
+
+
+def test_pitch_formants_and_duration_move_apart(vowel: Frames):
+    rng = np.random.default_rng(0)
+    high = reshaped(vowel, Voice("high", 500), rng)
+    assert high.median_f0 == pytest.approx(500)
+    assert (high.f0 == 0).sum() == 50
+    assert formant(high) == formant(vowel)
+    small = reshaped(vowel, Voice("child", 120, formants=1.3), rng)
+    assert small.median_f0 == pytest.approx(120)
+    assert formant(small) == pytest.approx(1300, abs=16)
+    for vowels_only, length in ((False, 400), (True, 350)):
+        longer = reshaped(vowel, Voice("stretched", 120, stretch=2, vowels_only=vowels_only), rng)
+        assert len(longer.f0) == len(longer.envelope) == len(longer.aperiodicity) == length
+        assert formant(longer) == formant(vowel)
+    sung = reshaped(vowel, Voice("song", 300, notes=True), rng).f0[:50]
+    assert 12 * np.log2(sung[20] / 300) == pytest.approx(round(12 * np.log2(sung[20] / 300)), abs=1e-6)
+    whispered = reshaped(vowel, Voice("whisper", 0), rng)
+    assert not whispered.f0.any()
+    assert (whispered.aperiodicity == 1).all()
+
+
+def test_every_kind_stays_within_its_range_of_pitch(vowel: Frames):
+    for kind in KINDS:
+        for seed in range(20):
+            voice = draw_voice(kind, vowel.median_f0, np.random.default_rng(seed))
+            f0 = reshaped(vowel, voice, np.random.default_rng(seed)).f0
+            assert (kind == "whisper") == (not f0.any()), kind
+            if kind in ("high", "scream"):
+                assert 250 < np.median(f0[f0 > 0]) < 1000, kind
+
+
+def test_without_the_vocoder_a_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "pyworld", None)
+    with pytest.raises(UsageError, match="pip install pyworld"):
+        analysed(np.zeros(16_000, np.float32))
+
+
+def test_a_set_of_voices_is_made_and_continued(toy_set: Path, tmp_path: Path):
+    pytest.importorskip("pyworld", reason="pyworld has to be compiled, and is in no extra")
+    out = tmp_path / "made"
+
+    def make(*options: str, data: Path = toy_set) -> subprocess.CompletedProcess[str]:
+        tool = [sys.executable, "tools/make_voices.py", str(data), "-o", str(out), *options]
+        return subprocess.run(tool, capture_output=True, text=True, cwd=ROOT, check=False)
+
+    done = make("--count", "8")
+    assert done.returncode == 0, done.stderr
+    originals = {row.path: row for row in read_manifest(toy_set)}
+    rows = read_manifest(out)
+    made = [row for row in rows if row.style == "made"]
+    assert len(rows) == len(originals) + len(made)
+    assert len(made) + done.stderr.count("not made into") == 8
+    assert len(made) >= 4
+    with (out / "voices.csv").open() as file:
+        table = {str(Path(cells["path"]).absolute()): cells for cells in csv.DictReader(file)}
+    before = {}
+    for row in made:
+        original = originals[table[row.path]["original"]]
+        assert (row.source, row.group, row.split) == (original.source, original.group, "train")
+        samples, rate = sf.read(row.path, dtype="float32")
+        assert rate == 16_000
+        assert 0.01 < np.abs(samples).max() < 0.999
+        assert levels.floor_db(high_passed(samples)) == pytest.approx(row.floor_db, abs=0.1)
+        assert row.floor_db >= 40
+        before[row.path] = (Path(row.path).stat().st_mtime_ns, samples.tobytes())
+
+    lost = Path(made[0].path)
+    lost.unlink()
+    assert make("--count", "9").returncode == 0
+    for path, (changed, samples) in before.items():
+        again, _ = sf.read(path, dtype="float32")
+        assert again.tobytes() == samples
+        assert (Path(path).stat().st_mtime_ns == changed) == (path != str(lost))
+    assert "their manifest would be replaced" in subprocess.run(
+        [sys.executable, "tools/make_voices.py", str(toy_set), "-o", str(toy_set)],
+        capture_output=True, text=True, cwd=ROOT, check=False).stderr  # fmt: skip

@@ -1,0 +1,1 @@
+"""Voices made of voices: clean recordings resynthesised with another pitch, vocal tract and effort."""
