@@ -93,7 +93,7 @@ class Windows(Dataset[Batch]):
         voices, noises = self.catalogue.speech, self.catalogue.noise
         used = [voices[drawn.voice.index]] if drawn.voice else []
         if drawn.noise:
-            used += [(voices if drawn.noise.kind == "babble" else noises)[t.index] for t in drawn.noise.takes]
+            used += [(voices if drawn.noise.spoken else noises)[t.index] for t in drawn.noise.takes]
         return [r.row.path for r in used]
 
     def __getitem__(self, n: int) -> Batch:

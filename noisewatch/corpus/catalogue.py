@@ -52,6 +52,11 @@ class Catalogue:
             "noise": _Draw(self.noise, range(len(self.noise))),
             "sparse": _Draw(self.noise, self.sparse),
         }
+        by_sound: dict[str, list[int]] = defaultdict(list)
+        for i, r in enumerate(self.noise):
+            by_sound[r.row.sound].append(i)
+        self._sounds = {sound: _Draw(self.noise, indices) for sound, indices in by_sound.items() if sound}
+        self.speakers = len({_speaker(self.speech[i]) for i in recorded})
 
     @property
     def minutes(self) -> float:
@@ -66,6 +71,21 @@ class Catalogue:
         intermittent).
         """
         return self._draws[pool](rng)
+
+    def draw_sound(self, rng: Rng, sound: str) -> int | None:
+        """Draw the index of a noise of one kind of sound; None if there are none."""
+        return self._sounds[sound](rng) if sound in self._sounds else None
+
+    def draw_other(self, rng: Rng, index: int) -> int:
+        """Draw the index of a recording by another speaker than that of speech recording `index`.
+
+        Raises ValueError if there is only one speaker.
+        """
+        if self.speakers < 2:
+            raise ValueError("all speech recordings are of one speaker")
+        while _speaker(self.speech[other := self.draw(rng, "speech")]) == _speaker(self.speech[index]):
+            pass
+        return other
 
     @classmethod
     def load(cls, rows: Iterable[Row], split: str) -> tuple[Catalogue, list[str]]:
@@ -104,6 +124,10 @@ class Catalogue:
                 f"Add recordings: both classes are needed.{first}"
             )
         return catalogue, skipped
+
+
+def _speaker(recording: Recording) -> tuple[str, str]:
+    return recording.row.source, recording.row.group
 
 
 class _Draw:

@@ -17,6 +17,7 @@ from .draw import Rng, attenuation, pick
 
 CODECS = {"mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
 RATES = {"8k": 8_000, "11k": 11_025}
+MOST_DC = 0.1  # of full scale
 _HZ = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE)
 _OCTAVES = np.log2(np.maximum(_HZ, 20.0) / 20.0).astype(np.float32)  # above 20 Hz: 0..8.6
 
@@ -43,6 +44,9 @@ class Chain:
     floor_limited: bool  # the band limits apply to the self-noise too, as on a telephone line
     clip_db: float  # how far below the peak samples are clipped; 0: none
     agc_db: float  # maximum boost of the automatic gain control; 0: none
+    dc: float  # offset relative to the active level of the voice, signed; 0: none
+    drift: float  # RMS of the infrasound, relative to it
+    drift_hz: float  # highest frequency of the infrasound
     coding: str  # "float" | "int16" | "8bit" | "mulaw" | "8k" | "11k" | "mp3" | "vorbis" | "opus"
 
 
@@ -60,16 +64,21 @@ def draw_chain(rng: Rng, config: MicrophoneConfig) -> Chain:
     colour = rng.uniform(-depth, depth, 8) + np.linspace(0, rng.uniform(*config.tilt_db), 8)
     low, high, order = _draw_band(rng, config)
     coding = pick(rng, config.codings)
+    floor_db = config.quiet_floor_db if rng.random() < config.quiet_share else config.floor_db
+    sign = rng.choice((-1.0, 1.0))
     return Chain(
         colour_db=tuple(colour.tolist()),
         low_hz=low,
         high_hz=high,
         order=order,
-        floor_db=float(rng.uniform(*config.floor_db)),
+        floor_db=float(rng.uniform(*floor_db)),
         floor_slope=float(rng.uniform(*config.floor_slope)),
         floor_limited=bool(rng.random() < config.floor_limited_share),
         clip_db=float(rng.uniform(*config.clip_db)) if rng.random() < config.clip_share else 0.0,
         agc_db=float(rng.uniform(*config.agc_db)) if rng.random() < config.agc_share else 0.0,
+        dc=float(sign * 10 ** (rng.uniform(*config.dc_db) / 20)) if rng.random() < config.dc_share else 0.0,
+        drift=float(10 ** (rng.uniform(*config.drift_db) / 20)) if rng.random() < config.drift_share else 0.0,
+        drift_hz=float(rng.uniform(*config.drift_hz)),
         coding=coding,
     )
 
@@ -185,6 +194,25 @@ def clipped(samples: Samples, clip_db: float) -> Samples:
     """Samples (n,) hard-clipped at clip_db below their peak; 0: unchanged."""
     limit = float(np.abs(samples).max()) * 10 ** (-clip_db / 20)
     return np.clip(samples, -limit, limit) if clip_db else samples
+
+
+def limited(samples: Samples, ceiling_db: float) -> Samples:
+    """Samples (n,) through a soft limiter (tanh) with a ceiling in dB above their active level."""
+    ceiling = np.float32(active_rms(samples) * 10 ** (ceiling_db / 20) + 1e-9)
+    return np.asarray(ceiling * np.tanh(samples / ceiling), np.float32)
+
+
+def infrasound(mic: Chain, dbfs: float, rng: Rng) -> Samples:
+    """DC and infrasound (48000,) that a chain adds to a voice of level dbfs; each at most 0.1 of full scale."""
+    level = 10 ** (dbfs / 20)
+    offset = np.full(WINDOW, np.clip(mic.dc * level, -MOST_DC, MOST_DC), np.float32)
+    if not mic.drift:
+        return offset
+    spectrum = np.zeros(len(_HZ), np.complex64)
+    bins = max(1, int(mic.drift_hz * WINDOW / SAMPLE_RATE))
+    spectrum[1 : bins + 1] = rng.standard_normal(2 * bins, np.float32).view(np.complex64)
+    drift = np.fft.irfft(spectrum, WINDOW)
+    return np.asarray(offset + drift * (min(mic.drift * level, MOST_DC) / drift.std()), np.float32)
 
 
 def at_level(samples: Samples, dbfs: float) -> Samples:

@@ -34,6 +34,13 @@ class VoiceConfig:
     dense_decades: Range = (1.8, 2.8)  # decades of power below the loudest frame; quieter frames are pauses
     partial_share: float = 0.12  # speech starts or stops within the window
     partial_s: Range = (0.5, 2.5)
+    word_share: float = (
+        0.15  # of the clean voices at an ordinary level: a single word or syllable in a very quiet room
+    )
+    word_s: Range = (0.2, 1.0)
+    word_floor_db: Range = (50.0, 80.0)  # of the room and of the microphone, below the voice
+    limited_share: float = 0.15  # through a soft limiter, as shouted, strained and broadcast voices
+    limiter_db: Range = (0.0, 12.0)  # its ceiling, above the active level
     level_share: float = 0.75  # at an ordinary level; the rest are faint
     level_dbfs: Range = (-42.0, -8.0)
     faint_dbfs: Range = (-66.0, -42.0)
@@ -57,14 +64,22 @@ class NoiseConfig:
 
     kinds: Weights = field(default_factory=lambda: {
         "recording": 0.65, "babble": 0.08, "coloured": 0.06, "tones": 0.06, "impacts": 0.07, "calls": 0.08,
+        "second voice": 0.10,
     })  # fmt: skip
     takes: Weights = field(default_factory=lambda: {"1": 0.82, "2": 0.14, "3": 0.04})  # recordings at once
     take_gain_db: Range = (-8.0, 0.0)
-    sparse_share: float = 0.35  # of the recordings, how many are intermittent
+    sound_share: float = 0.34  # behind a voice, how many recordings are of one of these kinds of sound
+    sounds: Weights = field(default_factory=lambda: {"human": 0.12, "typing": 0.08, "signal": 0.06, "impact": 0.08})
+    sound_gap_log_s: Range = (0.08, 3.0)  # between repetitions of a short sound: from a typist's pace to once
+    sound_gap_jitter: Range = (0.5, 1.5)
+    sound_repeat_db: Range = (0.0, 6.0)  # attenuation of a repetition
+    sparse_share: float = 0.35  # of the other recordings, how many are intermittent
     speed: Speed = Speed(0.5, 0.4)
     babble_voices: tuple[int, ...] = (1, 2, 3, 5, 8)  # from one distant voice to a crowded cafe
     babble_voices_alone: tuple[int, ...] = (3, 4, 5, 6, 8)  # a single voice alone is not noise
     babble_speed: Speed = Speed(0.5, 0.15)
+    second_snr_db: Range = (0.0, 15.0)  # the voice in front over a second near voice
+    second_onset_share: float = 0.6  # the second voice starts within the window
     # Most windows lie near the decision boundary; the rest cover the SNR scale.
     snr_db: Mixture = ((0.27, -5.0, 8.0), (0.55, 8.0, 21.0), (0.18, 21.0, 45.0))
     alone_snr_db: Mixture = ((0.87, -12.0, 20.0), (0.13, 20.0, 40.0))  # relative to the reference level
@@ -119,12 +134,19 @@ class MicrophoneConfig:
         "vorbis": 0.02, "opus": 0.02,
     })  # fmt: skip
     floor_db: Range = (40.0, 66.0)  # level of the self-noise below the voice
+    quiet_share: float = 0.15  # with less self-noise than that, in a very quiet room
+    quiet_floor_db: Range = (60.0, 80.0)
     floor_slope: Range = (-1.2, 0.4)
     floor_limited_share: float = 0.5
     clip_share: float = 0.04
     clip_db: Range = (0.5, 8.0)
     agc_share: float = 0.07
     agc_db: Range = (3.0, 14.0)
+    dc_share: float = 0.15  # with a DC offset
+    dc_db: Range = (-40.0, 6.0)  # relative to the voice; at most 0.1 of full scale
+    drift_share: float = 0.15  # with infrasound: wind, handling, a table that sways
+    drift_db: Range = (-40.0, -6.0)  # relative to the voice; at most 0.1 of full scale
+    drift_hz: Range = (1.0, 12.0)  # its highest frequency
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .catalogue import CLEAN_DB, Catalogue
 from .channel import Room
 from .config import SceneConfig
 from .scene import Scene
-from .tracks import long_enough, noise_track, shaped, voice_track
+from .tracks import long_enough, noise_track, shaped, voice_track, word_track
 
 NOISY_DB = 20.0  # a window is noisy at or below this SNR, and clean at or above CLEAN_DB
 
@@ -41,8 +41,14 @@ def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Sam
     mic, curve = scene.mic, channel.microphone_curve(scene.mic)
     voice = noise = np.zeros(WINDOW, np.float32)
     if scene.voice is not None:
-        voice = voice_track(catalogue.speech[scene.voice.index], scene.voice, scene.dense, rng, config.voice)
+        recording = catalogue.speech[scene.voice.index]
+        if scene.word:
+            voice = word_track(recording, scene.voice, scene.word, rng)
+        else:
+            voice = voice_track(recording, scene.voice, scene.dense, rng, config.voice)
         voice = channel.filtered(voice, channel.tilted(curve, scene.effort_db), _response(scene.room, catalogue))
+        if scene.limiter_db is not None:
+            voice = channel.limited(voice, scene.limiter_db)
         voice = channel.at_level(voice, scene.voice_dbfs)
     if scene.noise is not None and scene.snr_db is not None:
         noise = noise_track(scene.noise, catalogue, rng, config)
@@ -74,6 +80,8 @@ def render(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> Window:
     if scene.noise is not None:
         scored = long_enough(noise)
     tracks_db = _over_time(np.stack([voice, noise + floor]), mixed)
+    if scene.mic.dc or scene.mic.drift:  # inaudible, so levels and labels are without it
+        mixed = mixed + channel.infrasound(scene.mic, scene.voice_dbfs, np.random.default_rng([scene.seed, 1]))
     return _labelled(scene, mixed, catalogue, scored, tracks_db)
 
 
@@ -90,7 +98,7 @@ def _labelled(scene: Scene, samples: Samples, catalogue: Catalogue, scored: bool
     between = snr is not None and NOISY_DB < snr < CLEAN_DB
     own = [scene.mic.floor_db]
     if scene.voice is not None:
-        own.append(catalogue.speech[scene.voice.index].floor_db)
+        own.append(scene.word.floor_db if scene.word else catalogue.speech[scene.voice.index].floor_db)
     floor_db = -10 * float(np.log10(sum(10 ** (-f / 10) for f in own)))  # SNR of a window with no noise added
     coarse = scene.mic.coding in ("8bit", "mulaw")  # quantisation hiss: neither clean nor noise in the room
     return Window(

@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from ..audio import levels
 from ..audio.signal import BLOCK, SAMPLE_RATE, WINDOW, Samples
 from . import channel
 from .catalogue import Catalogue, Recording
-from .config import SceneConfig, ShapeConfig, VoiceConfig
-from .draw import Rng, pick
-from .scene import Noise, Take
+from .config import NoiseConfig, SceneConfig, ShapeConfig, VoiceConfig
+from .draw import Rng, attenuation, pick
+from .scene import Noise, Take, Word
 from .synthetic import SYNTHETIC
 
 SHORTEST_NOISE_S = 0.3  # shorter noise is not scored
+DIP_FRAMES = 5  # of 20 ms: a word is cut where the level dips within this distance
 
 
 def voice_track(recording: Recording, take: Take, dense: bool, rng: Rng, config: VoiceConfig) -> Samples:
@@ -35,11 +37,25 @@ def voice_track(recording: Recording, take: Take, dense: bool, rng: Rng, config:
     if len(piece) >= WINDOW:
         return piece
     track = own_floor(piece, rng)
-    start = int(rng.integers(0, WINDOW - len(piece) + 1))
-    fade = np.minimum(1, np.minimum(np.arange(len(piece)), np.arange(len(piece))[::-1]) / BLOCK)
-    track[start : start + len(piece)] *= 1 - fade
-    track[start : start + len(piece)] += piece * fade
-    return track
+    return laid_over(track, piece, int(rng.integers(0, WINDOW - len(piece) + 1)))
+
+
+def word_track(recording: Recording, take: Take, word: Word, rng: Rng) -> Samples:
+    """One word or syllable (48000,), cut out at dips of the level, over the recording's floor at another level.
+
+    It starts anywhere; the window may cut off up to a third of it.
+    """
+    piece = _piece(recording, take.speed, rng, loud=True)
+    power = levels.frame_power(piece)
+    active = np.flatnonzero(levels.active_frames(power))
+    middle = int(rng.choice(active)) if len(active) else 0
+    reach = int(word.length_s * SAMPLE_RATE / levels.FRAME / 2)
+    first, last = _dip(power, middle - reach), _dip(power, middle + reach)
+    spoken = piece[first * levels.FRAME : (max(last, first + reach) + 1) * levels.FRAME]
+    track = own_floor(piece, rng)
+    track *= levels.active_rms(spoken) * 10 ** (-word.floor_db / 20) / (levels.active_rms(track) + 1e-9)
+    start = int(rng.integers(-len(spoken) // 3, WINDOW - len(spoken) * 2 // 3))
+    return laid_over(track, spoken, start)
 
 
 def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng, config: SceneConfig) -> Samples:
@@ -48,8 +64,8 @@ def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng, config: SceneConfi
         return _redrawn(SYNTHETIC[noise.kind], rng, config)
     track = np.zeros(WINDOW, np.float32)
     for take, gain_db in zip(noise.takes, noise.gains_db, strict=True):
-        recording = (catalogue.speech if noise.kind == "babble" else catalogue.noise)[take.index]
-        piece = _redrawn(_looped, recording, take.speed, rng, noise.kind == "babble")
+        recording = (catalogue.speech if noise.spoken else catalogue.noise)[take.index]
+        piece = _redrawn(_repeated, recording, take, rng, noise.spoken, config.noise)
         track += piece / (levels.active_rms(piece) + 1e-9) * 10 ** (gain_db / 20)
     return track
 
@@ -100,6 +116,19 @@ def own_floor(samples: Samples, rng: Rng) -> Samples:
     return np.asarray(noise * np.sqrt((quiet**2).mean()) / (noise.std() + 1e-12), np.float32)
 
 
+def laid_over(floor: Samples, piece: Samples, start: int) -> Samples:
+    """A floor (n,) in which a piece (m,) takes the place of the floor from sample `start`, with 10 ms fades.
+
+    What lies outside the floor is cut off.
+    """
+    fade = np.minimum(1, np.minimum(np.arange(len(piece)), np.arange(len(piece))[::-1]) / BLOCK)
+    inside = slice(max(0, -start), len(floor) - start)
+    there = slice(max(0, start), max(0, start + len(piece)))
+    track = floor.copy()
+    track[there] += (piece[inside] - track[there]) * fade[inside].astype(np.float32)
+    return track
+
+
 def sounding_seconds(noise: Samples) -> float:
     """Seconds for which noise (n,) is active relative to its own peak."""
     return levels.active_seconds(noise / (np.abs(noise).max() + 1e-9))
@@ -125,10 +154,26 @@ def _piece(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples:
     return np.asarray(piece[:WINDOW] / 32767, np.float32)
 
 
-def _looped(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples:
-    """A piece (48000,) of a recording; a shorter one is looped from a random start."""
-    piece = _piece(recording, speed, rng, loud)
-    return np.roll(np.resize(piece, WINDOW), int(rng.integers(WINDOW)) if len(piece) < WINDOW else 0)
+def _repeated(recording: Recording, take: Take, rng: Rng, loud: bool, config: NoiseConfig) -> Samples:
+    """A piece (48000,) of a recording; a shorter one is repeated with pauses, or looped from a random start."""
+    piece = _piece(recording, take.speed, rng, loud)
+    if len(piece) >= WINDOW or not take.gap_s:
+        return np.roll(np.resize(piece, WINDOW), int(rng.integers(WINDOW)) if len(piece) < WINDOW else 0)
+    # Often enough to be scored.
+    longest = WINDOW / SHORTEST_NOISE_S * sounding_seconds(piece) * 0.8 - len(piece)
+    gap = max(0.0, min(take.gap_s * SAMPLE_RATE, longest))
+    track, at = np.zeros(WINDOW, np.float32), float(rng.uniform(-len(piece), min(gap, WINDOW - len(piece))))
+    while at < WINDOW:
+        track = laid_over(track, piece * np.float32(attenuation(rng, config.sound_repeat_db)), int(at))
+        at += len(piece) + gap * rng.uniform(*config.sound_gap_jitter)
+    return track
+
+
+def _dip(power: NDArray[np.floating], frame: int) -> int:
+    """The quietest of the frames around one."""
+    frame = min(max(0, frame), len(power) - 1)
+    first = max(0, frame - DIP_FRAMES)
+    return first + int(power[first : frame + DIP_FRAMES + 1].argmin())
 
 
 def _redrawn(draw: Callable[..., Samples], *args: Any) -> Samples:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from noisewatch.audio.levels import active_seconds, snr_db
+from noisewatch.audio.highpass import high_passed
+from noisewatch.audio.levels import active_power, active_seconds, dbfs, frame_power, snr_db
+from noisewatch.audio.logmel import LogMel
 from noisewatch.corpus import channel, render
 from noisewatch.corpus.catalogue import Catalogue, Recording
 from noisewatch.corpus.config import SceneConfig
@@ -19,16 +22,20 @@ SCENES = SceneConfig()
 
 
 def test_the_mix_has_the_snr_of_the_scene(catalogue: Catalogue):
-    checked = 0
+    noises = [replace(r, row=replace(r.row, sound="human")) for r in catalogue.noise]
+    sounding = Catalogue(catalogue.speech, noises, catalogue.rooms)
+    checked: Counter[str] = Counter()
     for n in range(300):
-        scene = draw_scene(np.random.default_rng(n), catalogue, SCENES)
+        scene = draw_scene(np.random.default_rng(n), sounding, SCENES)
         if scene.voice is None or scene.noise is None or scene.mic.agc_db:
             continue
-        voice, noise, floor = render.tracks(scene, catalogue, SCENES)
+        voice, noise, floor = render.tracks(scene, sounding, SCENES)
         assert snr_db(voice, noise) == pytest.approx(scene.snr_db, abs=0.1)
         assert snr_db(voice, floor) > 35
-        checked += 1
-    assert checked > 100
+        checked.update([scene.noise.kind] + ["sound"] * any(take.gap_s for take in scene.noise.takes))
+    assert checked.total() > 100
+    assert checked["second voice"] > 5
+    assert checked["sound"] > 5
 
 
 def test_labels_follow_the_definition(catalogue: Catalogue):
@@ -83,3 +90,46 @@ def test_an_excerpt_of_a_noise_is_audible():
     tracks = [noise_track(noise, catalogue, np.random.default_rng(seed), SCENES) for seed in range(20)]
     heard = [active_seconds(track / np.abs(track).max()) >= SHORTEST_NOISE_S for track in tracks]
     assert sum(heard) >= 18  # half of the draws hit the clicks, and up to five are made
+
+
+def test_a_single_word_in_a_quiet_room_is_a_clean_voice(catalogue: Catalogue):
+    words = 0
+    for n in range(400):
+        scene = draw_scene(np.random.default_rng(n), catalogue, SCENES)
+        if scene.word is None or scene.zeros != (0.0, 0.0):
+            continue
+        window = render.render(scene, catalogue, SCENES)
+        assert (window.voice, window.noisy, window.noisy_weight) in ((1, 0, 1), (1, 0, 0.3))  # 0.3: 8 bits
+        assert window.snr_db > 46
+        if scene.mic.agc_db or scene.room is not None:
+            continue
+        voice, _, floor = render.tracks(scene, catalogue, SCENES)
+        power = frame_power(voice + floor)
+        assert 0.05 <= active_seconds(voice) <= scene.word.length_s + 0.3
+        assert dbfs(active_power(power)) - dbfs(float(np.median(power))) > 40
+        words += 1
+    assert words >= 3
+
+
+@pytest.mark.parametrize(("dc", "drift", "lowest"), [(1.5, 0.0, 0), (0.0, 0.5, 2)])
+def test_dc_and_infrasound_are_gone_after_the_high_pass(dc: float, drift: float, lowest: int, catalogue: Catalogue):
+    for n in range(20):
+        scene = draw_scene(np.random.default_rng(n), catalogue, SCENES)
+        still, moved = (
+            render.render(replace(scene, voice=Take(0), mic=replace(scene.mic, **chain)), catalogue, SCENES)
+            for chain in ({"dc": 0.0, "drift": 0.0}, {"dc": dc, "drift": drift, "drift_hz": 10.0})
+        )
+        assert np.abs(moved.samples - still.samples).max() > 1e-4
+        for name in ("noisy", "noisy_weight", "snr_db", "snr_weight", "voice", "reference_dbfs"):
+            assert getattr(moved, name) == getattr(still, name)
+        np.testing.assert_array_equal(moved.tracks_db, still.tracks_db)
+        before, after = (LogMel().feed(high_passed(w.samples))[:, lowest:] for w in (still, moved))
+        assert np.abs(after - before)[before > before.max() - 9].max() < 0.1  # within 40 dB of the loudest band
+
+
+def test_a_soft_limiter_takes_the_peaks_off_a_voice(voice: np.ndarray):
+    for ceiling_db in (0.0, 12.0):
+        limited = channel.limited(voice[:48_000], ceiling_db)
+        assert np.abs(limited).max() < np.abs(voice[:48_000]).max()
+        lost_db = snr_db(voice[:48_000], limited)
+        assert 0 < lost_db < 6  # the room rises by as much, relative to the voice
