@@ -12,7 +12,7 @@ from noisewatch import NoiseDetector, Reading
 from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import read_manifest
-from noisewatch.evaluation.streams import streams
+from noisewatch.evaluation.clean_streams import clean_stream, clean_voices
 from noisewatch.tasks.false_alarms import alarms, poisson_interval
 from noisewatch.tasks.threshold import choose
 
@@ -29,9 +29,9 @@ def main() -> None:
     catalogue, _ = Catalogue.load(read_manifest(chosen.data), chosen.split)
     detector = NoiseDetector(chosen.model)
     recordings: list[list[Reading]] = []
-    for seed in (7, 8, 9):  # different pauses, floors and windows for the same voices
-        for stream in streams(catalogue, seed, noisy=False):
-            recordings.append(detector.stream().push(stream.samples))
+    for seed in (7, 8, 9):  # different pauses, levels and windows for the same voices
+        for voice in clean_voices(catalogue):
+            recordings.append(detector.stream().push(clean_stream(voice, seed)))
     halves = [r[: len(r) // 2] for r in recordings], [r[len(r) // 2 :] for r in recordings]
     card = detector.model.card
     hop = card.hop_s

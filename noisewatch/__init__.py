@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .evaluation.api import evaluate
-    from .evaluation.figures import Estimate, Report, ScorerFigures, WindowScores
+    from .evaluation.estimate import Estimate
+    from .evaluation.figures import Report, ScorerFigures, WindowScores
     from .recordings.file_report import FileReport, Segment
     from .recordings.judge import scan
     from .tasks.check import Answer, check
@@ -75,7 +76,8 @@ _HOMES = {
     "core.noise_detector": ("NoiseDetector",),
     "core.stream": ("Stream",),
     "evaluation.api": ("evaluate",),
-    "evaluation.figures": ("Estimate", "Report", "ScorerFigures", "WindowScores"),
+    "evaluation.estimate": ("Estimate",),
+    "evaluation.figures": ("Report", "ScorerFigures", "WindowScores"),
     "recordings.file_report": ("FileReport", "Segment"),
     "recordings.judge": ("scan",),
     "tasks.check": ("Answer", "check"),

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-
-class Estimate(NamedTuple):
-    """A figure and its 95 % interval. None if there is nothing to compute it from."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-    @classmethod
-    def of(cls, value: float, low: float, high: float) -> Estimate:
-        """From floats. NaN becomes None, because JSON has no NaN."""
-        return cls(*(None if math.isnan(x) else float(x) for x in (value, low, high)))
+from .estimate import Estimate
+from .stream_figures import StreamFigures
 
 
 @dataclass(frozen=True)
@@ -45,23 +34,16 @@ class SnrErrors:
     mae_db: Estimate
     bias_db: Estimate
     spearman: Estimate  # rank correlation
-    told: float  # share of the windows with an estimate
+    estimated_share: float  # share of the windows with an estimate
 
 
 @dataclass(frozen=True)
-class StreamFigures:
-    """False alarms on clean streams; misses and delays on noisy ones."""
+class Agreement:
+    """Whether SNR and verdict agree, over windows of 0 to 30 dB with an estimated SNR."""
 
-    clean_minutes: float
-    false_alarms: float  # mean over the seeds
-    false_alarms_per_hour: Estimate
-    false_alarms_by_voice: dict[str, int]  # in descending order; voices without any are left out
-    clean_time_called_noisy: float  # share
-    noises: int
-    missed: int
-    missed_share: Estimate
-    on_already: int  # already called noisy before they began: neither detected nor missed
-    median_delay_s: float | None
+    windows: int
+    low_snr_clean: Estimate  # share with an estimated SNR below 15 dB and a probability below the threshold
+    high_snr_noisy: Estimate  # share with an estimated SNR above 28 dB and a probability at or above it
 
 
 @dataclass(frozen=True)
@@ -77,6 +59,7 @@ class ScorerFigures:
     by_voice_source: dict[str, Estimate]
     decisions: Decisions | None = None  # for scorers with a threshold
     snr: SnrErrors | None = None  # for scorers that estimate the SNR
+    agreement: Agreement | None = None  # for scorers with both
     # AUC at 0-20 dB by condition, such as "telephone".
     conditions: dict[str, Estimate] = field(default_factory=dict)
     streams: StreamFigures | None = None  # for models

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from .figures import Decisions, Estimate, Report, ScorerFigures, SnrErrors, StreamFigures, WindowScores
+from .estimate import Estimate
+from .figures import Agreement, Decisions, Report, ScorerFigures, SnrErrors, WindowScores
+from .stream_tables import of_streams
+from .tables import estimate, figure, table
 from .testset import SNRS
-from .window_set import MEAN_OF
+from .window_set import MEAN_OF, SURE_CLEAN_DB, SURE_NOISY_DB
 
 By = Callable[[ScorerFigures], Mapping[str, Estimate]]
 
@@ -19,7 +22,7 @@ def of_windows(scores: Sequence[WindowScores]) -> str:
         columns = list(mine[0].auc)
         most = max(mine, key=lambda s: s.clean + s.noisy)
         lines += [f"{file}: {most.clean} clean, {most.noisy} noisy windows", ""]
-        lines += [*_table(["scorer", *columns], [[s.scorer, *(_figure(s.auc[c]) for c in columns)] for s in mine])]
+        lines += [*table(["scorer", *columns], [[s.scorer, *(figure(s.auc[c]) for c in columns)] for s in mine])]
         lines += [""]
         for s in mine:
             known = [
@@ -48,7 +51,7 @@ def of_report(report: Report) -> str:
         "",
     ]
     steps = [*(f"{s:g} dB" for s in MEAN_OF), "0-20 dB", *(f"{s:g} dB" for s in SNRS if s not in MEAN_OF)]
-    lines += _table(["scorer", *steps], [[n, *(_estimate(f.auc[s]) for s in steps)] for n, f in scorers.items()])
+    lines += table(["scorer", *steps], [[n, *(estimate(f.auc[s]) for s in steps)] for n, f in scorers.items()])
     lines += ["", "Against all clean windows, including quiet rooms", "", *_rows(lambda f: f.live, scorers)]
     lines += ["", "Mean AUC over 0-20 dB by condition, on the same windows", ""]
     lines += _rows(lambda f: f.conditions, scorers)
@@ -64,7 +67,9 @@ def of_report(report: Report) -> str:
         lines += ["", f"**{name}**", "", *(f"- {sentence}" for sentence in _sentences(figures))]
         if name in report.differences:
             first = next(iter(scorers))
-            lines.append(f"- {first} is better by {_estimate(report.differences[name])} on 0-20 dB")
+            lines.append(f"- {first} is better by {estimate(report.differences[name])} on 0-20 dB")
+        if figures.streams is not None:
+            lines += ["", *of_streams(figures.streams)]
     return "\n".join(lines) + "\n"
 
 
@@ -73,66 +78,43 @@ def _sentences(figures: ScorerFigures) -> Iterator[str]:
         yield from _of_decisions(figures.decisions)
     if figures.snr is not None:
         yield _of_snr(figures.snr)
-    if figures.streams is not None:
-        yield from _of_streams(figures.streams)
+    if figures.agreement is not None:
+        yield _of_agreement(figures.agreement)
     if figures.unjudged:
         yield f"{figures.unjudged} windows could not be judged and are left out"
 
 
 def _of_decisions(d: Decisions) -> Iterator[str]:
-    accuracy = ", ".join(f"{_estimate(value)} at {name}" for name, value in d.balanced_accuracy.items())
+    accuracy = ", ".join(f"{estimate(value)} at {name}" for name, value in d.balanced_accuracy.items())
     yield f"at the threshold of {d.threshold:g}: balanced accuracy {accuracy}"
-    shares = [f"{_estimate(d.clean_called_noisy[name], '.1%')} of {name}" for name in ("speech", "all")]
+    shares = [f"{estimate(d.clean_called_noisy[name], '.1%')} of {name}" for name in ("speech", "all")]
     yield f"clean windows called noisy: {', '.join(shares)}"
-    yield f"expected calibration error {_estimate(d.calibration.expected_error)}"
+    yield f"expected calibration error {estimate(d.calibration.expected_error)}"
 
 
 def _of_snr(snr: SnrErrors) -> str:
-    mae, bias = _estimate(snr.mae_db, ".2f"), _estimate(snr.bias_db, "+.2f")
+    mae, bias = estimate(snr.mae_db, ".2f"), estimate(snr.bias_db, "+.2f")
     return (
         f"SNR over 0-30 dB: mean absolute error {mae} dB, bias {bias} dB, "
-        f"Spearman {_estimate(snr.spearman)}, estimated for {snr.told:.0%} of the windows"
+        f"Spearman {estimate(snr.spearman)}, estimated for {snr.estimated_share:.0%} of the windows"
     )
 
 
-def _of_streams(s: StreamFigures) -> Iterator[str]:
-    rate, low, high = (_figure(value, ".0f") for value in s.false_alarms_per_hour)
-    yield (
-        f"{s.false_alarms:g} false alarms, by {len(s.false_alarms_by_voice)} of the voices, in "
-        f"{s.clean_minutes:.1f} minutes of clean speech ({rate} an hour, 95 % interval {low} to {high}); "
-        f"{s.clean_time_called_noisy:.1%} of the time called noisy"
+def _of_agreement(a: Agreement) -> str:
+    low, high = estimate(a.low_snr_clean, ".1%"), estimate(a.high_snr_noisy, ".1%")
+    return (
+        f"SNR and verdict: {low} of the windows at 0-30 dB show less than {SURE_NOISY_DB:g} dB and pass as clean, "
+        f"{high} show more than {SURE_CLEAN_DB:g} dB and are called noisy"
     )
-    already = f", {s.on_already} already called noisy before they began" if s.on_already else ""
-    delay = "" if s.median_delay_s is None else f", median delay {s.median_delay_s:.1f} s"
-    yield (
-        f"{s.missed} of {s.noises} noises missed (1-4 s at 0-10 dB, audible for four fifths of that time): "
-        f"{_estimate(s.missed_share, '.0%')}{already}{delay}"
-    )
-
-
-def _estimate(estimate: Estimate, form: str = ".3f") -> str:
-    value, low, high = estimate
-    if low is None:
-        return _figure(value, form)
-    return f"{_figure(value, form)} ({_figure(low, form)} to {_figure(high, form)})"
-
-
-def _figure(value: float | None, form: str = ".3f") -> str:
-    return "-" if value is None else f"{value:{form}}"
 
 
 def _rows(by: By, scorers: Mapping[str, ScorerFigures]) -> list[str]:
     """A table with one row per scorer."""
     columns = list(by(next(iter(scorers.values()))))
-    return _table(["scorer", *columns], [[n, *(_estimate(by(f)[c]) for c in columns)] for n, f in scorers.items()])
+    return table(["scorer", *columns], [[n, *(estimate(by(f)[c]) for c in columns)] for n, f in scorers.items()])
 
 
 def _columns(by: By, scorers: Mapping[str, ScorerFigures]) -> list[str]:
     """A table with one column per scorer, for long lists."""
     rows = list(by(next(iter(scorers.values()))))
-    return _table(["", *scorers], [[r, *(_estimate(by(f)[r]) for f in scorers.values())] for r in rows])
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    line = "| " + " | ".join(head) + " |"
-    return [line, "| --- " * len(head) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
+    return table(["", *scorers], [[r, *(estimate(by(f)[r]) for f in scorers.values())] for r in rows])

@@ -17,13 +17,16 @@ from ..corpus.render import NOISY_DB
 from ..errors import UsageError
 from ..ui.progress import tracked
 from ..version import __version__
-from .figures import Estimate, Report, StreamFigures
+from .estimate import Estimate
+from .figures import Report
 from .scorers import Judgement, Scorer
+from .stream_figures import StreamFigures
 from .stream_metrics import on_streams
 from .testset import CONDITIONS, Item, draw, rendered
 from .window_set import MEAN_OF, WindowSet, numbers
 
 LEAST_COUNT = 10  # windows of clean speech
+USUAL_COUNT = 600  # for which all streams are made; fewer windows, fewer streams
 CONDITION_WINDOWS = 300  # per class and condition
 
 
@@ -80,7 +83,7 @@ def report(
             s.name: replace(
                 windows.figures(judged[s.name], s.threshold),
                 conditions=conditions[s.name],
-                streams=_streams(s, catalogue, seed, progress),
+                streams=_streams(s, catalogue, count, seed, progress),
             )
             for s in scorers
         },
@@ -113,11 +116,12 @@ def _judged(
     return judged
 
 
-def _streams(scorer: Scorer, catalogue: Catalogue, seed: int, progress: bool) -> StreamFigures | None:
+def _streams(scorer: Scorer, catalogue: Catalogue, count: int, seed: int, progress: bool) -> StreamFigures | None:
     if scorer.detector is None:
         return None
     threshold = scorer.detector.model.card.threshold
-    return on_streams(scorer.detector, catalogue, [seed], [threshold], progress=progress)[threshold]
+    share = count / USUAL_COUNT
+    return on_streams(scorer.detector, catalogue, seed, [threshold], share=share, progress=progress)[threshold]
 
 
 def _conditions(

@@ -1,102 +1,129 @@
-"""A model on long streams: false alarms on clean voices, missed noises, detection delay."""
+"""A model on streams: alarms on clean voices, misses and delays of noises behind them."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
-
-from ..audio.signal import SAMPLE_RATE, Samples
-from ..core.events import Event, Reading
+from ..audio.signal import WINDOW_S
 from ..core.noise_detector import NoiseDetector
 from ..corpus.catalogue import Catalogue
-from ..tasks.false_alarms import events_at, poisson_interval
+from ..corpus.manifest import STYLES
 from ..ui.progress import tracked
-from .figures import Estimate, StreamFigures
-from .statistics import wilson_interval
-from .streams import MixedStream, streams
+from .clean_streams import Voice, clean_stream, clean_voices, other_voices
+from .heard import Heard, heard
+from .noisy_streams import LONG_S, Noisy, NoisyStreams, PlacedNoise
+from .stream_figures import AlarmRate, Detections, StreamFigures, StyleAlarms
 
-LATE_S = 3.0  # a noise that ended this long ago may still be in the window
-Spans = list[tuple[float, float]]
-Judged = tuple[MixedStream, list[Reading]]
+LONG_STREAMS, SHORT_STREAMS = 40, 120  # with a noise of 5 s or a second voice, at each SNR; with a shorter noise
+FEWEST = 2
+UNKNOWN = "unknown"  # the kind of sound of noises for which the manifest has none
 
 
 def on_streams(
     model: NoiseDetector,
     catalogue: Catalogue,
-    seeds: Sequence[int],
+    seed: int,
     thresholds: Sequence[float],
     *,
+    share: float = 1.0,
     progress: bool = False,
 ) -> dict[float, StreamFigures]:
-    """False alarms, misses and delays for each threshold.
+    """Alarms, misses and delays for each threshold.
 
-    Each seed joins the recordings of every voice again, with different pauses, floors and noises. Clean minutes are
-    counted once, and false alarms are averaged over the seeds: hearing the same voice again is no further evidence.
+    share: of the usual number of noises, which are 40 of 5 s at each SNR and 120 shorter ones. All clean voices are
+    heard, each once.
     """
-    judged: list[Judged] = []
-    for seed in seeds:
-        made = list(streams(catalogue, seed, noisy=False))
-        made += [s for s in streams(catalogue, seed, noisy=True) if s.noises]
-        for stream in tracked(made, "streams", progress):
-            judged.append((stream, _readings(model, stream.samples)))
-    return {threshold: _figures(judged, len(seeds), threshold, model.model.card.hop_s) for threshold in thresholds}
+
+    def voices(made: Sequence[Voice], label: str) -> list[Heard[Voice]]:
+        return [heard(model, clean_stream(v, seed), v) for v in tracked(made, label, progress)]
+
+    def noises(make: Callable[[int], list[Noisy]], usual: int, label: str) -> list[Heard[PlacedNoise]]:
+        numbers = range(max(FEWEST, round(usual * share)))
+        made = (stream for number in tracked(numbers, label, progress) for stream in make(number))
+        return [heard(model, samples, noise) for samples, noise in made]
+
+    clean = voices(clean_voices(catalogue), "clean voices")
+    other = voices(other_voices(catalogue), "other voices")
+    streams = NoisyStreams(catalogue, seed)
+    long = noises(streams.long, LONG_STREAMS, "noises of 5 s")
+    second = noises(streams.second_voice, LONG_STREAMS, "second voices")
+    short = noises(streams.short, SHORT_STREAMS, "shorter noises")
+    kinds = {
+        "all": long,
+        "continuous": [h for h in long if h.truth.continuous],
+        "intermittent": [h for h in long if not h.truth.continuous],
+    }
+    return {
+        threshold: StreamFigures(
+            threshold=threshold,
+            alarms=_alarms(clean, threshold),
+            alarms_under_40_db=_alarms(other, threshold),
+            delays={kind: _by_snr(mine, threshold) for kind, mine in kinds.items()},
+            second_voice=_by_snr(second, threshold),
+            short_noises=detections(short, threshold),
+            short_noises_by_sound=_by_sound(short, threshold),
+            notes=tuple(_notes(long, second, short)),
+        )
+        for threshold in thresholds
+    }
 
 
-def _readings(model: NoiseDetector, samples: Samples) -> list[Reading]:
-    stream = model.stream()
-    readings = []
-    for start in range(0, len(samples), SAMPLE_RATE):
-        readings += stream.push(samples[start : start + SAMPLE_RATE])
-    return readings + [r for r in stream.finish() if isinstance(r, Reading)]
+def _alarms(voices: Iterable[Heard[Voice]], threshold: float) -> dict[str, StyleAlarms]:
+    """Alarms by style."""
+    rates: dict[str, dict[str, list[AlarmRate]]] = defaultdict(lambda: defaultdict(list))
+    for h in voices:
+        spans = h.spans(threshold)
+        noisy_seconds = sum(end - start for start, end in spans)
+        rate = AlarmRate.of(len(spans), h.seconds, noisy_seconds, h.unjudged_seconds)
+        rates[h.truth.style][h.truth.source].append(rate)
+    return {
+        style: StyleAlarms.of({source: AlarmRate.pooled(mine) for source, mine in sources.items()})
+        for style, sources in sorted(rates.items(), key=lambda item: STYLES.index(item[0]))
+    }
 
 
-def _figures(judged: Sequence[Judged], times: int, threshold: float, hop_s: float) -> StreamFigures:
-    voices: Counter[str] = Counter()
-    alarmed, seconds = 0.0, 0.0
-    noises, missed, on_already, delays = 0, 0, 0, []
-    for stream, readings in judged:
-        spans = _spans(events_at(readings, threshold, hop_s, len(stream.samples) / SAMPLE_RATE))
-        if not stream.noises:
-            seconds += len(stream.samples) / SAMPLE_RATE
-            voices += Counter({stream.speaker: len(spans)})  # those without any are left out
-            alarmed += sum(end - start for start, end in spans)
-        for onset, end in stream.noises:
-            noises += 1
-            began = [start for start, _ in spans if onset <= start <= end + LATE_S]
-            if began:
-                delays.append(began[0] - onset)
-            elif any(start < onset and until > end for start, until in spans):
-                on_already += 1  # called noisy before there was noise
-            else:
-                missed += 1
-    alarms = voices.total() / times
-    low, high = poisson_interval(round(alarms))
-    hours = max(seconds / 3600 / times, 1e-9)
-    return StreamFigures(
-        clean_minutes=60 * hours,
-        false_alarms=alarms,
-        false_alarms_per_hour=Estimate(alarms / hours, low / hours, high / hours),
-        false_alarms_by_voice=dict(voices.most_common()),
-        clean_time_called_noisy=alarmed / max(seconds, 1e-9),
-        noises=noises,
-        missed=missed,
-        missed_share=(
-            Estimate(missed / noises, *wilson_interval(missed, noises)) if noises else Estimate(None, None, None)
-        ),
-        on_already=on_already,
-        median_delay_s=float(np.median(delays)) if delays else None,
-    )
+def _by_snr(noises: Sequence[Heard[PlacedNoise]], threshold: float) -> dict[str, Detections]:
+    steps = sorted({h.truth.snr_db for h in noises})
+    return {f"{s:g} dB": detections([h for h in noises if h.truth.snr_db == s], threshold) for s in steps}
 
 
-def _spans(events: Sequence[Event]) -> Spans:
-    """When the start and end of each noise were reported, s."""
-    spans, start = [], None
-    for event in events:
-        if event.event == "noise_start":
-            start = event.time
-        elif event.event == "noise_end" and start is not None:
-            spans.append((start, event.time))
-            start = None
-    return spans
+def _by_sound(noises: Sequence[Heard[PlacedNoise]], threshold: float) -> dict[str, Detections]:
+    """Detections by kind of sound; empty if none is known."""
+    named = sorted({h.truth.sound for h in noises} - {""})
+    sounds = {s: [h for h in noises if h.truth.sound == s] for s in named}
+    others = [h for h in noises if not h.truth.sound]
+    if named and others:
+        sounds[UNKNOWN] = sounds.get(UNKNOWN, []) + others
+    return {sound: detections(mine, threshold) for sound, mine in sounds.items()}
+
+
+def detections(noises: Iterable[Heard[PlacedNoise]], threshold: float) -> Detections:
+    """A noise is called by an alarm that starts after its onset, before it has left the window."""
+    already_on, missed = 0, 0
+    starts, ends = [], []
+    for h in noises:
+        onset, end = h.truth.onset_s, h.truth.end_s
+        spans = h.spans(threshold)
+        alarms = [span for span in spans if onset <= span[0] <= end + WINDOW_S]
+        if any(start < onset < until for start, until in spans):
+            already_on += 1
+        elif alarms:
+            starts.append(alarms[0][0] - onset)
+            ends.append(alarms[-1][1] - end)
+        else:
+            missed += 1
+    return Detections.of(already_on, missed, starts, ends)
+
+
+def _notes(*found: Sequence[Heard[PlacedNoise]]) -> Iterable[str]:
+    """What could not be measured."""
+    long, second, short = found
+    if not long:
+        yield f"No noise of the split fills {LONG_S:g} s, also when repeated: there are no delays."
+    if not second:
+        yield "The split has only one speaker of clean speech: there is no second voice."
+    if not short:
+        yield "No noise of the split sounds for most of 1 to 4 s, also when repeated: there are no short noises."
+    elif not any(h.truth.sound for h in short):
+        yield "The manifest does not name the kinds of sounds: misses are not shown by kind."

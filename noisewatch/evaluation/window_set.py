@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from ..corpus.catalogue import Catalogue
 from ..corpus.render import NOISY_DB
-from .figures import Decisions, Estimate, Reliability, ScorerFigures, SnrErrors
+from .estimate import Estimate
+from .figures import Agreement, Decisions, Reliability, ScorerFigures, SnrErrors
 from .scorers import Judgement
 from .statistics import balanced_accuracy, clustered, reliability, roc_auc, spearman
 from .testset import SNRS, Item
 
 MEAN_OF = tuple(s for s in SNRS if s <= NOISY_DB)  # the SNRs whose mean AUC is the figure to compare
 FEWEST = 20  # with fewer windows of a kind or source, a figure means nothing
+SURE_NOISY_DB, SURE_CLEAN_DB = 15.0, 28.0  # an estimated SNR that contradicts the opposite verdict
 LIVE = ("noise alone", "speech", "dense speech", "gated noise")
 
 Numbers = NDArray[np.float64]
@@ -59,6 +61,7 @@ class WindowSet:
             by_voice_source=self._by(self.voice_source, self.clean_speech, noise),
             decisions=None if threshold is None else self._decisions(noise, threshold),
             snr=self._snr_errors(snr),
+            agreement=None if threshold is None else self._agreement(noise, snr, threshold),
         )
 
     def mean_auc(self, noise: Numbers) -> Estimate:
@@ -126,7 +129,18 @@ class WindowSet:
             mae_db=self._estimate(lambda at: float(np.abs(error[at]).mean()), estimated),
             bias_db=self._estimate(lambda at: float(error[at].mean()), estimated),
             spearman=self._estimate(lambda at: spearman(snr[at], self.snr[at]), estimated),
-            told=float(estimated.sum() / (self.mixed & self.noisy).sum()),
+            estimated_share=float(estimated.sum() / (self.mixed & self.noisy).sum()),
+        )
+
+    def _agreement(self, noise: Numbers, snr: Numbers, threshold: float) -> Agreement | None:
+        known = self.mixed & self.noisy & ~np.isnan(snr) & ~np.isnan(noise)
+        if not known.any():
+            return None
+        on = noise >= threshold
+        return Agreement(
+            windows=int(known.sum()),
+            low_snr_clean=self._estimate(lambda at: float(((snr < SURE_NOISY_DB) & ~on)[at].mean()), known),
+            high_snr_noisy=self._estimate(lambda at: float(((snr > SURE_CLEAN_DB) & on)[at].mean()), known),
         )
 
 
