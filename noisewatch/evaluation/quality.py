@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -22,7 +22,7 @@ def distillmos(sqa: Any) -> Callable[[Samples], float]:
 
     sqa: the module distillmos.sqa. Its package has the weights inside, and pads a window to 7.68 s itself.
     """
-    with redirect_stdout(sys.stderr):  # it prints where its weights are; stdout is for results
+    with redirect_stdout(io.StringIO()):  # it prints the path of its weights, but stdout is for results
         network = sqa.ConvTransformerSQAModel()
     network.eval()
 
