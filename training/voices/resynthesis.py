@@ -13,7 +13,7 @@ from noisewatch.corpus.draw import Rng
 from noisewatch.corpus.tracks import own_floor
 from noisewatch.errors import InputError
 
-from .frames import PERIOD_S, Frames, analysed, synthesised
+from .frames import PERIOD_S, Array, Frames, analysed, synthesised
 from .reshape import reshaped, without_floor
 from .voice import SINGLE_WORDS, Voice, draw_voice
 
@@ -21,6 +21,7 @@ _EXCERPT_S = (2.0, 6.0)
 _WORD_S = (0.12, 1.2)
 _VOICED_SHARE = 0.4  # of the loud frames; below, F0 was not found: rough voices, and the highest of sung notes
 _PEAK = 0.97
+_FADE = 4 * BLOCK  # samples; pieces are cut within speech
 _LSB_DBFS = -90.0  # a floor far below the step of 16 bits would become digital silence
 
 
@@ -67,8 +68,15 @@ def _word(frames: Frames, rng: Rng) -> Frames:
         ]
         if spans:
             start, end = spans[rng.integers(len(spans))]
-            return frames[max(0, start - 8) : end + 12]
+            start -= _fall(level_db[:start][::-1])
+            return frames[start : end + _fall(level_db[end:])]
     raise InputError("no single word stands out from it")
+
+
+def _fall(level_db: Array) -> int:
+    """The number of frames for which a level (n,) falls, up to a tenth of a second: where a neighbour begins."""
+    rises = np.flatnonzero(np.diff(level_db[:20]) > 0)
+    return int(rises[0]) + 1 if len(rises) else min(20, len(level_db))
 
 
 def _strained(samples: Samples, frames: Frames, voice: Voice) -> Samples:
@@ -99,6 +107,6 @@ def _over_floor(samples: Samples, recording: Samples, voice: Voice, rng: Rng) ->
     floor_dbfs = max(active_dbfs - voice.floor_db, _LSB_DBFS)
     noise *= 10 ** (floor_dbfs / 20) / noise.std()
     steps = np.arange(len(samples))
-    fade = np.minimum(1, np.minimum(steps, steps[::-1]) / BLOCK)
+    fade = np.minimum(1, np.minimum(steps, steps[::-1]) / _FADE)
     noise[before : before + len(samples)] += samples * fade
     return np.asarray(noise.clip(-1, 1), np.float32)
