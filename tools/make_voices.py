@@ -5,7 +5,7 @@
     noisewatch train MADE -o runs/mine
 
 Writes MADE/voices/*.flac; MADE/manifest.csv with all rows of DATA and one for each made voice, of the same source,
-speaker and split as its original; and MADE/voices.csv with what was changed. Run it again after an interruption:
+speaker and split as its original; and MADE/voices.csv with its original and parameters. Run it again after an interruption:
 finished voices are not made again.
 """
 

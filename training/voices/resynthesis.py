@@ -17,7 +17,7 @@ from .frames import PERIOD_S, Array, Frames, analysed, synthesised
 from .reshape import reshaped, without_floor
 from .voice import SINGLE_WORDS, Voice, draw_voice
 
-_EXCERPT_S = (2.0, 6.0)
+_EXCERPT_S = (2.0, 4.5)
 _WORD_S = (0.12, 1.2)
 _VOICED_SHARE = 0.4  # of the loud frames; below, F0 was not found: rough voices, and the highest of sung notes
 _PEAK = 0.97
