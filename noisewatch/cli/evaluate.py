@@ -38,7 +38,7 @@ Count = Annotated[
     typer.Option(
         min=10,
         metavar="N",
-        help="Windows of clean speech from DATA; half as many at each SNR.",
+        help="Windows of clean speech from DATA; half as many at each SNR. Fewer windows, fewer noisy streams.",
         rich_help_panel=INPUT,
     ),
 ]

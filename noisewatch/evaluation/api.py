@@ -74,7 +74,8 @@ def evaluate(
     For data only:
 
     - split: "val" for making choices, "test" for reporting results.
-    - count: number of clean speech windows; half as many at each SNR. seed: random seed.
+    - count: number of clean speech windows; half as many at each SNR, and 40 noisy streams per 600. seed: random
+      seed.
     - progress: show progress bars on stderr.
 
     For both:

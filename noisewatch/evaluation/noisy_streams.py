@@ -92,7 +92,7 @@ class NoisyStreams:
         start = int(BEFORE_S * SAMPLE_RATE)
         track = self._voice(voice, BEFORE_S + len(noise) / SAMPLE_RATE + AFTER_S, rng)
         active = np.flatnonzero(levels.active_frames(levels.frame_power(noise)))
-        onset, end = ((start + frame * levels.FRAME) / SAMPLE_RATE for frame in (active[0], active[-1] + 1))
+        onset, end = (float(start + frame * levels.FRAME) / SAMPLE_RATE for frame in (active[0], active[-1] + 1))
         ramp = np.minimum(1, np.minimum(np.arange(len(noise)), np.arange(len(noise))[::-1]) / BLOCK)
         gain = levels.active_rms(track) / levels.active_rms(noise)
         continuous = levels.floor_db(noise) <= SPARSE_DB

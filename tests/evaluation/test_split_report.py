@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ from conftest import ROOT
 import noisewatch
 from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
+from noisewatch.corpus.manifest import read_manifest, write_manifest
 from noisewatch.evaluation import testset
 from noisewatch.evaluation.estimate import Estimate
 from noisewatch.evaluation.markdown import of_report
 from noisewatch.evaluation.report import report
 from noisewatch.evaluation.scorers import Judgement, Scorer
+from noisewatch.evaluation.stream_figures import Detections
 from noisewatch.evaluation.testset import CONDITIONS
 
 
@@ -60,8 +63,12 @@ def test_the_same_item_has_the_same_samples(catalogue: Catalogue):
 
 
 @pytest.fixture(scope="module")
-def of_tcn(toy_set: Path) -> noisewatch.Report:
-    return noisewatch.evaluate(data=toy_set, count=10, seed=3, models=["tcn"])
+def of_tcn(toy_set: Path, tmp_path_factory: pytest.TempPathFactory) -> noisewatch.Report:
+    """Of a manifest with a kind of sound that the program does not know, and one noise without any."""
+    path = tmp_path_factory.mktemp("named") / "manifest.csv"
+    rows = [replace(r, sound="" if r.group == "noise00" else "zither") for r in read_manifest(toy_set)]
+    write_manifest(path, rows)
+    return noisewatch.evaluate(data=path, count=10, seed=3, models=["tcn"])
 
 
 def test_the_report_from_python(toy_set: Path, of_tcn: noisewatch.Report):
@@ -72,6 +79,9 @@ def test_the_report_from_python(toy_set: Path, of_tcn: noisewatch.Report):
     assert tcn.decisions is not None
     assert tcn.decisions.threshold == 0.85
     assert tcn.streams is not None
+    assert set(tcn.streams.short_noises_by_sound) == {"zither", "unknown"}
+    assert Detections.pooled(tcn.streams.short_noises_by_sound.values()).noises == tcn.streams.short_noises.noises
+    assert not tcn.streams.notes
     assert (statistic.decisions, statistic.streams) == (None, None)
     assert list(made.differences) == list(made.scorers)[1:]
     stored = made.json()
