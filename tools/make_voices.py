@@ -5,8 +5,8 @@
     noisewatch train MADE -o runs/mine
 
 Writes MADE/voices/*.flac; MADE/manifest.csv with all rows of DATA and one for each made voice, of the same source,
-speaker and split as its original; and MADE/voices.csv with its original and parameters. Run it again after an interruption:
-finished voices are not made again.
+speaker and split as its original; and MADE/voices.csv with its original and parameters. Run it again after an
+interruption: finished voices are not made again.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import soundfile as sf
 import typer
 
 from noisewatch.audio.signal import SAMPLE_RATE
-from noisewatch.corpus.catalogue import Catalogue, Recording
+from noisewatch.corpus.catalogue import CLEAN_DB, Catalogue, Recording
 from noisewatch.corpus.draw import pick
-from noisewatch.corpus.manifest import Row, load_audio, read_manifest, write_manifest
-from noisewatch.errors import InputError, NoisewatchError
+from noisewatch.corpus.manifest import SPLITS, Row, load_audio, read_manifest, write_manifest
+from noisewatch.errors import InputError, NoisewatchError, UsageError
 from noisewatch.system.csv_writer import CsvWriter
 from noisewatch.system.files import atomic_write
 from noisewatch.system.parent import exit_with_parent
@@ -57,17 +57,17 @@ def main(
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write.")],
     split: Annotated[list[str] | None, typer.Option(help="Split to make voices of (repeatable) [train].")] = None,
     count: Annotated[int, typer.Option(min=1, help="Number of voices.")] = 1500,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another one gives other voices.")] = 0,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Make the voices and write the manifest."""
     try:
-        rows = read_manifest(data)
-        if (out / "manifest.csv").absolute() == (data / "manifest.csv").absolute():
-            raise InputError(
-                f"{out} holds the recordings; their manifest would be replaced. Choose another folder."
-            )
-        plans = list(planned(rows, set(split or ["train"]), out / "voices", count, seed))
+        rows, splits = read_manifest(data), split or ["train"]
+        if unknown := sorted({*splits} - {*SPLITS}):
+            raise UsageError(f"there is no split {', '.join(unknown)}; allowed: {', '.join(SPLITS)}.")
+        if (out / "manifest.csv").exists() and not (out / "voices.csv").exists():
+            raise UsageError(f"{out} has a manifest of its own, which would be replaced. Choose another folder.")
+        plans = list(planned(rows, splits, out / "voices", count, seed))
         made = make(plans, out / "voices.csv", jobs)
         write_manifest(out / "manifest.csv", [*rows, *made])
     except NoisewatchError as error:
@@ -78,7 +78,7 @@ def main(
     print(f"{out}: {len(made)} voices ({', '.join(f'{n} {kind}' for kind, n in kinds.most_common())})")
 
 
-def planned(rows: Sequence[Row], splits: set[str], folder: Path, count: int, seed: int) -> Iterator[Plan]:
+def planned(rows: Sequence[Row], splits: Sequence[str], folder: Path, count: int, seed: int) -> Iterator[Plan]:
     """Draw originals as training draws clean voices, but only so many of each speaker, and a kind for each."""
     recordings = [
         Recording(row, np.broadcast_to(np.int16(0), round(row.seconds * SAMPLE_RATE)))  # only its length is used
@@ -88,7 +88,8 @@ def planned(rows: Sequence[Row], splits: set[str], folder: Path, count: int, see
     catalogue = Catalogue(recordings, [], [])
     if not catalogue.clean:
         raise InputError(
-            f"no recording in {' and '.join(sorted(splits))} has a floor 40 dB or more below the voice."
+            f"no speech in {' or '.join(splits)} has a floor_db of {CLEAN_DB:.0f} or more. "
+            "`noisewatch prepare` measures it for recordings that have none."
         )
     rng, drawn = np.random.default_rng(seed), Counter[tuple[str, str]]()
     for index in range(count):
@@ -97,7 +98,8 @@ def planned(rows: Sequence[Row], splits: set[str], folder: Path, count: int, see
             if drawn[row.source, row.group] < PER_SPEAKER:
                 break
         else:
-            return  # every speaker has been drawn often enough
+            typer.echo(f"only {index} voices: {PER_SPEAKER} of each speaker at most. Add speakers.", err=True)
+            return
         drawn[row.source, row.group] += 1
         kind = pick(rng, KINDS)
         yield Plan(folder / f"{seed}-{index:05d}-{kind}.flac", row, kind, (seed, index))
@@ -117,20 +119,26 @@ def make(plans: Sequence[Plan], table: Path, jobs: int) -> list[Row]:
     write_table(table, list(made.values()))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _begin) as executor, table.open("a", newline="") as file:
-        futures = [(plan, executor.submit(make_one, plan)) for plan in missing]
-        try:
-            for plan, future in tracked(futures, "voices"):
-                try:
-                    made[plan.path] = future.result()
-                except InputError as error:
-                    typer.echo(
-                        f"{plan.original.path}: not made into a voice of kind {plan.kind!r}: {error}.", err=True
-                    )
-                    continue
+        futures = {plan: executor.submit(make_one, plan) for plan in missing}
+
+        def collect(plan: Plan) -> None:
+            try:
+                made[plan.path] = futures[plan].result()
                 CsvWriter(file, COLUMNS).row(made[plan.path])
                 file.flush()
-        except BaseException:
+            except InputError as error:
+                name = plan.original.path
+                typer.echo(f"{name}: not made into a voice of kind {plan.kind!r}: {error}.", err=True)
+            del futures[plan]
+
+        try:
+            for plan in tracked(missing, "voices"):
+                collect(plan)
+        except BaseException as error:
             executor.shutdown(cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):
+                for plan in [plan for plan, future in futures.items() if not future.cancelled()]:
+                    collect(plan)
             raise
     write_table(table, [made[plan.path] for plan in plans if plan.path in made])
     return [
