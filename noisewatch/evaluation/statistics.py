@@ -87,7 +87,9 @@ def reliability(
 
 
 def spearman(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's rank correlation of two arrays (n,), ties at their mean rank."""
+    """Spearman's rank correlation of two arrays (n,), ties at their mean rank; nan for fewer than two values."""
+    if np.size(a) < 2:
+        return float("nan")
     return float(np.corrcoef(_ranks(np.asarray(a, float)), _ranks(np.asarray(b, float)))[0, 1])
 
 

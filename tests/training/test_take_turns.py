@@ -1,0 +1,122 @@
+"""The tool that leaves each third of the sources out of training, and measures on it what the rest taught."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, wait_for
+
+from noisewatch.core.model import Model
+from noisewatch.corpus.manifest import read_manifest, write_manifest
+
+RECIPE = 'net = "dense"\nepochs = 2\nwindows = 32\nbatch = 16\nworkers = 0\n'
+NAMES = ("alder", "birch", "cedar", "elm", "fir", "hazel")
+
+
+@pytest.fixture(scope="module")
+def sources(toy_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy set as six sources of voices and six of noises."""
+    path = tmp_path_factory.mktemp("sources") / "sources.csv"
+    rows = read_manifest(toy_set)
+    order = {kind: sorted({row.group for row in rows if row.kind == kind}) for kind in ("speech", "noise")}
+    named = [
+        replace(row, source=f"{NAMES[order[row.kind].index(row.group) % 6]}_{row.kind}", split="train")
+        for row in rows
+    ]
+    write_manifest(path, named)
+    return path
+
+
+@pytest.fixture(scope="module")
+def main() -> Callable[..., None]:
+    """The tool as a function, because starting it costs more than most of what is tested."""
+    spec = importlib.util.spec_from_file_location("take_turns", ROOT / "tools" / "take_turns.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return partial(tool.main, count=10)
+
+
+def stopped(tool: list[object], there: Path) -> str:
+    """Start the tool, end it as soon as a file is there, and return what it said."""
+    command = [sys.executable, ROOT / "tools" / "take_turns.py", *tool, "--count", 10]
+    with subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True) as process:
+        wait_for(there.exists, 120)
+        process.send_signal(signal.SIGTERM)
+        return process.communicate(timeout=120)[1]
+
+
+def test_a_trial_goes_on_where_it_stopped_and_pools_its_thirds(
+    sources: Path, cache: Path, tmp_path: Path, main: Callable[..., None]
+):
+    recipe, trial = tmp_path / "tiny.toml", tmp_path / "first"
+    recipe.write_text(RECIPE)
+    err = stopped([sources, "-o", trial, "--recipe", recipe, "--cache", cache], trial / "1" / "run" / "last.pt")
+    assert "Traceback" not in err
+    assert not (trial / "turns.json").exists()
+    recipe.write_text(RECIPE.replace("epochs = 2", "epochs = 3"))
+    with pytest.raises(
+        SystemExit, match=f"{trial} was started with epochs 2, not 3. Restore that, or name another"
+    ):
+        main(sources, trial, recipe)
+    recipe.write_text(RECIPE)
+
+    main(sources, trial, recipe, cache=cache)
+    result = json.loads((trial / "turns.json").read_text(), parse_constant=pytest.fail)
+    turns, pooled = result["turns"], result["pooled"]
+    assert sorted(turns) == ["1", "2", "3"]
+    missed = [turn["short_noises"]["missed"] for turn in turns.values()]
+    assert pooled["short_noises"]["missed"] == sum(missed)
+    heard = [turn["alarms"]["other"]["all"]["seconds"] for turn in turns.values()]
+    assert pooled["alarms"]["other"]["all"]["seconds"] == pytest.approx(sum(heard))
+    assert pooled["auc"]["live"] == pytest.approx(sum(t["auc"]["live"] for t in turns.values()) / 3)
+    assert all(result["steps"][third]["train"]["windows_per_s"] > 0 for third in turns)
+    for third in turns:
+        learned = {s["source"] for s in Model(trial / third / "model.onnx").card.trained_on}
+        left_out = {row.source for row in read_manifest(trial / third / "manifest.csv") if row.split == "val"}
+        assert learned | left_out == {f"{name}_{kind}" for name in NAMES for kind in ("speech", "noise")}
+        assert not learned & left_out
+
+    made = [path.stat().st_mtime_ns for path in trial.glob("*/model.onnx")]
+    (trial / "2" / "report.json").unlink()
+    main(sources, trial, recipe)
+    assert (trial / "2" / "report.json").exists()
+    assert made == [path.stat().st_mtime_ns for path in trial.glob("*/model.onnx")]
+
+    second = tmp_path / "second"
+    stopped(
+        [sources, "-o", second, "--recipe", recipe, "--cache", cache, "--init-from", trial], second / "turns.md"
+    )
+    assert Model(second / "1" / "model.onnx").card.training["init_from"]
+    table = [sys.executable, "tools/compare_trials.py", str(trial), str(second)]
+    done = subprocess.run(table, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert [line.split(" | ")[0] for line in done.stdout.splitlines()[:4]] == [
+        "| trial", "| ---", "| first", "| second"
+    ]  # fmt: skip
+    assert "- second: Not finished: third 2 and 3." in done.stdout
+
+
+def test_what_has_learned_from_the_sources_left_out_is_refused_or_marked(
+    sources: Path, tmp_path: Path, main: Callable[..., None]
+):
+    recipe = tmp_path / "distilled.toml"
+    recipe.write_text(RECIPE + 'teachers = ["dense"]\n')
+    with pytest.raises(SystemExit, match="the recipe sets teachers to dense"):
+        main(sources, tmp_path / "trial", recipe)
+    assert not (tmp_path / "trial").exists()
+    shipped = tmp_path / "shipped"
+    stopped([sources, "-o", shipped, "--model", "dense"], shipped / "turns.md")
+    assert "dense has learned from these sources" in (shipped / "turns.md").read_text()
+    recipe.write_text(RECIPE)
+    with pytest.raises(SystemExit, match="holds no finished run"):
+        main(sources, tmp_path / "trial", recipe, init_from=[shipped])
