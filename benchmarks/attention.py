@@ -16,11 +16,12 @@ import typer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from noisewatch.corpus.catalogue import Catalogue
+from noisewatch.corpus.catalogue import CLEAN_DB, Catalogue
 from noisewatch.corpus.config import SceneConfig
 from noisewatch.corpus.manifest import read_manifest
+from noisewatch.corpus.render import NOISY_DB
 from noisewatch.evaluation.statistics import roc_auc
-from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, Batch, Windows, batches
+from noisewatch.training.dataset import SNR, WEIGHT, Batch, Windows, batches
 from noisewatch.training.fit import VALIDATION_SEED
 from noisewatch.training.nets.head import Normalise
 from noisewatch.training.nets.mhatt import MHAtt
@@ -55,8 +56,8 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, step / max(1, warmup))
         net.train()
-        weight = targets[:, NOISY_WEIGHT]
-        loss = F.binary_cross_entropy_with_logits(net(x), targets[:, NOISY], weight)
+        noisy = (targets[:, SNR] <= NOISY_DB).float()
+        loss = F.binary_cross_entropy_with_logits(net(x), noisy, targets[:, WEIGHT])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
@@ -72,8 +73,8 @@ def auc(net: Bare, validation: list[Batch]) -> float:
     net.eval()
     scores = torch.cat([net(x) for x, *_ in validation])
     targets = torch.cat([t for _, _, t, _ in validation])
-    sure = targets[:, NOISY_WEIGHT] == 1
-    return float(roc_auc(scores[sure & (targets[:, NOISY] == 0)], scores[sure & (targets[:, NOISY] == 1)]))
+    sure, snr = targets[:, WEIGHT] == 1, targets[:, SNR]
+    return float(roc_auc(scores[sure & (snr >= CLEAN_DB)], scores[sure & (snr <= NOISY_DB)]))
 
 
 def main(

@@ -35,16 +35,17 @@ from .distill import Teachers
 from .stop import leave_to_parent
 from .window_cache import WindowCache, cached
 
-# (B, 298, 40) log-Mel; (B,) reference dBFS; (B, 5) targets; (B, 2, 150) levels of voice and all else, dB re loud
+# (B, 298, 40) log-Mel; (B,) reference dBFS; (B, 7) targets; (B, 2, 150) levels of voice and all else, dB re loud
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE = range(5)  # columns of the targets
+# Columns of the targets: the labels of the window, and the teachers' median and width of the SNR with their weight.
+SNR, WEIGHT, FLOOR_ONLY, VOICE, TEACHER_WEIGHT, TEACHER_SNR, TEACHER_WIDTH = range(7)
 
 # A window in the cache, 24.5 kB, and the teachers' outputs for it. `complete` is last: a torn record lacks it.
 WINDOW_RECORD = np.dtype(
     [("logmel", "<f2", (FRAMES, MELS)), ("tracks", "<f2", (2, WINDOW // levels.FRAME)),
-     ("reference", "<f4"), ("targets", "<f4", 5), ("complete", "?")]
+     ("reference", "<f4"), ("targets", "<f4", 4), ("complete", "?")]
 )  # fmt: skip
-TEACHER_RECORD = np.dtype([("noise", "<f4"), ("snr_db", "<f4"), ("complete", "?")])
+TEACHER_RECORD = np.dtype([("snr_db", "<f4"), ("width_db", "<f4"), ("complete", "?")])
 
 
 class Windows(Dataset[Batch]):
@@ -52,7 +53,7 @@ class Windows(Dataset[Batch]):
 
     With a folder `cache`, windows are stored there and read the next time, as drawing one costs more than a step
     of the small networks. The cache is keyed by recordings, configuration, seed, code and library versions.
-    With teachers, the verdict and SNR targets are a blend of the labels and the teachers' outputs.
+    With teachers, the targets also hold their estimates of the SNR.
     Raises OutputError when the folder cannot be written.
     """
 
@@ -99,11 +100,12 @@ class Windows(Dataset[Batch]):
     def __getitem__(self, n: int) -> Batch:
         n %= self.count
         record = cached(self._windows, n, lambda: window_record(self.window(n), self.logmel))
-        logmel, targets = record["logmel"].astype(np.float32), record["targets"].copy()
+        logmel = record["logmel"].astype(np.float32)
+        targets = np.append(record["targets"], np.zeros(3, np.float32))
         if (teachers := self.teachers) and self.distill_weight:
             reference = float(record["reference"])
             output = cached(self._outputs, n, lambda: teacher_record(teachers, logmel, reference))
-            self._blend(targets, output)
+            targets[TEACHER_WEIGHT:] = self.distill_weight, output["snr_db"], output["width_db"]
         return (
             torch.from_numpy(logmel),
             torch.tensor(record["reference"]),
@@ -111,20 +113,11 @@ class Windows(Dataset[Batch]):
             torch.from_numpy(record["tracks"].astype(np.float32)),
         )
 
-    def _blend(self, targets: Samples, output: np.void) -> None:
-        """Blend labels and teachers. Where the label is not scored, the teachers' verdict still is."""
-        own = targets[NOISY_WEIGHT] * (1 - self.distill_weight)
-        probability = 1 / (1 + np.exp(-output["noise"]))
-        targets[NOISY_WEIGHT] = own + self.distill_weight
-        blended = own * targets[NOISY] + self.distill_weight * probability
-        targets[NOISY] = blended / targets[NOISY_WEIGHT]
-        targets[SNR] += self.distill_weight * (output["snr_db"] - targets[SNR])
-
 
 def window_record(window: Window, logmel: LogMel) -> np.void:
     """A window as the cache stores it."""
     logmel.reset()
-    targets = (window.noisy, window.noisy_weight, window.snr_db, window.snr_weight, window.voice)
+    targets = (window.snr_db, window.weight, window.floor_only, window.voice)
     # Half precision resolves 0.07 dB at worst, and halves the storage.
     features = logmel.feed(high_passed(window.samples))
     fields = (features, window.tracks_db, window.reference_dbfs, targets, True)

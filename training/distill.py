@@ -1,7 +1,7 @@
 """Knowledge distillation: trained models whose outputs a new network learns beside the labels.
 
-Hinton, Vinyals and Dean 2015, arXiv 1503.02531. A label is one bit; the mean of several models also says how
-certain the verdict is, and is often right where a single model is wrong.
+Hinton, Vinyals and Dean 2015, arXiv 1503.02531. A label is one number; the mean of several models also says how
+certain the estimate is, and is often right where a single model is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisewatch.audio.logmel import FRAMES
-from noisewatch.core.model import Model
+from noisewatch.core.model import WIDTH, Model
 from noisewatch.errors import ModelError
 
 
@@ -30,6 +30,11 @@ class Teachers:
                 raise ModelError(
                     f"{model.path} judges {model.frames} frames at a time and has {len(model.initial_state())} "
                     f"states; a teacher judges {FRAMES} frames and has none."
+                )
+            if not model.has_width:
+                raise ModelError(
+                    f"{model.path} does not say how certain its SNR is (output {WIDTH}), which a teacher has to. "
+                    "Train and export it with this version."
                 )
 
     def __reduce__(self) -> tuple[type[Teachers], tuple[Any, ...]]:
@@ -47,6 +52,6 @@ class Teachers:
         return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
 
     def __call__(self, logmel: NDArray[np.float32], reference_dbfs: float) -> tuple[float, float]:
-        """Mean calibrated noise logit of a window (298, 40), and mean SNR in dB."""
+        """Mean SNR of a window (298, 40) in dB, and mean width of its distribution in dB."""
         outputs = [m(logmel, reference_dbfs, m.initial_state())[0] for m in self.models]
-        return float(np.mean([o.noise_logit for o in outputs])), float(np.mean([o.snr_db for o in outputs]))
+        return float(np.mean([o.snr_db for o in outputs])), float(np.mean([o.snr_width_db for o in outputs]))

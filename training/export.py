@@ -23,7 +23,7 @@ from noisewatch.audio.logmel import FrontendConfig, LogMel
 from noisewatch.audio.signal import WINDOW, WINDOW_S
 from noisewatch.core.card import METADATA_KEY, Card
 from noisewatch.core.detector import DetectorConfig
-from noisewatch.core.model import INPUTS, OUTPUTS, Model
+from noisewatch.core.model import INPUTS, OUTPUTS, WIDTH, Model
 from noisewatch.corpus.manifest import load_audio
 from noisewatch.errors import InputError, ParityError, UsageError
 from noisewatch.system.files import atomic_write
@@ -32,7 +32,7 @@ from noisewatch.version import __version__
 
 from .checkpoint import best_of, load_checkpoint, newest_run
 from .nets import NETS
-from .nets.head import Verdict
+from .nets.head import Verdict, scaled
 from .profile import macs, parameters
 
 TOLERANCE = 1e-4
@@ -58,7 +58,7 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
             f"{checkpoint} has not been validated yet, so it is not calibrated. Continue the run with --resume."
         )
     metrics = {k: round(v, 4) for k, v in state["metrics"].items()}
-    net = Judge(trained(state), metrics["scale"], metrics["offset"]).eval()
+    net = Judge(trained(state), metrics["scale"]).eval()
     card = card_of(out.stem, net, state, metrics, threshold, licence)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
@@ -114,15 +114,16 @@ def trained(state: dict[str, Any]) -> nn.Module:
 
 
 class Judge(nn.Module):
-    """A network with the outputs of a model file: calibrated logits, and no level tracks."""
+    """A network with the outputs of a model file: calibrated, and without level tracks."""
 
-    def __init__(self, net: nn.Module, scale: float, offset: float) -> None:
+    def __init__(self, net: nn.Module, scale: float) -> None:
         super().__init__()
-        self.net, self.scale, self.offset = net, scale, offset
+        self.net, self.scale = net, scale
 
-    def forward(self, logmel: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, logmel: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
         verdict: Verdict = self.net(logmel, reference)
-        return verdict.noise * self.scale + self.offset, verdict.snr_db, verdict.voice
+        verdict = verdict._replace(snr=scaled(verdict.snr, self.scale))
+        return verdict.noise, verdict.snr_db, verdict.voice, verdict.snr_width_db
 
 
 def _write(net: Judge, card: Card, path: Path) -> None:
@@ -131,7 +132,7 @@ def _write(net: Judge, card: Card, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter announces its deprecation
         torch.onnx.export(
-            net, example, str(path), input_names=list(INPUTS), output_names=list(OUTPUTS), opset_version=17,
+            net, example, str(path), input_names=list(INPUTS), output_names=[*OUTPUTS, WIDTH], opset_version=17,
             dynamo=False,
             # The runtime folds batch norms into the weights when it loads them, and in single precision.
             training=torch.onnx.TrainingMode.PRESERVE,
@@ -163,12 +164,12 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def parity(net: Judge, model: Model) -> float:
-    """The largest difference of any output over many windows: noise logit, SNR in dB, voice logit."""
+    """The largest difference of any output over many windows: noise logit, SNR, voice logit, width of the SNR."""
     windows = list(parity_windows())
     by_onnx = np.array([model(logmel, reference, model.initial_state())[0] for logmel, reference in windows])
     loader: DataLoader[Any] = DataLoader(windows, batch_size=16)  # type: ignore[arg-type]
     with torch.no_grad():
-        by_torch = torch.cat([torch.stack(net(x, reference.float()), 1) for x, reference in loader])  # (64, 3)
+        by_torch = torch.cat([torch.stack(net(x, reference.float()), 1) for x, reference in loader])  # (64, 4)
     return float(np.abs(by_onnx - by_torch.numpy()).max())
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
+from noisewatch.corpus.catalogue import CLEAN_DB
+from noisewatch.corpus.render import NOISY_DB
 from noisewatch.evaluation.statistics import roc_auc
 
-from .dataset import NOISY, NOISY_WEIGHT, SNR, SNR_WEIGHT, VOICE, Batch
-from .loss import loss
+from .dataset import FLOOR_ONLY, SNR, VOICE, WEIGHT, Batch
+from .loss import loss, snr_loss
 from .nets.head import Verdict
-from .platt import platt_scaling
+from .temperature import temperature_scale
 
 BANDS = ((-5, 5), (5, 12), (12, 20))  # dB SNR; an AUC is logged for each
 
 
 @torch.no_grad()
 def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
-    """Metrics of a network: loss, AUC overall and with speech, SNR error, and its Platt scaling.
+    """Metrics of a network: loss, AUC overall and with speech, SNR error, and its temperature scaling.
 
     If any output is not finite, the only metric is a loss of NaN.
     """
@@ -28,28 +31,24 @@ def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
     verdicts = [net(x, reference) for x, reference, _, _ in validation]
     verdict = Verdict(*(torch.cat(parts).float().cpu() for parts in zip(*verdicts, strict=True)))
     targets, tracks = (torch.cat([batch[i] for batch in validation]).cpu() for i in (2, 3))
-    noise, snr, voice = verdict.noise, verdict.snr_db, verdict.voice
     if not all(torch.isfinite(output).all() for output in verdict):
         return {"loss": math.nan}
-    weight, noisy, spoken = targets[:, NOISY_WEIGHT] == 1, targets[:, NOISY] == 1, targets[:, VOICE] == 1
-    clean = targets[:, NOISY] == 0
+    noise, snr, voice = verdict.noise, verdict.snr_db, verdict.voice
+    true, spoken, scored = targets[:, SNR], targets[:, VOICE] == 1, targets[:, WEIGHT] == 1
+    clean, noisy = scored & (true >= CLEAN_DB), scored & (true <= NOISY_DB)
 
     def band(low: float, high: float) -> float:
-        inside = (targets[:, SNR] > low) & (targets[:, SNR] <= high)
-        return roc_auc(noise[weight & clean & spoken], noise[weight & noisy & spoken & inside])
+        return roc_auc(noise[clean & spoken], noise[noisy & spoken & (true > low) & (true <= high)])
 
-    sure = weight & (clean | noisy)
-    scale, offset = platt_scaling(noise[sure], noisy[sure])
-    scored = (targets[:, SNR_WEIGHT] == 1) & (targets[:, SNR] >= 0) & (targets[:, SNR] <= 30)
+    estimated = scored & spoken & (targets[:, FLOOR_ONLY] == 0) & (true >= 0) & (true <= 30)
     return {
         "loss": float(loss(verdict, targets, tracks)),
-        "auc": roc_auc(noise[weight & clean], noise[weight & noisy]),
-        "auc_speech": roc_auc(noise[weight & clean & spoken], noise[weight & noisy & spoken]),
-        "snr_mae_db": float((snr - targets[:, SNR])[scored].abs().mean()),
+        "auc": roc_auc(noise[clean], noise[noisy]),
+        "auc_speech": roc_auc(noise[clean & spoken], noise[noisy & spoken]),
+        "snr_mae_db": float((snr - true)[estimated].abs().mean()),
         **{f"auc_{low}_{high}_db": band(low, high) for low, high in BANDS},
         "auc_voice": roc_auc(voice[~spoken], voice[spoken]),
-        "scale": scale,
-        "offset": offset,
+        "scale": temperature_scale(verdict.snr[scored], partial(snr_loss, targets=targets[scored])),
     }
 
 

@@ -23,6 +23,7 @@ from .shipped import DEFAULT, find_model
 
 INPUTS = ("logmel", "reference")  # (1, frames, mels) float32; (1,) float32 dBFS
 OUTPUTS = ("noise", "snr_db", "voice")  # (1,) float32 each: logit, dB, logit
+WIDTH = "snr_width_db"  # (1,) float32, optional: width of the central 80 % of the SNR's distribution, dB
 FLOAT = "tensor(float)"
 # Limits for files of unknown origin. The shipped models have a few MB.
 MAX_FILE = 256 << 20  # bytes
@@ -38,6 +39,7 @@ class Output(NamedTuple):
     noise_logit: float
     snr_db: float
     voice_logit: float
+    snr_width_db: float | None = None  # how uncertain the SNR is; None if the network does not estimate it
 
     @property
     def noise(self) -> float:
@@ -59,6 +61,7 @@ class Model:
     digest  8 hexadecimal digits that distinguish models of the same name
     card    its `Card`
     frames  front-end frames in a window
+    has_width  whether it estimates how uncertain the SNR is
 
     >>> model = Model("duo")
     >>> output, state = model(window, -26.0, model.initial_state())  # window: (model.frames, n_mels) float32
@@ -81,7 +84,9 @@ class Model:
             raise ModelError(
                 f"{self.path} contains text that is not UTF-8: {first_line(error)}. Copy or export it again."
             ) from error
-        self._outputs = [*OUTPUTS, *(f"{name}_out" for name in self._carried)]
+        self.has_width = WIDTH in (output.name for output in self._session.get_outputs())
+        self._judged = [*OUTPUTS, WIDTH] if self.has_width else [*OUTPUTS]
+        self._outputs = [*self._judged, *(f"{name}_out" for name in self._carried)]
 
     def initial_state(self) -> Carried:
         """The state for the first decision of a stream: zeros by input name; empty for networks without state."""
@@ -97,8 +102,9 @@ class Model:
         options = run_options()
         number = watchdog.begin(options)
         try:
-            noise, snr_db, voice, *carried = self._session.run(self._outputs, feeds, options)
-            output = Output(noise.item(), snr_db.item(), voice.item())
+            values = self._session.run(self._outputs, feeds, options)
+            judged, carried = values[: len(self._judged)], values[len(self._judged) :]
+            output = Output(*(value.item() for value in judged))
         except Exception as error:  # onnxruntime raises a dozen exception classes
             why = f"fails at run time: {first_line(error)}"
             if options.terminate:
@@ -106,7 +112,7 @@ class Model:
             raise ModelError(f"{self.path} {why}. Choose another model, or export it again.") from error
         finally:
             watchdog.end(number)
-        if not all(map(math.isfinite, output)):
+        if not all(value is None or math.isfinite(value) for value in output):
             raise ModelError(
                 f"{self.path} returns {output}: its weights are broken. Choose another model, or train it again."
             )
@@ -164,11 +170,12 @@ def _checked_state(session: Any, card: Card, path: Path) -> dict[str, tuple[int,
             "Export it with `noisewatch export-onnx`."
         )
     state = {name: tuple(i.shape) for name, i in inputs.items() if name not in INPUTS}
-    returned = [*OUTPUTS, *(f"{name}_out" for name in state)]
+    judged = [*OUTPUTS, *([WIDTH] if WIDTH in outputs else [])]
+    returned = [*judged, *(f"{name}_out" for name in state)]
     unfit = [f"input {name} of {i.type}" for name, i in inputs.items() if i.type != FLOAT]
     unfit += [f"output {n} of {outputs[n].type}" for n in returned if n in outputs and outputs[n].type != FLOAT]
     unfit += [f"input reference of shape {s}" for s in [inputs["reference"].shape] if s != [1]]
-    unfit += [f"output {name} of shape {outputs[name].shape}" for name in OUTPUTS if outputs[name].shape != [1]]
+    unfit += [f"output {name} of shape {outputs[name].shape}" for name in judged if outputs[name].shape != [1]]
     for name, sizes in state.items():
         out = outputs.get(f"{name}_out")
         if out is None or out.shape != list(sizes) or not all(isinstance(n, int) and n > 0 for n in sizes):

@@ -23,6 +23,7 @@ from .reference import MEASURED_SNR_DB, Reference
 
 HOP_RANGE_S = (0.01, 60.0)
 RATES = (1_000, 768_000)  # Hz
+WIDEST_DB = 12.0  # an SNR whose central 80 % spreads further than this is not reported
 REST_S = 0.5  # a stream that ends this long after its last decision gets a final one
 
 
@@ -233,7 +234,8 @@ class Stream:
             return self._unknown(reason, level, warnings), events
         output, origin = self._run(), self._reference.origin
         spoken = output.voice >= VOICE
-        snr_db = output.snr_db if spoken else None
+        sure = output.snr_width_db is None or output.snr_width_db <= WIDEST_DB
+        snr_db = output.snr_db if spoken and sure else None
         state, events = self.detector.update(time, output.noise, snr_db=snr_db, level_dbfs=level)
         if spoken and output.snr_db >= MEASURED_SNR_DB:
             self._reference.add(health.active_dbfs())

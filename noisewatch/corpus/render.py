@@ -12,13 +12,14 @@ import numpy as np
 from ..audio import levels
 from ..audio.signal import WINDOW, Samples
 from . import channel
-from .catalogue import CLEAN_DB, Catalogue
+from .catalogue import Catalogue
 from .channel import Room
 from .config import SceneConfig
 from .scene import Scene
 from .tracks import long_enough, noise_track, shaped, voice_track, word_track
 
-NOISY_DB = 20.0  # a window is noisy at or below this SNR, and clean at or above CLEAN_DB
+NOISY_DB = 20.0  # a window is noisy at or below this SNR, and clean at or above catalogue.CLEAN_DB
+COARSE_WEIGHT = 0.3  # of windows whose quantisation hiss is neither clean nor noise in the room
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,12 @@ class Window:
 
     samples: Samples  # (48000,) float32 at 16 kHz
     reference_dbfs: float
-    noisy: float  # 0: clean, 1: noisy; linear in dB from CLEAN_DB to NOISY_DB
-    noisy_weight: float  # 0: not scored
-    snr_db: float
-    snr_weight: float
-    voice: float  # 1: someone is speaking
+    snr_db: float  # voice over everything else; without a voice: reference level over everything else
+    floor_only: (
+        bool  # no noise was added: snr_db is that of the recording's and the microphone's floor, an estimate
+    )
+    weight: float  # 0: not scored
+    voice: bool  # someone is speaking
     tracks_db: Samples  # (2, 150) levels of the voice and of the rest every 20 ms, dB re the window's loudest tenth
 
 
@@ -70,8 +72,6 @@ def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Sam
 def render(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> Window:
     """Render a scene to samples and labels."""
     voice, noise, floor = tracks(scene, catalogue, config)
-    if scene.mic.agc_db and scene.noise is not None:
-        scene = replace(scene, snr_db=levels.snr_db(voice, noise))  # the AGC changed it
     mixed = channel.clipped(voice + noise + floor, scene.mic.clip_db)
     mixed = channel.coded(np.clip(mixed, -1, 1), scene.mic.coding)
     a, b = (int(edge * WINDOW) for edge in scene.zeros)
@@ -79,6 +79,8 @@ def render(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> Window:
     scored = True
     if scene.noise is not None:
         scored = long_enough(noise)
+        if scene.voice is not None and (scene.mic.agc_db or a < b):
+            scene = replace(scene, snr_db=levels.snr_db(voice, noise))  # they changed it
     tracks_db = _over_time(np.stack([voice, noise + floor]), mixed)
     if scene.mic.dc or scene.mic.drift:  # inaudible, so levels and labels are without it
         mixed = mixed + channel.infrasound(scene.mic, scene.voice_dbfs, np.random.default_rng([scene.seed, 1]))
@@ -93,23 +95,19 @@ def _over_time(tracks: Samples, mixed: Samples) -> Samples:
 
 
 def _labelled(scene: Scene, samples: Samples, catalogue: Catalogue, scored: bool, tracks_db: Samples) -> Window:
-    snr, voice = scene.snr_db, scene.voice is not None
-    noisy = 0.0 if snr is None else float(np.clip((CLEAN_DB - snr) / (CLEAN_DB - NOISY_DB), 0, 1))
-    between = snr is not None and NOISY_DB < snr < CLEAN_DB
     own = [scene.mic.floor_db]
     if scene.voice is not None:
         own.append(scene.word.floor_db if scene.word else catalogue.speech[scene.voice.index].floor_db)
-    floor_db = -10 * float(np.log10(sum(10 ** (-f / 10) for f in own)))  # SNR of a window with no noise added
-    coarse = scene.mic.coding in ("8bit", "mulaw")  # quantisation hiss: neither clean nor noise in the room
+    floor_db = -10 * float(np.log10(sum(10 ** (-f / 10) for f in own)))
+    snr = scene.snr_db
+    coarse = scene.mic.coding in ("8bit", "mulaw") and (snr is None or snr > NOISY_DB)
     return Window(
         samples=np.asarray(samples, np.float32),
         reference_dbfs=scene.reference_dbfs,
-        noisy=noisy,
-        noisy_weight=(0.3 if between or (coarse and noisy == 0) else 1.0) if scored else 0.0,
         snr_db=floor_db if snr is None else min(snr, floor_db),
-        # A muted stretch changes the active level, and with it the SNR.
-        snr_weight=float(voice and scored and scene.zeros == (0.0, 0.0)) * (0.3 if snr is None else 1.0),
-        voice=float(voice),
+        floor_only=snr is None,
+        weight=(COARSE_WEIGHT if coarse else 1.0) if scored else 0.0,
+        voice=scene.voice is not None,
         tracks_db=tracks_db,
     )
 

@@ -46,15 +46,11 @@ def test_labels_follow_the_definition(catalogue: Catalogue):
         assert np.isfinite(window.samples).all()
         assert np.abs(window.samples).max() <= 1.5  # lossy codecs and resamplers overshoot
         assert window.voice == (scene.voice is not None)
-        if scene.mic.agc_db:  # an AGC changes the SNR
-            continue
-        if scene.snr_db is None or scene.snr_db >= 40:
-            assert window.noisy == 0
-        elif scene.snr_db <= 20:
-            assert window.noisy == 1
-        else:
-            assert 0 < window.noisy < 1
-            assert window.noisy_weight < 1
+        assert window.floor_only == (scene.snr_db is None)
+        if scene.snr_db is None:
+            assert window.snr_db > 30
+        elif scene.voice is None or (not scene.mic.agc_db and scene.zeros[0] == scene.zeros[1]):
+            assert window.snr_db <= scene.snr_db
 
 
 def test_short_noise_is_not_scored(catalogue: Catalogue):
@@ -66,7 +62,7 @@ def test_short_noise_is_not_scored(catalogue: Catalogue):
     for length, weight in ((3_000, 0.0), (8_000, 1.0)):  # 0.19 s, 0.5 s
         burst = Recording(row, np.where(np.arange(48_000) < length, hiss, 0).astype(np.int16))
         window = render.render(scene, Catalogue(catalogue.speech, [burst], []), SCENES)
-        assert window.noisy_weight == weight
+        assert window.weight == weight
 
 
 @pytest.mark.parametrize("shape", ["steady", "onset", "offset", "events", "gated"])

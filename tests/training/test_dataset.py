@@ -1,4 +1,4 @@
-"""Windows by number: replayed by a seed, stored in the cache, blended with the teachers' outputs."""
+"""Windows by number: replayed by a seed, stored in the cache, with the teachers' estimates."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from runs import write_model
 
 from noisewatch import ModelError
 from noisewatch.core.model import Model
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.config import SceneConfig
-from noisewatch.training.dataset import NOISY, NOISY_WEIGHT, SNR, Windows, batches
+from noisewatch.training.dataset import TEACHER_WEIGHT, Windows, batches
 from noisewatch.training.distill import Teachers
 
 SCENES = SceneConfig()
@@ -27,7 +28,7 @@ def test_a_seed_replays_every_window(catalogue: Catalogue):
     assert logmel.shape == (4, 298, 40)
     np.testing.assert_array_equal(logmel[1], first[5][0])
     assert reference.shape == (4,)
-    assert targets.shape == (4, 5)
+    assert targets.shape == (4, 7)
     assert tracks.shape == (4, 2, 150)
 
 
@@ -52,18 +53,23 @@ def test_cached_windows_equal_drawn_ones(catalogue: Catalogue, tmp_path: Path, m
     cached[0]
 
 
-def test_targets_blend_labels_and_teachers(catalogue: Catalogue, tmp_path: Path, monkeypatch):
-    plain, teachers = Windows(catalogue, 3, 8, SCENES), Teachers(["mhatt", "tcn"])
+@pytest.fixture
+def teachers(tmp_path: Path) -> Teachers:
+    """Two networks without any learning."""
+    return Teachers([str(write_model(tmp_path / f"{name}.onnx", name)) for name in ("dense", "tcn")])
+
+
+def test_targets_hold_the_teachers_estimates(
+    catalogue: Catalogue, teachers: Teachers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    plain = Windows(catalogue, 3, 8, SCENES)
     assert pickle.loads(pickle.dumps(teachers)).digest == teachers.digest
     logmel, reference, label, _ = plain[5]
-    logit, snr_db = teachers(logmel.numpy(), float(reference))
-    probability = 1 / (1 + np.exp(-logit))
+    estimate = teachers(logmel.numpy(), float(reference))
     half = Windows(catalogue, 3, 8, SCENES, tmp_path, teachers, 0.5)[5][2]
-    noisy, weight = label[NOISY], label[NOISY_WEIGHT]
-    assert half[NOISY_WEIGHT] == pytest.approx(0.5 * weight + 0.5)
-    assert half[NOISY] == pytest.approx((0.5 * weight * noisy + 0.5 * probability) / half[NOISY_WEIGHT])
-    assert half[SNR] == pytest.approx((label[SNR] + snr_db) / 2)
-    np.testing.assert_array_equal(half[SNR + 1 :], label[SNR + 1 :])
+    assert half[TEACHER_WEIGHT:].tolist() == pytest.approx([0.5, *estimate])
+    assert label[TEACHER_WEIGHT:].tolist() == [0, 0, 0]
+    np.testing.assert_array_equal(half[:TEACHER_WEIGHT], label[:TEACHER_WEIGHT])
     monkeypatch.setattr(Model, "__call__", lambda *_: pytest.fail("called the teachers again"))
     np.testing.assert_array_equal(Windows(catalogue, 3, 8, SCENES, tmp_path, teachers, 0.5)[5][2], half)
     alone, unweighted = (Windows(catalogue, 3, 8, SCENES, tmp_path, *more) for more in ((), (teachers, 0.0)))

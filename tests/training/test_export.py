@@ -48,7 +48,7 @@ def test_export_refuses_when_runtimes_disagree(tmp_path: Path, monkeypatch: pyte
         def forward(self, logmel, reference):
             verdict = super().forward(logmel, reference)
             off = 0.0 if export.torch.onnx.is_in_onnx_export() else 1e-3
-            return verdict._replace(snr_db=verdict.snr_db + off)
+            return verdict._replace(voice=verdict.voice + off)
 
     def lying(state):
         net = honest(state)

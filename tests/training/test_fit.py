@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import largest_file, wait_for
-from runs import SMALLEST, logged
+from runs import SMALLEST, logged, write_model
 
 from noisewatch import InputError, NoisewatchError, OutputError
 from noisewatch.core.model import Model
@@ -26,7 +26,9 @@ TINY = ("--epochs", "2", "--windows", "128", "--batch", "16", "--workers", "1")
 def test_prepare_train_export_listen(run, toy_set: Path):
     folder = toy_set.parent / "runs" / "first"
     recipe = toy_set.parent / "distilled.toml"
-    recipe.write_text('net = "mhatt"\nunique_windows = 300\nbatch_augment = 0.5\nteachers = ["dense"]\n')
+    theirs = {"sources": [{"kind": "noise", "source": "theirs"}], "shippable": True}
+    teacher = write_model(toy_set.parent / "teacher.onnx", "dense", theirs)
+    recipe.write_text(f'net = "mhatt"\nunique_windows = 300\nbatch_augment = 0.5\nteachers = ["{teacher}"]\n')
     done = run("train", toy_set, "-o", folder, "--recipe", recipe, *TINY, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "epoch 2: loss" in done.stderr
@@ -38,9 +40,8 @@ def test_prepare_train_export_listen(run, toy_set: Path):
     card = Model(toy_set.parent / "mine.onnx").card
     assert card.name == "mine"
     assert not card.shippable  # the folders of a user are marked ship=no until they say otherwise
-    teachers = {s["source"] for s in Model("dense").card.trained_on}
-    assert {s["source"] for s in card.trained_on} == {"speech", "noise"} | teachers
-    assert card.training["teachers"] == [f"dense {Model('dense').digest}"]
+    assert {s["source"] for s in card.trained_on} == {"speech", "noise", "theirs"}
+    assert card.training["teachers"] == [f"teacher {Model(teacher).digest}"]
     done = run("listen", "demo", "--fast", "--json", "--model", toy_set.parent / "mine.onnx")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 100

@@ -1,15 +1,20 @@
-"""The networks: their sizes, what they refuse, and that gain does not matter; the calibration of their logits."""
+"""The networks: their sizes, what they refuse, that gain does not matter; the calibration of the distribution."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from noisewatch.audio.logmel import LogMel
+from noisewatch.training.dataset import SNR, WEIGHT
+from noisewatch.training.loss import snr_loss
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.bcresnet import BCResNet
-from noisewatch.training.platt import platt_scaling
+from noisewatch.training.nets.head import CENTRES, Verdict, quantile
+from noisewatch.training.temperature import temperature_scale
 
 
 @pytest.mark.parametrize(("scale", "size"), [(1, 9_200), (8, 321_000)])
@@ -34,13 +39,27 @@ def test_gain_changes_nothing_when_the_reference_moves_too(voice: np.ndarray, na
         torch.testing.assert_close(output[0], output[1], atol=2e-2, rtol=0)
 
 
-def test_calibrated_probabilities_mean_what_they_say():
+def certain(snr_db: list[float], spread_db: float = 1.0) -> torch.Tensor:
+    """Log-probabilities of a distribution around each SNR, (n, BINS)."""
+    off = (torch.tensor(CENTRES) - torch.tensor(snr_db)[:, None]) / spread_db
+    return torch.log_softmax(-(off**2), 1)
+
+
+def test_verdict_and_snr_come_from_one_distribution():
+    verdict = Verdict(certain([-5, 11, 19, 21, 35]), torch.zeros(5), torch.zeros(5, 2, 1))
+    assert verdict.snr_db.tolist() == pytest.approx([-5, 11, 19, 21, 35], abs=0.2)
+    assert (verdict.noise > 0).tolist() == [True, True, True, False, False]
+    assert verdict.snr_width_db.tolist() == pytest.approx([1.8] * 5, abs=0.4)
+    torn = torch.logaddexp(certain([0]), certain([35])) - np.log(2)  # a siren, or a voice in a quiet room
+    assert quantile(torn, 0.9) - quantile(torn, 0.1) > 30
+
+
+def test_temperature_scaling_finds_out_that_a_network_is_too_sure():
     rng = np.random.default_rng(0)
-    truth = rng.normal(0, 2, 20_000)
-    noisy = rng.random(20_000) < 1 / (1 + np.exp(-truth))
-    overconfident = torch.from_numpy(truth * 4 - 3)  # and biased
-    scale, offset = platt_scaling(overconfident, torch.from_numpy(noisy))
-    assert scale == pytest.approx(0.25, abs=0.01)
-    assert offset == pytest.approx(0.75, abs=0.03)
-    separable = torch.tensor([-2.0, -1.0, 1.0, 2.0])
-    assert platt_scaling(separable, separable > 0)[0] < 100
+    guess = rng.uniform(0, 30, 4000)
+    true = guess + rng.normal(0, 4, 4000)
+    targets = torch.zeros(4000, 7)
+    targets[:, SNR], targets[:, WEIGHT] = torch.from_numpy(true), 1.0
+    sharp, wide = (certain(guess.tolist(), spread) for spread in (3.0, 12.0))
+    sharp_scale, wide_scale = (temperature_scale(snr, partial(snr_loss, targets=targets)) for snr in (sharp, wide))
+    assert sharp_scale < 0.6 < 1.5 < wide_scale

@@ -1,7 +1,10 @@
-"""What every network shares: the normaliser in front of its trunk and the three outputs behind it.
+"""What every network shares: the normaliser in front of its trunk, and the outputs behind it.
 
 A trunk turns a normalised log-Mel window into features over time; everything that makes the verdict
 independent of the microphone's gain, and able to tell a quiet room from a fan, is here.
+
+The main output is one distribution over the SNR. The probability of noise is its share at or below 20 dB, and the
+SNR is its median, so the two cannot contradict each other.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from torch.nn import functional as F
 
 from noisewatch.audio.levels import ACTIVE_RANGE_DB
 from noisewatch.audio.logmel import FRAMES, MELS
+from noisewatch.corpus.render import NOISY_DB
 
 DB = 10 / 2.302585  # natural-log power -> dB
 # Summed Mel power over mean square: 46.2 dB measured on white noise. The network learns the remaining error.
@@ -59,13 +63,47 @@ def active_level(db: Tensor) -> Tensor:
     return torch.log((torch.exp(db / DB) * active).sum(dim=2) / active.sum(dim=2)) * DB
 
 
+LOWEST_DB, HIGHEST_DB, STEP_DB = -12, 44, 2
+EDGES = tuple(range(LOWEST_DB, HIGHEST_DB + 1, STEP_DB))  # dB SNR, between the bins; NOISY_DB is one of them
+BINS = len(EDGES) + 1  # the first and the last are open
+CENTRES = tuple(edge - STEP_DB / 2 for edge in (*EDGES, HIGHEST_DB + STEP_DB))
+AT_NOISY = EDGES.index(int(NOISY_DB)) + 1  # bins at or below NOISY_DB
+
+
 class Verdict(NamedTuple):
     """The outputs of a network for a batch of windows."""
 
-    noise: Tensor  # (B,) logit
-    snr_db: Tensor  # (B,)
+    snr: Tensor  # (B, BINS) log-probability of each bin of the SNR; without a voice, re the reference level
     voice: Tensor  # (B,) logit
     tracks: Tensor  # (B, 2, T') levels of the voice and of everything else over time, dB re the loud part
+
+    @property
+    def noise(self) -> Tensor:
+        """Logit of an SNR at or below 20 dB, (B,)."""
+        return torch.logsumexp(self.snr[:, :AT_NOISY], 1) - torch.logsumexp(self.snr[:, AT_NOISY:], 1)
+
+    @property
+    def snr_db(self) -> Tensor:
+        """Median of the SNR, (B,)."""
+        return quantile(self.snr, 0.5)
+
+    @property
+    def snr_width_db(self) -> Tensor:
+        """Width of the central 80 % of the SNR's distribution, (B,)."""
+        return quantile(self.snr, 0.9) - quantile(self.snr, 0.1)
+
+
+def quantile(snr: Tensor, share: float) -> Tensor:
+    """Quantile in dB of log-probabilities (B, BINS), linear within a bin: (B,)."""
+    p = torch.exp(snr)
+    below = torch.cumsum(p, 1) - p
+    # The constant keeps the slope finite in bins of no weight, where runtimes would differ; it costs 0.1 dB.
+    return LOWEST_DB - STEP_DB + STEP_DB * ((share - below) / (p + 0.02)).clamp(0, 1).sum(1)
+
+
+def scaled(snr: Tensor, scale: float) -> Tensor:
+    """Log-probabilities (B, BINS) after temperature scaling, Guo et al. 2017 (arXiv 1706.04599)."""
+    return F.log_softmax(snr * scale, 1)
 
 
 class NoiseNet(nn.Module):
@@ -87,7 +125,9 @@ class NoiseNet(nn.Module):
         self.order = nn.Linear(MELS * len(RANKS), 32)
         features = 3 * channels + 32 + len(BROADBAND_RANKS) + 2 * len(TRACK_RANKS) + 7
         self.mix = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Dropout(0.1))
-        self.out = nn.Linear(hidden, 3)
+        self.out = nn.Linear(hidden, 2 * BINS + 3)
+        self.sharpness = nn.Parameter(torch.full((2, 1), -1.2))  # ln of the slope of each prior, 1/dB
+        self.register_buffer("centres", torch.tensor(CENTRES), persistent=False)
 
     def forward(self, logmel: Tensor, reference: Tensor) -> Verdict:
         x, level, loud = self.normalise(logmel)  # (B, T, M), (B, T), (B, 1)
@@ -109,5 +149,13 @@ class NoiseNet(nn.Module):
         order = F.relu(self.order(ranked(x, RANKS).flatten(1)))
         pooled = [f.mean(dim=2), f.amax(dim=2), loudest]
         y = self.out(self.mix(torch.cat([*pooled, order, quantiles, spread, active, against.clamp(-4, 4)], 1)))
-        snr = (voice_db - noise_db).squeeze(1) + 15 * y[:, 1]
-        return Verdict(y[:, 0], snr, y[:, 2], tracks)
+        voice, shift, bins = y.split([1, 2, 2 * BINS], 1)
+
+        # Two hypotheses, weighted by whether someone speaks: noise re the voice, and noise re the reference. Each
+        # is a Laplace prior around the SNR of the level tracks, corrected by bin.
+        centre = torch.cat([voice_db - noise_db, -20 * above - noise_db], 1) + 15 * shift  # (B, 2)
+        distance = (self.centres - centre.clamp(LOWEST_DB, HIGHEST_DB).unsqueeze(2)).abs()  # (B, 2, BINS)
+        prior = bins.unflatten(1, (2, BINS)) - torch.exp(self.sharpness) * distance
+        spoken = F.logsigmoid(torch.cat([voice, -voice], 1)).unsqueeze(2)  # (B, 2, 1)
+        snr = torch.logsumexp(F.log_softmax(prior, 2) + spoken, 1)
+        return Verdict(snr, voice.squeeze(1), tracks)
