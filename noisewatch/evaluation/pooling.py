@@ -43,11 +43,8 @@ class Pooled:
 
 def of_scorer(figures: Mapping[str, Any]) -> Pooled:
     """The figures of a network from its part of a report's JSON. Raises KeyError or TypeError for other reports."""
-    streams, snr, agreement = figures["streams"], figures["snr"], figures["agreement"]
-    shares = [
-        Share(round((agreement[name][0] or 0) * agreement["windows"]), agreement["windows"])
-        for name in ("low_snr_clean", "high_snr_noisy")
-    ]
+    streams, snr = figures["streams"], figures.get("snr", {})  # no SNR was ever estimated
+    agreement = figures.get("agreement", {"windows": 0})
     return Pooled(
         auc={name: figures["live"]["all"][0] if name == "live" else figures["auc"][name][0] for name in AUC},
         alarms={
@@ -58,10 +55,10 @@ def of_scorer(figures: Mapping[str, Any]) -> Pooled:
         second_voice={snr_db: _detections(found) for snr_db, found in streams["second_voice"].items()},
         short_noises=_detections(streams["short_noises"]),
         short_noises_by_sound={s: _detections(found) for s, found in streams["short_noises_by_sound"].items()},
-        snr_mae_db=snr["mae_db"][0],
-        snr_spearman=snr["spearman"][0],
-        low_snr_clean=shares[0],
-        high_snr_noisy=shares[1],
+        snr_mae_db=snr.get("mae_db", [None])[0],
+        snr_spearman=snr.get("spearman", [None])[0],
+        low_snr_clean=_share(agreement, "low_snr_clean"),
+        high_snr_noisy=_share(agreement, "high_snr_noisy"),
     )
 
 
@@ -90,6 +87,11 @@ def _rate(rate: Mapping[str, Any]) -> AlarmRate:
 
 def _detections(found: Mapping[str, Any]) -> Detections:
     return Detections.of(found["already_on"], found["missed"], found["start_delays_s"], found["end_delays_s"])
+
+
+def _share(agreement: Mapping[str, Any], name: str) -> Share:
+    windows = agreement["windows"]
+    return Share(round(agreement[name][0] * windows), windows) if windows else Share(0, 0)
 
 
 def _all_detections(groups: Iterable[Mapping[str, Detections]]) -> dict[str, Detections]:
