@@ -134,6 +134,21 @@ def _stretched(f0_hz: float, rng: Rng) -> Values:
     }
 
 
+def _call(f0_hz: float, rng: Rng) -> Values:
+    return _effort(rng) | {
+        "f0_hz": log_uniform(rng, (250, 650)),
+        "formants": rng.uniform(1, 1.35),
+        "tilt_db": rng.uniform(-8, 10),
+        "stretch": rng.uniform(1, 1.8),
+        "vowels_only": True,
+        "excursion": rng.uniform(0.5, 2),
+        "glide": rng.uniform(-8, 8),
+        "jitter": rng.uniform(0, 0.02),
+        "floor_db": rng.uniform(45, 80),
+        "pad_s": (rng.uniform(0.3, 1.5), rng.uniform(0.3, 1.5)),
+    }
+
+
 def _whisper(f0_hz: float, rng: Rng) -> Values:
     return {
         "f0_hz": 0.0,
@@ -157,10 +172,10 @@ def _low(f0_hz: float, rng: Rng) -> Values:
 
 _DRAWS: dict[str, Callable[[float, Rng], Values]] = {
     "high": _high, "child": _child, "scream": _scream, "shout": _shout, "song": _song, "stretched": _stretched,
-    "word": _word, "whisper": _whisper, "low": _low,
+    "word": _word, "whisper": _whisper, "low": _low, "call": _call,
 }  # fmt: skip
-SINGLE_WORDS = ("stretched", "word")  # made of one word or syllable; the others of some seconds
+SINGLE_WORDS = ("stretched", "word", "call")  # made of one word or syllable; the others of some seconds
 KINDS = {  # and their weights
-    "high": 0.15, "child": 0.12, "scream": 0.11, "shout": 0.14, "song": 0.09, "stretched": 0.17, "word": 0.1,
-    "whisper": 0.05, "low": 0.07,
+    "high": 0.15, "child": 0.11, "scream": 0.1, "shout": 0.12, "song": 0.09, "stretched": 0.15, "word": 0.09,
+    "whisper": 0.05, "low": 0.06, "call": 0.08,
 }  # fmt: skip
