@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import cache
+
 import numpy as np
 
 from .logmel import SLAB, FrontendConfig
@@ -66,7 +69,8 @@ class HighPass:
         if self._state is None:
             offset = float(x[0].mean())
             self._state = [offset / (1 - p) for p in self._poles]
-        sums = (x * self._rise).cumsum(axis=2)
+        sums = x * self._rise
+        np.cumsum(sums, axis=2, out=sums)
         pairs, ends = len(self._poles), sums[:, :, -1].tolist()
         before = np.empty(sums.shape[:2])
         for i, (step, state) in enumerate(zip(self._step, self._state, strict=True)):
@@ -85,4 +89,10 @@ class HighPass:
 def high_passed(samples: Samples, config: FrontendConfig | None = None) -> Samples:
     """Filter a whole recording (n,): (n,) float32."""
     padded = np.concatenate([samples, np.zeros(-len(samples) % BLOCK, np.float32)])
-    return HighPass(config).feed(padded)[: len(samples)]
+    return copy(_designed(config or FrontendConfig())).feed(padded)[: len(samples)]
+
+
+@cache
+def _designed(config: FrontendConfig) -> HighPass:
+    """A filter that was fed nothing."""
+    return HighPass(config)

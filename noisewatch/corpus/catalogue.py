@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,11 @@ class Recording:
 
     row: Row
     samples: NDArray[np.int16]
+
+    @cached_property
+    def usual_rms(self) -> float:
+        """Active level of the first 40 s, in units of int16."""
+        return levels.active_rms(self.samples[: 40 * SAMPLE_RATE].astype(np.float32))
 
     @property
     def floor_db(self) -> float:

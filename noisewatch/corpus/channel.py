@@ -20,6 +20,11 @@ RATES = {"8k": 8_000, "11k": 11_025}
 MOST_DC = 0.1  # of full scale
 _HZ = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE)
 _OCTAVES = np.log2(np.maximum(_HZ, 20.0) / 20.0).astype(np.float32)  # above 20 Hz: 0..8.6
+_LN_HZ = np.log(np.maximum(_HZ, 1e-3)).astype(np.float32)
+_LN_SLOPE = np.log(_HZ + 50).astype(np.float32)
+_COLOURS = 8  # points of a colouration
+_COLOUR = np.minimum((_OCTAVES / _OCTAVES[-1] * (_COLOURS - 1)).astype(int), _COLOURS - 2)  # point below each bin
+_BEYOND = _OCTAVES / _OCTAVES[-1] * (_COLOURS - 1) - _COLOUR  # distance of each bin from it: 0..1
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def draw_room(rng: Rng, rooms: int, config: RoomConfig) -> Room | None:
 def draw_chain(rng: Rng, config: MicrophoneConfig) -> Chain:
     """Draw a chain, anything from a laptop array to a studio condenser."""
     depth = rng.uniform(*config.colour_depth_db)
-    colour = rng.uniform(-depth, depth, 8) + np.linspace(0, rng.uniform(*config.tilt_db), 8)
+    colour = rng.uniform(-depth, depth, _COLOURS) + np.linspace(0, rng.uniform(*config.tilt_db), _COLOURS)
     low, high, order = _draw_band(rng, config)
     coding = pick(rng, config.codings)
     floor_db = config.quiet_floor_db if rng.random() < config.quiet_share else config.floor_db
@@ -97,12 +102,23 @@ def _draw_band(rng: Rng, config: MicrophoneConfig) -> tuple[float, float, int]:
     return 0.0, 8000.0, 4
 
 
-def coloured_noise(rng: Rng, slope: float) -> Samples:
-    """Gaussian noise (48000,) of unit RMS with the amplitude spectrum (f + 50 Hz) ** slope."""
-    shape = (_HZ + 50) ** slope
-    phases = rng.standard_normal((2, len(_HZ)), dtype=np.float32)
-    noise = np.fft.irfft((phases[0] + 1j * phases[1]) * shape.astype(np.float32), WINDOW)
-    return np.asarray(noise / noise.std(), np.float32)
+def coloured_noise(rng: Rng, slope: float, curve: NDArray[np.float32] | None = None) -> Samples:
+    """Gaussian noise (48000,) of unit RMS with the amplitude spectrum (f + 50 Hz) ** slope.
+
+    It is then filtered with a magnitude response (24001,), if there is one.
+    """
+    shape = np.exp(np.float32(slope) * _LN_SLOPE)
+    spectrum = gaussian_spectrum(rng.standard_normal((2, len(_HZ)), dtype=np.float32), shape)
+    return np.asarray(np.fft.irfft(spectrum if curve is None else spectrum * curve, WINDOW), np.float32)
+
+
+def gaussian_spectrum(parts: NDArray[np.floating], shape: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Spectrum (24001,) of noise (48000,) of unit RMS, from Gaussian real and imaginary parts (2, 24001)."""
+    spectrum = np.empty(len(_HZ), np.complex64)
+    spectrum.real, spectrum.imag = parts * shape
+    spectrum[0], spectrum.imag[-1] = 0, 0  # no DC, and the highest frequency has no phase
+    energy = 2 * np.square(spectrum.view(np.float32)).sum() - spectrum.real[-1] ** 2  # Parseval's theorem
+    return np.asarray(spectrum * np.float32(WINDOW / (np.sqrt(energy) + 1e-30)), np.complex64)
 
 
 def band_curve(mic: Chain) -> NDArray[np.float32]:
@@ -113,10 +129,16 @@ def band_curve(mic: Chain) -> NDArray[np.float32]:
 def _band(low_hz: float, high_hz: float, order: int) -> NDArray[np.float32]:
     curve = np.ones(len(_HZ), np.float32)
     if high_hz < 8000:
-        curve /= np.sqrt(1 + (_HZ / high_hz) ** (2 * order)).astype(np.float32)
+        curve /= np.sqrt(1 + _steep(high_hz, order))
     if low_hz > 0:
-        curve *= np.sqrt(1 - 1 / (1 + (_HZ / low_hz) ** (2 * order))).astype(np.float32)
+        steep = _steep(low_hz, order)
+        curve *= np.sqrt(steep / (1 + steep))
     return curve
+
+
+def _steep(corner_hz: float, order: int) -> NDArray[np.float32]:
+    """(f / corner) ** (2 order), limited to what single precision can hold: (24001,)."""
+    return np.asarray(np.exp(np.minimum((_LN_HZ - np.float32(np.log(corner_hz))) * (2 * order), 80)), np.float32)
 
 
 def telephone_curve() -> NDArray[np.float32]:
@@ -126,13 +148,18 @@ def telephone_curve() -> NDArray[np.float32]:
 
 def microphone_curve(mic: Chain) -> NDArray[np.float32]:
     """Magnitude response of the whole chain: (24001,)."""
-    colour = np.interp(_OCTAVES, np.linspace(0, _OCTAVES[-1], len(mic.colour_db)), mic.colour_db)
-    return np.asarray(10 ** (colour / 20), np.float32) * band_curve(mic)
+    points = np.array(mic.colour_db, np.float32)
+    colour = points[_COLOUR] + np.diff(points)[_COLOUR] * _BEYOND
+    return _gain(colour) * band_curve(mic)
 
 
 def tilted(curve: NDArray[np.float32], tilt_db: float) -> NDArray[np.float32]:
     """The curve (24001,) plus a spectral tilt linear in octaves: 0 dB at 20 Hz, tilt_db at 8 kHz."""
-    return np.asarray(curve * 10 ** (tilt_db * _OCTAVES / _OCTAVES[-1] / 20), np.float32)
+    return curve * _gain(_OCTAVES * np.float32(tilt_db / _OCTAVES[-1]))
+
+
+def _gain(db: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.exp(db * np.float32(np.log(10) / 20)), np.float32)
 
 
 def automatic_gain(samples: Samples, most_db: float) -> Samples:
@@ -161,10 +188,18 @@ def room_response(room: Room, response: Samples) -> Samples:
 
 def filtered(samples: Samples, curve: NDArray[np.float32], response: Samples | None) -> Samples:
     """Samples (48000,) convolved with a magnitude and a room response, circularly: the tail wraps around."""
-    spectrum = np.fft.rfft(samples) * curve
+    spectrum = transformed(samples) * curve
     if response is not None:
-        spectrum = spectrum * np.fft.rfft(response, WINDOW)
+        spectrum *= transformed(response)
     return np.asarray(np.fft.irfft(spectrum, WINDOW), np.float32)
+
+
+def transformed(samples: NDArray[np.floating], size: int = WINDOW) -> NDArray[np.complex64]:
+    """The spectrum of samples (n,), padded with zeros to a size: (size // 2 + 1,).
+
+    NumPy transforms double precision in half the time of single precision; for the inverse, it is the reverse.
+    """
+    return np.fft.rfft(samples.astype(np.float64), size).astype(np.complex64)
 
 
 def coded(samples: Samples, coding: str) -> Samples:

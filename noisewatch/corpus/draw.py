@@ -12,8 +12,12 @@ Rng = np.random.Generator
 
 def pick(rng: Rng, weights: Weights) -> str:
     """Draw a name with probability proportional to its weight."""
-    p = np.array(list(weights.values()))
-    return list(weights)[int(rng.choice(len(p), p=p / p.sum()))]
+    point = rng.random() * sum(weights.values())
+    for name, weight in weights.items():
+        point -= weight
+        if point < 0:
+            return name
+    return name
 
 
 def mixture(rng: Rng, parts: Mixture) -> float:

@@ -18,6 +18,7 @@ from .config import SceneConfig
 from .scene import Scene
 from .tracks import long_enough, noise_track, shaped, voice_track, word_track
 
+CUT_LEVEL = 0.01  # least level of a shaped noise, relative to the whole
 NOISY_DB = 20.0  # a window is noisy at or below this SNR, and clean at or above catalogue.CLEAN_DB
 COARSE_WEIGHT = 0.3  # of windows whose quantisation hiss is neither clean nor noise in the room
 
@@ -56,13 +57,12 @@ def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Sam
         noise = noise_track(scene.noise, catalogue, rng, config)
         noise = channel.filtered(noise, curve, _response(scene.noise.room, catalogue))
         cut = shaped(noise, scene.noise.shape, voice, rng, config.shape)
-        noise = cut if long_enough(cut) else noise  # shaping must not make a noise too short to be scored
+        # Shaping must not make a noise too short to be scored, nor leave only the silence around it.
+        if long_enough(cut) and levels.active_rms(cut) > CUT_LEVEL * levels.active_rms(noise):
+            noise = cut
         noise = channel.at_level(noise, scene.voice_dbfs - scene.snr_db)
-    floor = channel.coloured_noise(rng, mic.floor_slope) * np.float32(
-        10 ** ((scene.voice_dbfs - mic.floor_db) / 20)
-    )
-    if mic.floor_limited:
-        floor = channel.filtered(floor, channel.band_curve(mic), None)
+    floor = channel.coloured_noise(rng, mic.floor_slope, channel.band_curve(mic) if mic.floor_limited else None)
+    floor *= np.float32(10 ** ((scene.voice_dbfs - mic.floor_db) / 20))
     if mic.agc_db:
         gain = channel.automatic_gain(voice + noise + floor, mic.agc_db)
         voice, noise, floor = voice * gain, noise * gain, floor * gain

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.signal import SAMPLE_RATE, WINDOW, Samples
-from .channel import coloured_noise
+from .channel import coloured_noise, transformed
 from .config import CallsConfig, SceneConfig
 from .draw import Rng, attenuation, log_uniform
 
@@ -23,24 +24,36 @@ def coloured(rng: Rng, scenes: SceneConfig) -> Samples:
 
 def tones(rng: Rng, scenes: SceneConfig) -> Samples:
     """Pitched sound (48000,): mains hum, chords, sirens, beeps."""
-    config, track, t = scenes.tones, np.zeros(WINDOW), _TIME
+    config, track, t = scenes.tones, np.zeros(WINDOW, np.float32), _TIME
     mains = rng.random() < config.mains_share
     rolloff = rng.uniform(*config.rolloff)
     wobble = rng.uniform(*config.wobble) if rng.random() < config.wobble_share else 0.0
     keyed = rng.random() < config.keyed_share
     for _ in range(1 if mains else int(rng.integers(*config.count))):
         pitch = rng.choice(config.mains_hz) if mains else log_uniform(rng, config.pitch_log_hz)
-        cycles = pitch * t + pitch * wobble * np.sin(2 * np.pi * rng.uniform(*config.wobble_hz) * t) / 20
-        turn = np.exp(2j * np.pi * cycles)
-        harmonic = np.exp(2j * np.pi * rng.random()) * turn
+        cycles, rate = pitch * t, rng.uniform(*config.wobble_hz)
+        if wobble:
+            cycles += pitch * wobble / 20 * np.sin(2 * np.pi * rate * t)
+        phase = rng.random()
         count = int(rng.integers(*(config.mains_harmonics if mains else config.harmonics)))
-        for h in range(1, min(count, int(HIGHEST_HZ / pitch) + 1)):
-            track += harmonic.imag * (rng.random() / h**rolloff)
-            harmonic = harmonic * turn
+        gains = [rng.random() / h**rolloff for h in range(1, min(count, int(HIGHEST_HZ / pitch) + 1))]
+        track += _harmonics(cycles, gains, phase)
     if keyed:
         every = rng.uniform(*config.key_period_s)
         track *= (t + rng.random()) % every < rng.uniform(*config.key_duty) * every
-    return np.asarray(track, np.float32)
+    return track
+
+
+def _harmonics(cycles: NDArray[np.float64], gains: Sequence[float], phase: float = 0.0) -> Samples:
+    """Sum of harmonics 1, 2, ... (n,) with these gains over a phase (n,) in cycles."""
+    angle = (2 * np.pi * (cycles % 1)).astype(np.float32)
+    turn = np.empty(len(angle), np.complex64)
+    turn.real, turn.imag = np.cos(angle), np.sin(angle)
+    harmonic, total = turn * np.complex64(np.exp(2j * np.pi * phase)), np.zeros(len(angle), np.float32)
+    for gain in gains:
+        total += harmonic.imag * np.float32(gain)
+        harmonic *= turn
+    return total
 
 
 def impacts(rng: Rng, scenes: SceneConfig) -> Samples:
@@ -64,7 +77,7 @@ def impacts(rng: Rng, scenes: SceneConfig) -> Samples:
         pitch = log_uniform(rng, pitches)
         ring = np.sin(2 * np.pi * pitch * t) * np.exp(-t / (decay * rng.uniform(*config.ring_decay_share)))
         body += ring * rng.random()
-    spectrum = np.fft.rfft(strikes) * np.fft.rfft(body, WINDOW)
+    spectrum = transformed(strikes) * transformed(body)
     return np.asarray(np.fft.irfft(spectrum, WINDOW), np.float32)
 
 
@@ -103,12 +116,15 @@ def _call(rng: Rng, tract: _VocalTract, config: CallsConfig) -> NDArray[np.float
     octaves += tract.rough * np.repeat(rng.standard_normal(n // 80 + 1), 80)[:n]
     cycles = np.cumsum(tract.pitch_hz * 2**octaves) / SAMPLE_RATE
     highest = int(np.clip(7000 / (tract.pitch_hz * 2 ** octaves.max()), 1, 24))
-    voiced = sum(np.sin(2 * np.pi * h * cycles) / h**tract.rolloff for h in range(1, highest + 1))
+    voiced = _harmonics(cycles, [h**-tract.rolloff for h in range(1, highest + 1)])
     call = (1 - tract.breath) * voiced / (np.std(voiced) + 1e-9) + tract.breath * rng.standard_normal(n)
-    ln_hz = np.log(np.fft.rfftfreq(n, 1 / SAMPLE_RATE) + 1)[:, None] - rng.normal(0, config.resonance_sd)
-    places, widths, gains = tract.resonances
-    formants = 0.03 + (gains * np.exp(-((ln_hz - places) ** 2) / (2 * widths**2))).sum(1)
-    call = np.fft.irfft(np.fft.rfft(call) * formants, n)
+    size = -(-n // 320) * 320  # a length with small factors
+    ln_hz = np.log(np.fft.rfftfreq(size, 1 / SAMPLE_RATE) + 1).astype(np.float32)
+    ln_hz -= np.float32(rng.normal(0, config.resonance_sd))
+    formants = np.full(len(ln_hz), 0.03, np.float32)
+    for place, width, gain in tract.resonances.T.astype(np.float32):
+        formants += gain * np.exp(-((ln_hz - place) ** 2) / (2 * width**2))
+    call = np.fft.irfft(transformed(call, size) * formants, size)[:n]
     envelope = (
         np.minimum(1, u / tract.attack) * np.interp(u, [0, rng.uniform(*config.release), 1], [1, 1, 0]) ** 1.5
     )

@@ -19,6 +19,7 @@ from .scene import Noise, Take, Word
 from .synthetic import SYNTHETIC
 
 SHORTEST_NOISE_S = 0.3  # shorter noise is not scored
+_GRID = np.linspace(0, 1, WINDOW // 2 + 1)
 DIP_FRAMES = 5  # of 20 ms: a word is cut where the level dips within this distance
 
 
@@ -72,6 +73,8 @@ def noise_track(noise: Noise, catalogue: Catalogue, rng: Rng, config: SceneConfi
 
 def shaped(noise: Samples, shape: str, voice: Samples, rng: Rng, config: ShapeConfig) -> Samples:
     """Noise (48000,) with an envelope: steady, onset, offset, events, or gated by the voice (48000,)."""
+    if shape == "steady":
+        return noise
     mask = np.ones(WINDOW, np.float32)
     if shape == "onset":
         mask[: int(rng.uniform(*config.onset) * WINDOW)] = 0
@@ -102,18 +105,17 @@ def own_floor(samples: Samples, rng: Rng) -> Samples:
     It pads short takes. If they were padded with zeros, a network would learn that zeros mean clean.
     """
     size = 1600
-    starts = range(0, max(1, len(samples) - size + 1), size // 2)
-    pieces = [samples[a : a + size] for a in starts]
-    quiet = min((p for p in pieces if (p**2).mean() > 1e-10), key=lambda p: float((p**2).mean()), default=None)
-    if quiet is None:
+    pieces = [samples[a : a + size] for a in range(0, max(1, len(samples) - size + 1), size // 2)]
+    powers = [float(np.square(p).mean()) for p in pieces]
+    audible = [power for power in powers if power > 1e-10]
+    if not audible:
         return np.zeros(WINDOW, np.float32)
+    quiet = pieces[powers.index(min(audible))]
     magnitude = np.abs(np.fft.rfft(quiet * np.hanning(len(quiet)), size))
     magnitude = np.convolve(magnitude, np.ones(9) / 9, "same")
-    grid = np.linspace(0, 1, WINDOW // 2 + 1)
-    shape = np.interp(grid, np.linspace(0, 1, len(magnitude)), magnitude)
-    white = rng.standard_normal((2, len(grid)))
-    noise = np.fft.irfft((white[0] + 1j * white[1]) * shape, WINDOW)
-    return np.asarray(noise * np.sqrt((quiet**2).mean()) / (noise.std() + 1e-12), np.float32)
+    shape = np.interp(_GRID, np.linspace(0, 1, len(magnitude)), magnitude).astype(np.float32)
+    noise = np.fft.irfft(channel.gaussian_spectrum(rng.standard_normal((2, len(_GRID))), shape), WINDOW)
+    return np.asarray(noise * np.float32(np.sqrt(min(audible))), np.float32)
 
 
 def laid_over(floor: Samples, piece: Samples, start: int) -> Samples:
@@ -143,11 +145,10 @@ def _piece(recording: Recording, speed: float, rng: Rng, loud: bool) -> Samples:
     """Up to 3 s of a recording at a speed. loud: try up to 4 times for an excerpt near its usual level."""
     need = int(np.ceil(WINDOW * speed)) + 16
     samples = recording.samples
-    usual = levels.active_rms(samples[: 40 * SAMPLE_RATE].astype(np.float32)) if loud else 0.0
     for _ in range(4):
         start = int(rng.integers(0, max(1, len(samples) - need + 1)))
         piece = samples[start : start + need].astype(np.float32)
-        if not loud or levels.active_rms(piece) > 0.4 * usual:
+        if not loud or levels.active_rms(piece) > 0.4 * recording.usual_rms:
             break
     if speed != 1.0:
         piece = soxr.resample(piece, SAMPLE_RATE * speed, SAMPLE_RATE, quality="LQ")
