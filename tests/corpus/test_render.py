@@ -95,7 +95,9 @@ def test_a_single_word_in_a_quiet_room_is_a_clean_voice(catalogue: Catalogue):
         if scene.word is None or scene.zeros != (0.0, 0.0):
             continue
         window = render.render(scene, catalogue, SCENES)
-        assert window.voice and window.floor_only and window.weight in (1, 0.3)  # 0.3: 8 bits
+        assert window.voice
+        assert window.floor_only
+        assert window.weight in (1, 0.3)  # 0.3: 8 bits
         assert window.snr_db > 46
         if scene.mic.agc_db or scene.room is not None:
             continue
