@@ -1,12 +1,13 @@
 """Results on streams: alarms on clean voices, misses and delays of noises.
 
 Every figure has the counts that it was computed from, so that the figures of several splits can be pooled:
-`AlarmRate.pooled` and `Detections.pooled` take parts of any reports.
+`AlarmRate.pooled` and `Detections.pooled` take parts of any reports. In JSON, `Estimate` and `Delay` are lists of
+their fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -96,6 +97,7 @@ class Detections:
     prompt_share: Estimate
     start_delay: Delay  # s from the onset to `noise_start`, of those called
     end_delay: Delay  # s from the end to `noise_end`, of those called; negative if called off early
+    start_median_of_all_s: float | None  # a missed noise counts as never called; None if that is the median
     start_delays_s: tuple[float, ...]
     end_delays_s: tuple[float, ...]
 
@@ -114,6 +116,7 @@ class Detections:
             prompt_share=Estimate.share(prompt, begun_clean),
             start_delay=Delay.of(starts),
             end_delay=Delay.of(ends),
+            start_median_of_all_s=_median_of_all(starts, missed),
             start_delays_s=starts,
             end_delays_s=ends,
         )
@@ -128,6 +131,12 @@ class Detections:
             [delay for p in parts for delay in p.start_delays_s],
             [delay for p in parts for delay in p.end_delays_s],
         )
+
+
+def _median_of_all(starts: Sequence[float], missed: int) -> float | None:
+    """The lower median, so that it is a delay that occurred."""
+    ranked = [*sorted(starts), *[None] * missed]
+    return ranked[(len(ranked) - 1) // 2] if ranked else None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from .tables import estimate, figure, table
 
 ALARMS = ("minutes", "alarms", "per hour", "time called noisy")
 DETECTIONS = (
-    "noises", "missed", "already on", "within 3 s", "start delay, median", "95th", "end delay, median", "95th",
+    "noises", "missed", "already on", "within 3 s", "start delay, median", "95th", "median of all",
+    "end delay, median", "95th",
 )  # fmt: skip
 
 
@@ -30,7 +31,8 @@ def of_streams(figures: StreamFigures) -> list[str]:
         lines += [
             "",
             "Delays in s: 5 s of noise, or a second voice, behind a voice that goes on. Shares are of the noises "
-            "that were not already called before they began; delays, of those called",
+            "that were not already called before they began; delays, of those called. The median of all counts "
+            "missed noises as never called",
             "",
             *table(["5 s of", "SNR", *DETECTIONS], [
                 [kind, snr, *_detections(found)] for kind, by_snr in kinds.items() for snr, found in by_snr.items()
@@ -57,9 +59,11 @@ def _pooled(figures: StreamFigures) -> Iterator[tuple[str, AlarmRate]]:
             assert alarms.dominant is not None
             yield f"{style}, without {alarms.dominant}", alarms.others
             yield f"{style}, {alarms.dominant}", alarms.sources[alarms.dominant]
-    not_read = [alarms.all for style, alarms in figures.alarms.items() if style != "read"]
+    not_read = [alarms for style, alarms in figures.alarms.items() if style != "read"]
     if len(not_read) > 1:
-        yield "all that is not read", AlarmRate.pooled(not_read)
+        apart = [alarms.dominant for alarms in not_read if alarms.dominant]
+        name = ", without ".join(["all that is not read", *apart])
+        yield name, AlarmRate.pooled(alarms.others or alarms.all for alarms in not_read)
     for style, alarms in figures.alarms_under_40_db.items():
         yield f"{style}, floor less than 40 dB down", alarms.all
 
@@ -84,6 +88,7 @@ def _detections(found: Detections) -> list[str]:
         str(found.already_on),
         figure(found.prompt_share.value, ".0%"),
         *_delay(found.start_delay),
+        figure(found.start_median_of_all_s, ".1f"),
         *_delay(found.end_delay),
     ]
 

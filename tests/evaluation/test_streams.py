@@ -18,8 +18,9 @@ from noisewatch.corpus.manifest import Row, read_manifest, write_manifest
 from noisewatch.evaluation.clean_streams import LEAST_S, clean_stream, clean_voices
 from noisewatch.evaluation.heard import Heard
 from noisewatch.evaluation.noisy_streams import NoisyStreams, PlacedNoise
-from noisewatch.evaluation.stream_figures import AlarmRate, Detections, StyleAlarms
+from noisewatch.evaluation.stream_figures import AlarmRate, Detections, StreamFigures, StyleAlarms
 from noisewatch.evaluation.stream_metrics import detections
+from noisewatch.evaluation.stream_tables import of_streams
 
 
 def test_clean_streams_have_no_noise_but_the_recordings_own(catalogue: Catalogue):
@@ -86,6 +87,8 @@ def test_noises_are_called_missed_or_already_on():
     assert found.missed_share.value == 0.5
     assert found.prompt_share.value == 0.25
     assert found.start_delay.median == pytest.approx(2.05)
+    assert found.start_median_of_all_s == 3.7  # the second of four
+    assert detections([prompt, missed, after], 0.5).start_median_of_all_s is None
     assert Detections.pooled([detections([each], 0.5) for each in (prompt, late, missed, after, already)]) == found
 
 
@@ -98,6 +101,13 @@ def test_a_source_with_most_of_the_time_stands_apart():
     assert words.all.per_hour.value == 7
     alone = StyleAlarms.of({"phone": rates["phone"]})
     assert (alone.dominant, alone.others) == (None, None)
+    nothing = Detections.of(0, 0, [], [])
+    figures = StreamFigures(0.9, {"other": alone, "words": words}, {}, {"all": {}}, {}, nothing, {}, ())
+    text = "\n".join(of_streams(figures))
+    for row in ("other", "words, without wakeword", "all that is not read, without wakeword"):
+        assert f"| {row} | {20 if 'all' in row else 10}.0 | {8 if 'all' in row else 4} | 24 (" in text
+    assert "| words, wakeword | 50.0 | 3 | 4 (" in text
+    assert text.index("| phone | other |") < text.index("| phone | words |") < text.index("| wakeword | words |")
 
 
 @pytest.fixture
