@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,36 +88,42 @@ def test_a_trial_goes_on_where_it_stopped_and_pools_its_thirds(
         assert learned | left_out == {f"{name}_{kind}" for name in NAMES for kind in ("speech", "noise")}
         assert not learned & left_out
 
-    made = [path.stat().st_mtime_ns for path in trial.glob("*/model.onnx")]
-    (trial / "2" / "report.json").unlink()
+    made = {path: path.stat().st_mtime_ns for path in trial.glob("[123]/*.*")}
     main(sources, trial, recipe)
-    assert (trial / "2" / "report.json").exists()
-    assert made == [path.stat().st_mtime_ns for path in trial.glob("*/model.onnx")]
+    assert made == {path: path.stat().st_mtime_ns for path in trial.glob("[123]/*.*")}
 
     second = tmp_path / "second"
-    stopped(
-        [sources, "-o", second, "--recipe", recipe, "--cache", cache, "--init-from", trial], second / "turns.md"
-    )
+    started = [sources, "-o", second, "--recipe", recipe, "--cache", cache, "--init-from", trial]
+    stopped(started, second / "1" / "model.onnx")
     assert Model(second / "1" / "model.onnx").card.training["init_from"]
-    table = [sys.executable, "tools/compare_trials.py", str(trial), str(second)]
+    with pytest.raises(SystemExit, match="second/2 holds no finished run"):
+        main(sources, tmp_path / "third", recipe, init_from=[second])
+
+    shutil.copytree(trial, tmp_path / "shipped", ignore=shutil.ignore_patterns("3", "run"))
+    (tmp_path / "shipped" / "trial.json").write_text('{"model": "dense"}')
+    table = [sys.executable, "tools/compare_trials.py", str(trial), str(tmp_path / "shipped")]
     done = subprocess.run(table, capture_output=True, text=True, check=False, cwd=ROOT)
     assert [line.split(" | ")[0] for line in done.stdout.splitlines()[:4]] == [
-        "| trial", "| ---", "| first", "| second"
+        "| trial", "| ---", "| first", "| shipped"
     ]  # fmt: skip
-    assert "- second: Not finished: third 2 and 3." in done.stdout
+    assert "- shipped: dense has learned from these sources" in done.stdout
+    assert "- shipped: Not finished: third 3." in done.stdout
 
 
-def test_what_has_learned_from_the_sources_left_out_is_refused_or_marked(
+def test_weights_that_have_learned_from_what_is_left_out_are_refused(
     sources: Path, tmp_path: Path, main: Callable[..., None]
 ):
     recipe = tmp_path / "distilled.toml"
     recipe.write_text(RECIPE + 'teachers = ["dense"]\n')
     with pytest.raises(SystemExit, match="the recipe sets teachers to dense"):
         main(sources, tmp_path / "trial", recipe)
-    assert not (tmp_path / "trial").exists()
-    shipped = tmp_path / "shipped"
-    stopped([sources, "-o", shipped, "--model", "dense"], shipped / "turns.md")
-    assert "dense has learned from these sources" in (shipped / "turns.md").read_text()
     recipe.write_text(RECIPE)
-    with pytest.raises(SystemExit, match="holds no finished run"):
-        main(sources, tmp_path / "trial", recipe, init_from=[shipped])
+    other = tmp_path / "other"  # a trial on another division
+    for third in (1, 2, 3):
+        write_manifest(other / str(third) / "manifest.csv", read_manifest(sources))
+        (other / str(third) / "steps.json").write_text('{"train": {"finished": true}}')
+    with pytest.raises(SystemExit, match=r"other/1/run has learned from .*, left out here in third 1\. Start from"):
+        main(sources, tmp_path / "trial", recipe, init_from=[other])
+    with pytest.raises(SystemExit, match=f"{tmp_path}/none/1 holds no finished run. Finish that trial first"):
+        main(sources, tmp_path / "trial", recipe, init_from=[tmp_path / "none"])
+    assert not (tmp_path / "trial").exists()
