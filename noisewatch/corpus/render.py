@@ -40,6 +40,12 @@ class Window:
 
 def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Samples, Samples, Samples]:
     """Voice, noise and microphone floor of a scene at their levels, each (48000,)."""
+    return _tracks(scene, catalogue, config)[:3]
+
+
+def _tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Samples, Samples, Samples, float]:
+    """The tracks, and by how much limiter and AGC raised the voice's own floor relative to the voice, dB."""
+    raised_db = 0.0
     rng = np.random.default_rng(scene.seed)
     mic, curve = scene.mic, channel.microphone_curve(scene.mic)
     voice = noise = np.zeros(WINDOW, np.float32)
@@ -51,7 +57,8 @@ def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Sam
             voice = voice_track(recording, scene.voice, scene.dense, rng, config.voice)
         voice = channel.filtered(voice, channel.tilted(curve, scene.effort_db), _response(scene.room, catalogue))
         if scene.limiter_db is not None:
-            voice = channel.limited(voice, scene.limiter_db)
+            voice, whole = channel.limited(voice, scene.limiter_db), voice
+            raised_db += levels.snr_db(whole, voice)
         voice = channel.at_level(voice, scene.voice_dbfs)
     if scene.noise is not None and scene.snr_db is not None:
         noise = noise_track(scene.noise, catalogue, rng, config)
@@ -65,13 +72,18 @@ def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Sam
     floor *= np.float32(10 ** ((scene.voice_dbfs - mic.floor_db) / 20))
     if mic.agc_db:
         gain = channel.automatic_gain(voice + noise + floor, mic.agc_db)
+        raised_db += levels.snr_db(voice, floor) - levels.snr_db(voice * gain, floor * gain)
         voice, noise, floor = voice * gain, noise * gain, floor * gain
-    return voice, noise, floor
+    return voice, noise, floor, raised_db
 
 
 def render(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> Window:
     """Render a scene to samples and labels."""
-    voice, noise, floor = tracks(scene, catalogue, config)
+    voice, noise, floor, raised_db = _tracks(scene, catalogue, config)
+    floors_db = [levels.snr_db(voice, floor) if scene.voice else scene.mic.floor_db]
+    if scene.voice is not None:
+        own_db = scene.word.floor_db if scene.word else catalogue.speech[scene.voice.index].floor_db
+        floors_db.append(own_db - raised_db)
     mixed = channel.clipped(voice + noise + floor, scene.mic.clip_db)
     mixed = channel.coded(np.clip(mixed, -1, 1), scene.mic.coding)
     a, b = (int(edge * WINDOW) for edge in scene.zeros)
@@ -84,7 +96,7 @@ def render(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> Window:
     tracks_db = _over_time(np.stack([voice, noise + floor]), mixed)
     if scene.mic.dc or scene.mic.drift:  # inaudible, so levels and labels are without it
         mixed = mixed + channel.infrasound(scene.mic, scene.voice_dbfs, np.random.default_rng([scene.seed, 1]))
-    return _labelled(scene, mixed, catalogue, scored, tracks_db)
+    return _labelled(scene, mixed, floors_db, scored, tracks_db)
 
 
 def _over_time(tracks: Samples, mixed: Samples) -> Samples:
@@ -94,11 +106,8 @@ def _over_time(tracks: Samples, mixed: Samples) -> Samples:
     return np.stack([10 * np.log10(levels.frame_power(t) / loud + 1e-8) for t in tracks]).astype(np.float32)
 
 
-def _labelled(scene: Scene, samples: Samples, catalogue: Catalogue, scored: bool, tracks_db: Samples) -> Window:
-    own = [scene.mic.floor_db]
-    if scene.voice is not None:
-        own.append(scene.word.floor_db if scene.word else catalogue.speech[scene.voice.index].floor_db)
-    floor_db = -10 * float(np.log10(sum(10 ** (-f / 10) for f in own)))
+def _labelled(scene: Scene, samples: Samples, floors_db: list[float], scored: bool, tracks_db: Samples) -> Window:
+    floor_db = -10 * float(np.log10(sum(10 ** (-f / 10) for f in floors_db)))
     snr = scene.snr_db
     coarse = scene.mic.coding in ("8bit", "mulaw") and (snr is None or snr > NOISY_DB)
     return Window(

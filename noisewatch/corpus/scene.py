@@ -86,7 +86,7 @@ def draw_scene(rng: Rng, catalogue: Catalogue, config: SceneConfig) -> Scene:
     room = draw_room(rng, len(catalogue.rooms), config.room) if roomy and with_voice else None
     noise = None if kind is None else draw_noise(rng, catalogue, config, kind, roomy, voice, room)
     zeros = (0.0, 0.0)
-    if rng.random() < config.muted_share:
+    if rng.random() < config.muted_share and word is None:  # nothing might be left of a word
         start, length = rng.uniform(*config.muted_start), rng.uniform(*config.muted_length)
         zeros = (float(start), float(min(1.0, start + length)))
     mic = draw_chain(rng, config.microphone)
