@@ -113,7 +113,7 @@ def make(plans: Sequence[Plan], table: Path, jobs: int) -> list[Row]:
     for plan in plans:
         cells = finished.get(str(plan.path), {})
         if cells.get("original") == plan.original.path and plan.path.is_file():
-            made[plan.path] = dict(cells)
+            made[plan.path] = cells
         else:
             missing.append(plan)
     write_table(table, list(made.values()))
@@ -159,7 +159,7 @@ def make_one(plan: Plan) -> dict[str, object]:
     values = {name: round(float(v), 4) if isinstance(v, float) else v for name, v in vars(voice).items()}
     values["pad_s"] = " ".join(f"{seconds:.2f}" for seconds in voice.pad_s)
     return {"path": str(plan.path), "original": plan.original.path,
-            "seconds": f"{len(samples) / SAMPLE_RATE:.2f}", "measured_floor_db": f"{floor_db:.1f}",
+            "seconds": round(len(samples) / SAMPLE_RATE, 2), "measured_floor_db": round(floor_db, 1),
             **values}  # fmt: skip
 
 
@@ -168,7 +168,16 @@ def read_finished(table: Path) -> dict[str, dict[str, object]]:
     if not table.is_file():
         return {}
     with table.open(newline="") as file:
-        return {cells["path"]: dict(cells) for cells in csv.DictReader(file) if None not in cells.values()}
+        rows = [cells for cells in csv.DictReader(file) if None not in cells.values()]
+    return {cells["path"]: {name: number(cell) for name, cell in cells.items()} for cells in rows}
+
+
+def number(cell: str) -> float | str:
+    """The number in a cell, or its text."""
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
 
 
 def write_table(table: Path, rows: Sequence[dict[str, object]]) -> None:

@@ -97,6 +97,7 @@ def test_a_set_of_voices_is_made_and_continued(toy_set: Path, tmp_path: Path):
         assert 0.01 < np.abs(samples).max() < 0.999
         assert levels.floor_db(high_passed(samples)) == pytest.approx(row.floor_db, abs=0.1)
         assert row.floor_db >= 40
+        assert float(table[row.path]["level_dbfs"]) < 0
         before[row.path] = (Path(row.path).stat().st_mtime_ns, samples.tobytes())
 
     lost = Path(made[0].path)
@@ -106,5 +107,6 @@ def test_a_set_of_voices_is_made_and_continued(toy_set: Path, tmp_path: Path):
         again, _ = sf.read(path, dtype="float32")
         assert again.tobytes() == samples
         assert (Path(path).stat().st_mtime_ns == changed) == (path != str(lost))
+    assert "'" not in (out / "voices.csv").read_text()  # numbers are no text that a spreadsheet would run
     (out / "voices.csv").unlink()
     assert "manifest of its own" in make(5).stderr
