@@ -135,3 +135,16 @@ def test_a_soft_limiter_raises_the_floor_of_a_voice(catalogue: Catalogue):
         assert peaks[1] < peaks[0]
         lost_db = [render.render(s, catalogue, SCENES).snr_db for s in (whole, soft)]
         assert 1 < lost_db[0] - lost_db[1] < 9
+
+
+def test_shaping_never_leaves_only_the_silence_around_a_sound(catalogue: Catalogue):
+    row = Row("x.wav", "noise", "s", "g", 3.0, "train", "yes", None, "CC0")
+    bark = np.random.default_rng(0).normal(0, 3000, 49_000) * (np.abs(np.arange(49_000) - 44_000) < 3_500)
+    known = Catalogue(catalogue.speech, [Recording(row, bark.astype(np.int16))], [])
+    noise = Noise("recording", (Take(0),), (0.0,), "offset", None)
+    for n in range(12):
+        scene = draw_scene(np.random.default_rng(n), known, SCENES)
+        mic = replace(scene.mic, agc_db=0.0)
+        scene = replace(scene, voice=Take(0), room=None, noise=noise, snr_db=10.0, mic=mic)
+        _, heard, _ = render.tracks(scene, known, SCENES)
+        assert (heard[38_000:] ** 2).sum() > 0.9 * (heard**2).sum()
