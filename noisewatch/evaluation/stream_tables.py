@@ -39,12 +39,12 @@ def of_streams(figures: StreamFigures) -> list[str]:
             ]),
         ]  # fmt: skip
     if figures.short_noises.noises:
-        sounds = {"all": figures.short_noises, **figures.short_noises_by_sound}
+        sounds = [("all", figures.short_noises), *figures.short_noises_by_sound.items()]
         lines += [
             "",
             "Noises of 1 to 4 s at 0 to 10 dB, active for at least four fifths of that time",
             "",
-            *table(["sound", *DETECTIONS], [[name, *_detections(found)] for name, found in sounds.items()]),
+            *table(["sound", *DETECTIONS], [[name, *_detections(found)] for name, found in sounds]),
         ]
     lines += ["", *(f"- {note}" for note in figures.notes)] if figures.notes else []
     return lines
