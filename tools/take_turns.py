@@ -10,7 +10,7 @@ so the pooled figures cover all of them. The test split plays no part.
 
 Interrupted, it goes on where it stopped: each third has its manifest, run, model and report in a folder of its own,
 and what is there is not made again. Delete `1/report.json` to evaluate third 1 again. turns.json and turns.md hold
-the figures of the thirds so far, and the time of each step.
+the figures of the thirds so far, the alarms and misses at several thresholds, and the time of each step.
 """
 
 from __future__ import annotations
@@ -23,22 +23,37 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from noisewatch.core.model import Model
+from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import Row, read_manifest, write_manifest
 from noisewatch.corpus.thirds import THIRDS, left_out
 from noisewatch.errors import InputError, NoisewatchError, OutputError, UsageError
-from noisewatch.evaluation import api, markdown
+from noisewatch.evaluation.markdown import of_report
+from noisewatch.evaluation.report import USUAL_COUNT, report
 from noisewatch.evaluation.report_files import write_report
-from noisewatch.evaluation.trials import REPORT, SETTINGS, STEPS, of_trial, read_json, read_trial
+from noisewatch.evaluation.scorers import model_scorer
+from noisewatch.evaluation.stream_metrics import on_streams
+from noisewatch.evaluation.trials import (
+    REPORT,
+    SETTINGS,
+    STEPS,
+    STREAMS,
+    is_evaluated,
+    of_trial,
+    read_json,
+    read_trial,
+)
 from noisewatch.system.files import atomic_write
 from noisewatch.system.locks import locked
 
 MANIFEST = "manifest.csv"
+THRESHOLDS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)  # for a comparison at equal hits
 
 
 def main(
@@ -196,16 +211,27 @@ def export(folder: Path, threshold: float) -> None:
 
 
 def evaluate(folder: Path, model: str, count: int, seed: int) -> None:
-    """Measure a model on the sources of a third."""
-    if (folder / f"{REPORT}.json").exists():
+    """Measure a model on the sources of a third: windows, and streams at several thresholds."""
+    if is_evaluated(folder):
         return
     print(f"{folder}: evaluation", file=sys.stderr)
     with timed(folder, "evaluate"):
-        report = api.evaluate(
-            data=folder / MANIFEST, split="val", count=count, seed=seed, models={"model": model}, progress=True,
-            on_skip=lambda message: print(message, file=sys.stderr),
-        )  # fmt: skip
-        write_report(report.json(), markdown.of_report(report), folder / REPORT)
+        catalogue, skipped = Catalogue.load(read_manifest(folder / MANIFEST), "val")
+        for reason in skipped:
+            print(f"left out: {reason}", file=sys.stderr)
+        scorer = model_scorer(model)
+        assert scorer.detector is not None
+        own = scorer.detector.model.card.threshold
+        on_windows = replace(scorer, name="model", detector=None)
+        made = report(catalogue, [on_windows], split="val", count=count, seed=seed, progress=True)
+        thresholds = sorted({own, *THRESHOLDS})
+        share = count / USUAL_COUNT
+        streams = on_streams(scorer.detector, catalogue, seed, thresholds, share=share, progress=True)
+        figures = replace(made.scorers["model"], streams=streams[own])
+        made = replace(made, left_out=len(skipped), scorers={"model": figures})
+        with atomic_write(folder / STREAMS) as file:
+            json.dump({"thresholds": [asdict(streams[threshold]) for threshold in thresholds]}, file)
+        write_report(made.json(), of_report(made), folder / REPORT)
 
 
 def steps_of(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from .stream_figures import AlarmRate, Detections, StyleAlarms
+from .stream_figures import AlarmRate, Detections, StreamFigures, StyleAlarms
 
 AUC = ("0-20 dB", "20 dB", "live")
 
@@ -26,11 +26,7 @@ class Pooled:
     """One network or several: counts are summed, delays joined, AUC and SNR errors averaged."""
 
     auc: dict[str, float | None]  # "0-20 dB", "20 dB", "live"
-    alarms: dict[str, StyleAlarms]  # by style of speech, of takes with a floor at least 40 dB down
-    delays: dict[str, Detections]  # noises of 5 s, by SNR
-    second_voice: dict[str, Detections]  # another voice for 5 s, by the SNR of the first over it
-    short_noises: Detections  # noises of 1 to 4 s at 0 to 10 dB
-    short_noises_by_sound: dict[str, Detections]
+    streams: StreamFigures
     snr_mae_db: float | None
     snr_spearman: float | None
     low_snr_clean: Share  # windows with an estimated SNR under 15 dB and a probability below the threshold
@@ -43,18 +39,11 @@ class Pooled:
 
 def of_scorer(figures: Mapping[str, Any]) -> Pooled:
     """The figures of a network from its part of a report's JSON. Raises KeyError or TypeError for other reports."""
-    streams, snr = figures["streams"], figures.get("snr", {})  # no SNR was ever estimated
+    snr = figures.get("snr", {})  # absent if no SNR was ever estimated
     agreement = figures.get("agreement", {"windows": 0})
     return Pooled(
         auc={name: figures["live"]["all"][0] if name == "live" else figures["auc"][name][0] for name in AUC},
-        alarms={
-            style: StyleAlarms.of({source: _rate(rate) for source, rate in alarms["sources"].items()})
-            for style, alarms in streams["alarms"].items()
-        },
-        delays={snr_db: _detections(found) for snr_db, found in streams["delays"]["all"].items()},
-        second_voice={snr_db: _detections(found) for snr_db, found in streams["second_voice"].items()},
-        short_noises=_detections(streams["short_noises"]),
-        short_noises_by_sound={s: _detections(found) for s, found in streams["short_noises_by_sound"].items()},
+        streams=read_streams(figures["streams"]),
         snr_mae_db=snr.get("mae_db", [None])[0],
         snr_spearman=snr.get("spearman", [None])[0],
         low_snr_clean=_share(agreement, "low_snr_clean"),
@@ -66,19 +55,54 @@ def pooled(parts: Sequence[Pooled]) -> Pooled:
     """The figures of several networks as one. No source may be in two of them."""
     return Pooled(
         auc={name: _mean(part.auc[name] for part in parts) for name in AUC},
-        alarms={
-            style: StyleAlarms.of({s: rate for alarms in found for s, rate in alarms.sources.items()})
-            for style, found in _grouped(part.alarms for part in parts).items()
-        },
-        delays=_all_detections(part.delays for part in parts),
-        second_voice=_all_detections(part.second_voice for part in parts),
-        short_noises=Detections.pooled(part.short_noises for part in parts),
-        short_noises_by_sound=_all_detections(part.short_noises_by_sound for part in parts),
+        streams=pooled_streams([part.streams for part in parts]),
         snr_mae_db=_mean(part.snr_mae_db for part in parts),
         snr_spearman=_mean(part.snr_spearman for part in parts),
         low_snr_clean=_sum(part.low_snr_clean for part in parts),
         high_snr_noisy=_sum(part.high_snr_noisy for part in parts),
     )
+
+
+def read_streams(found: Mapping[str, Any]) -> StreamFigures:
+    """Stream figures from their JSON. Raises KeyError or TypeError for anything else."""
+    return StreamFigures(
+        threshold=found["threshold"],
+        alarms=_alarms(found["alarms"]),
+        alarms_under_40_db=_alarms(found["alarms_under_40_db"]),
+        delays={kind: _by_name(by_snr) for kind, by_snr in found["delays"].items()},
+        second_voice=_by_name(found["second_voice"]),
+        short_noises=_detections(found["short_noises"]),
+        short_noises_by_sound=_by_name(found["short_noises_by_sound"]),
+        notes=tuple(found["notes"]),
+    )
+
+
+def pooled_streams(parts: Sequence[StreamFigures]) -> StreamFigures:
+    """The figures of several networks at one threshold, on different sources, as one."""
+    return StreamFigures(
+        threshold=parts[0].threshold,
+        alarms=_all_alarms(part.alarms for part in parts),
+        alarms_under_40_db=_all_alarms(part.alarms_under_40_db for part in parts),
+        delays={kind: _all_detections(found) for kind, found in _grouped(part.delays for part in parts).items()},
+        second_voice=_all_detections(part.second_voice for part in parts),
+        short_noises=Detections.pooled(part.short_noises for part in parts),
+        short_noises_by_sound=_all_detections(part.short_noises_by_sound for part in parts),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+def _alarms(by_style: Mapping[str, Any]) -> dict[str, StyleAlarms]:
+    return {
+        style: StyleAlarms.of({source: _rate(rate) for source, rate in alarms["sources"].items()})
+        for style, alarms in by_style.items()
+    }
+
+
+def _all_alarms(groups: Iterable[Mapping[str, StyleAlarms]]) -> dict[str, StyleAlarms]:
+    return {
+        style: StyleAlarms.of({source: rate for alarms in found for source, rate in alarms.sources.items()})
+        for style, found in _grouped(groups).items()
+    }
 
 
 def _rate(rate: Mapping[str, Any]) -> AlarmRate:
@@ -92,6 +116,10 @@ def _detections(found: Mapping[str, Any]) -> Detections:
 def _share(agreement: Mapping[str, Any], name: str) -> Share:
     windows = agreement["windows"]
     return Share(round(agreement[name][0] * windows), windows) if windows else Share(0, 0)
+
+
+def _by_name(found: Mapping[str, Any]) -> dict[str, Detections]:
+    return {name: _detections(each) for name, each in found.items()}
 
 
 def _all_detections(groups: Iterable[Mapping[str, Detections]]) -> dict[str, Detections]:

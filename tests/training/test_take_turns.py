@@ -76,10 +76,12 @@ def test_a_trial_goes_on_where_it_stopped_and_pools_its_thirds(
     result = json.loads((trial / "turns.json").read_text(), parse_constant=pytest.fail)
     turns, pooled = result["turns"], result["pooled"]
     assert sorted(turns) == ["1", "2", "3"]
-    missed = [turn["short_noises"]["missed"] for turn in turns.values()]
-    assert pooled["short_noises"]["missed"] == sum(missed)
-    heard = [turn["alarms"]["other"]["all"]["seconds"] for turn in turns.values()]
-    assert pooled["alarms"]["other"]["all"]["seconds"] == pytest.approx(sum(heard))
+    missed = [turn["streams"]["short_noises"]["missed"] for turn in turns.values()]
+    assert pooled["streams"]["short_noises"]["missed"] == sum(missed)
+    heard = [turn["streams"]["alarms"]["other"]["all"]["seconds"] for turn in turns.values()]
+    assert pooled["streams"]["alarms"]["other"]["all"]["seconds"] == pytest.approx(sum(heard))
+    (same,) = [point for point in result["operating_points"] if point["threshold"] == 0.9]
+    assert same == pooled["streams"]
     assert pooled["auc"]["live"] == pytest.approx(sum(t["auc"]["live"] for t in turns.values()) / 3)
     assert all(result["steps"][third]["train"]["windows_per_s"] > 0 for third in turns)
     for third in turns:
