@@ -99,12 +99,8 @@ def of_trial(trial: Trial) -> str:
     """A trial as a table with a column for each third and one for all of them."""
     columns = {f"third {third}": turn for third, turn in trial.turns.items()} | {"pooled": trial.pooled}
     cells = [_cells(each) | _details(each) for each in columns.values()]
-    lines = [
-        f"# Trial {trial.name}",
-        "",
-        *(f"{note}\n" for note in notes(trial)),
-        *table(["", *columns], _rows(cells)),
-    ]
+    rows = [[name, *(mine.get(name, "-") for mine in cells)] for name in cells[-1]]
+    lines = [f"# Trial {trial.name}", "", *(f"{note}\n" for note in notes(trial)), *table(["", *columns], rows)]
     lines += [
         "",
         "Counts are summed, delays joined, AUC and SNR errors averaged over the thirds. In brackets: the 95 % "
@@ -159,11 +155,6 @@ def notes(trial: Trial) -> list[str]:
     if missing := [str(third) for third in THIRDS if third not in trial.turns]:
         lines.append(f"Not finished: third {' and '.join(missing)}.")
     return lines
-
-
-def _rows(columns: Sequence[dict[str, str]]) -> list[list[str]]:
-    names = {name: None for cells in columns for name in cells}
-    return [[name, *(cells.get(name, "-") for cells in columns)] for name in names]
 
 
 def _cells(f: Pooled) -> dict[str, str]:
@@ -224,6 +215,8 @@ def _prompt(s: StreamFigures) -> Share:
 
 
 def _rate(rate: AlarmRate) -> str:
+    if not rate.seconds:
+        return "-"
     hourly, low, high = (figure(value, ".0f") for value in rate.per_hour)
     return f"{rate.alarms} in {rate.seconds / 60:.1f} min: {hourly}/h ({low}-{high})"
 
