@@ -141,9 +141,11 @@ def compared(trials: Sequence[Trial]) -> str:
 
 def _at_equal_hits(trial: Trial) -> StreamFigures | None:
     """The operating point with the highest threshold that still calls most noises at 20 dB in time."""
-    points = [
-        p for p in trial.operating_points if (share := _prompt(p)).whole and share.part >= PROMPT * share.whole
-    ]
+    points = []
+    for point in trial.operating_points:
+        found = _at_20_db(point)  # a stream that was called noisy before is no hit
+        if found is not None and 0 < PROMPT * found.noises <= found.prompt:
+            points.append(point)
     return points[-1] if points else None
 
 
@@ -209,8 +211,12 @@ def _not_read(s: StreamFigures) -> AlarmRate:
     return AlarmRate.pooled(alarms.others or alarms.all for style, alarms in s.alarms.items() if style != "read")
 
 
+def _at_20_db(s: StreamFigures) -> Detections | None:
+    return s.delays.get("all", {}).get("20 dB")
+
+
 def _prompt(s: StreamFigures) -> Share:
-    found = s.delays.get("all", {}).get("20 dB")
+    found = _at_20_db(s)
     return Share(0, 0) if found is None else Share(found.prompt, _begun_clean(found))
 
 

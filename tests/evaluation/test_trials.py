@@ -16,8 +16,10 @@ from noisewatch.evaluation.stream_figures import AlarmRate, Detections, StreamFi
 from noisewatch.evaluation.trials import of_trial, read_trial
 
 
-def streams(threshold: float, source: str, alarms: int, delays: tuple[float, ...], missed: int) -> StreamFigures:
-    found = Detections.of(0, missed, delays, delays)
+def streams(
+    threshold: float, source: str, alarms: int, delays: tuple[float, ...], missed: int, already_on: int = 0
+) -> StreamFigures:
+    found = Detections.of(already_on, missed, delays, delays)
     rates = {source: AlarmRate.of(alarms, 600.0, 3.0, 0.0)}
     return StreamFigures(
         threshold=threshold,
@@ -78,7 +80,8 @@ def test_counts_are_summed_and_delays_joined(trial: Path):
 
 def test_trials_are_compared_at_equal_hits(trial: Path):
     shipped = trial.with_name("shipped")
-    write_third(shipped / "2", 0.9, [streams(0.9, "birch", 5, (1.0, 2.0, 2.5, 2.9), 1)])
+    points = [streams(0.9, "birch", 5, (1.0, 2.0, 2.5, 2.9), 1), streams(0.95, "birch", 4, (1.0,), 0, already_on=4)]
+    write_third(shipped / "2", 0.9, points)
     (shipped / "trial.json").write_text('{"model": "duo"}')
     table = [sys.executable, "tools/compare_trials.py", str(trial), str(shipped)]
     done = subprocess.run(table, capture_output=True, text=True, check=False, cwd=ROOT)
