@@ -78,3 +78,11 @@ def test_the_reference_is_taken_from_a_clean_voice(detector: NoiseDetector, voic
     assert readings[0].reference == "assumed"
     assert readings[-1].reference == "heard"
     assert stream.reference_dbfs == pytest.approx(-44, abs=4)
+
+
+def test_a_single_shouted_word_does_not_move_the_reference(detector: NoiseDetector, voice: np.ndarray):
+    stream, quiet = detector.stream(), np.tile(voice * np.float32(0.1), 2)
+    stream.push(quiet)
+    before = stream.reference_dbfs
+    stream.push(np.concatenate([voice[16_000:28_000], quiet[:48_000]]))  # 0.75 s at ten times the level
+    assert stream.reference_dbfs == pytest.approx(before, abs=2)
