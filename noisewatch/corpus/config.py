@@ -27,7 +27,7 @@ class VoiceConfig:
     """The foreground voice."""
 
     speed: Speed = Speed(0.6, 0.2)
-    made_share: float = 0.25  # of the clean voices, how many are resynthesised, if the manifest has such
+    made_share: float = 0.25  # resynthesised, if the manifest has such voices
     effort_share: float = 0.5
     effort_db: Range = (-6.0, 12.0)  # spectral tilt: soft speech is dark, shouting is bright
     dense_share: float = 0.22  # with pauses cut out

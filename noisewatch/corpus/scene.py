@@ -78,7 +78,8 @@ def draw_scene(rng: Rng, catalogue: Catalogue, config: SceneConfig) -> Scene:
     if with_voice:
         clean = situation == "clean" or (snr is not None and snr > OWN_FLOOR_SNR_DB)
         made = catalogue.made and rng.random() < config.voice.made_share
-        pool = "speech" if not clean else "made" if made else "clean"
+        # As often with noise as without: a high voice must not come to mean a clean window.
+        pool = "made" if made else "clean" if clean else "speech"
         voice = Take(catalogue.draw(rng, pool), speed(rng, config.voice.speed))
         ordinary = voice_dbfs >= config.voice.level_dbfs[0]  # a faint word would lie between digital zeros
         if situation == "clean" and ordinary and rng.random() < config.voice.word_share:
