@@ -153,7 +153,7 @@ def notes(trial: Trial) -> list[str]:
     """What a reader has to know about a trial before its figures."""
     lines = []
     if trial.settings.get("model"):
-        lines.append(f"{trial.settings['model']} has learned from these sources: its figures are too good.")
+        lines.append(f"{trial.settings['model']} may have learned from these sources: its figures may be too good.")
     if missing := [str(third) for third in THIRDS if third not in trial.turns]:
         lines.append(f"Not finished: third {' and '.join(missing)}.")
     return lines
