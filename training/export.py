@@ -32,7 +32,7 @@ from noisewatch.version import __version__
 
 from .checkpoint import best_of, load_checkpoint, newest_run
 from .nets import NETS
-from .nets.head import Verdict, scaled
+from .nets.head import Verdict
 from .profile import macs, parameters
 
 TOLERANCE = 1e-4
@@ -121,8 +121,7 @@ class Judge(nn.Module):
         self.net, self.scale = net, scale
 
     def forward(self, logmel: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
-        verdict: Verdict = self.net(logmel, reference)
-        verdict = verdict._replace(snr=scaled(verdict.snr, self.scale))
+        verdict: Verdict = self.net(logmel, reference).scaled(self.scale)
         return verdict.noise, verdict.snr_db, verdict.voice, verdict.snr_width_db
 
 

@@ -8,18 +8,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .nets.head import scaled
+from .nets.head import Verdict
 
 SPAN = (0.3, 3.0)
 STEPS = 60
 
 
-def temperature_scale(snr: Tensor, cost: Callable[[Tensor], Tensor]) -> float:
-    """The factor on log-probabilities (n, BINS) that minimises a mean cost, by search over a logarithmic grid.
+def temperature_scale(verdict: Verdict, cost: Callable[[Verdict], Tensor]) -> float:
+    """The factor on the logits that minimises a mean cost of the SNR, by search over a logarithmic grid.
 
-    Below 1 the network was too sure of itself. One factor leaves the median on the same side of every level.
+    Below 1 the network was too sure of itself.
     """
     low, high = map(math.log10, SPAN)
-    factors = torch.logspace(low, high, STEPS)
-    costs = torch.stack([cost(scaled(snr, float(factor))).mean() for factor in factors])
-    return float(factors[costs.argmin()])
+    factors = torch.logspace(low, high, STEPS).tolist()
+    costs = [float(cost(verdict.scaled(factor)).mean()) for factor in factors]
+    return float(factors[costs.index(min(costs))])

@@ -14,7 +14,7 @@ from noisewatch.corpus.render import NOISY_DB
 from noisewatch.evaluation.statistics import roc_auc
 
 from .dataset import FLOOR_ONLY, SNR, VOICE, WEIGHT, Batch
-from .loss import loss, snr_loss
+from .loss import edge_losses, loss
 from .nets.head import Verdict
 from .temperature import temperature_scale
 
@@ -48,7 +48,9 @@ def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
         "snr_mae_db": float((snr - true)[estimated].abs().mean()),
         **{f"auc_{low}_{high}_db": band(low, high) for low, high in BANDS},
         "auc_voice": roc_auc(voice[~spoken], voice[spoken]),
-        "scale": temperature_scale(verdict.snr[scored], partial(snr_loss, targets=targets[scored])),
+        "scale": temperature_scale(
+            Verdict(*(output[scored] for output in verdict)), partial(edge_losses, targets=targets[scored])
+        ),
     }
 
 

@@ -10,10 +10,10 @@ import torch
 
 from noisewatch.audio.logmel import LogMel
 from noisewatch.training.dataset import SNR, WEIGHT
-from noisewatch.training.loss import snr_loss
+from noisewatch.training.loss import edge_losses
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.bcresnet import BCResNet
-from noisewatch.training.nets.head import CENTRES, Verdict, quantile
+from noisewatch.training.nets.head import Verdict
 from noisewatch.training.temperature import temperature_scale
 
 
@@ -39,27 +39,30 @@ def test_gain_changes_nothing_when_the_reference_moves_too(voice: np.ndarray, na
         torch.testing.assert_close(output[0], output[1], atol=2e-2, rtol=0)
 
 
-def certain(snr_db: list[float], spread_db: float = 1.0) -> torch.Tensor:
-    """Log-probabilities of a distribution around each SNR, (n, BINS)."""
-    off = (torch.tensor(CENTRES) - torch.tensor(snr_db)[:, None]) / spread_db
-    return torch.log_softmax(-(off**2), 1)
+def certain(snr_db: list[float], slope: float = 2.0) -> Verdict:
+    """Verdicts on windows with a voice and noise at an SNR; slope of the distribution, 1/dB."""
+    n = len(snr_db)
+    centre = torch.full((n, 2, 2), 46.0)
+    centre[:, :, 1] = torch.tensor(snr_db)[:, None]
+    sharpness = torch.full((n, 2, 2), np.log(slope))
+    return Verdict(torch.full((n,), 9.0), torch.full((n, 2), 9.0), centre, sharpness, torch.zeros(n, 2, 1))
 
 
 def test_verdict_and_snr_come_from_one_distribution():
-    verdict = Verdict(certain([-5, 11, 19, 21, 35]), torch.zeros(5), torch.zeros(5, 2, 1))
-    assert verdict.snr_db.tolist() == pytest.approx([-5, 11, 19, 21, 35], abs=0.2)
+    verdict = certain([-5, 11, 19, 21, 35])
+    assert verdict.snr_db.tolist() == pytest.approx([-5, 11, 19, 21, 35], abs=0.3)
     assert (verdict.noise > 0).tolist() == [True, True, True, False, False]
-    assert verdict.snr_width_db.tolist() == pytest.approx([1.8] * 5, abs=0.4)
-    torn = torch.logaddexp(certain([0]), certain([35])) - np.log(2)  # a siren, or a voice in a quiet room
-    assert quantile(torn, 0.9) - quantile(torn, 0.1) > 30
+    assert verdict.snr_width_db.tolist() == pytest.approx([2.2] * 5, abs=1)
+    torn = certain([0.0])._replace(heard=torch.zeros(1, 2))  # noise, or a voice in a quiet room
+    assert torn.snr_width_db > 30
+    assert torn.noise.abs() < 0.1
 
 
 def test_temperature_scaling_finds_out_that_a_network_is_too_sure():
     rng = np.random.default_rng(0)
     guess = rng.uniform(0, 30, 4000)
-    true = guess + rng.normal(0, 4, 4000)
     targets = torch.zeros(4000, 7)
-    targets[:, SNR], targets[:, WEIGHT] = torch.from_numpy(true), 1.0
-    sharp, wide = (certain(guess.tolist(), spread) for spread in (3.0, 12.0))
-    sharp_scale, wide_scale = (temperature_scale(snr, partial(snr_loss, targets=targets)) for snr in (sharp, wide))
-    assert sharp_scale < 0.6 < 1.5 < wide_scale
+    targets[:, SNR], targets[:, WEIGHT] = torch.from_numpy(guess + rng.logistic(0, 3, 4000)), 1.0
+    cost = partial(edge_losses, targets=targets)
+    assert temperature_scale(certain(guess.tolist(), slope=1.0), cost) < 0.5
+    assert temperature_scale(certain(guess.tolist(), slope=0.15), cost) > 1.5

@@ -36,5 +36,4 @@ class Duo(nn.Module):
         verdicts = [v._replace(tracks=_coarser(v.tracks, times)) for v in verdicts]
         if self.training:
             return Verdict(*(torch.cat(parts) for parts in zip(*verdicts, strict=True)))
-        mean = Verdict(*(torch.stack(parts).mean(0) for parts in zip(*verdicts, strict=True)))
-        return mean._replace(snr=torch.log_softmax(mean.snr, 1))
+        return Verdict(*(torch.stack(parts).mean(0) for parts in zip(*verdicts, strict=True)))

@@ -9,6 +9,7 @@ SNR is its median, so the two cannot contradict each other.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, cast
 
 import torch
@@ -63,47 +64,64 @@ def active_level(db: Tensor) -> Tensor:
     return torch.log((torch.exp(db / DB) * active).sum(dim=2) / active.sum(dim=2)) * DB
 
 
-LOWEST_DB, HIGHEST_DB, STEP_DB = -12, 44, 2
-EDGES = tuple(range(LOWEST_DB, HIGHEST_DB + 1, STEP_DB))  # dB SNR, between the bins; NOISY_DB is one of them
-BINS = len(EDGES) + 1  # the first and the last are open
-CENTRES = tuple(edge - STEP_DB / 2 for edge in (*EDGES, HIGHEST_DB + STEP_DB))
-AT_NOISY = EDGES.index(int(NOISY_DB)) + 1  # bins at or below NOISY_DB
+EDGES = tuple(range(-12, 45, 2))  # dB SNR at which the distribution is evaluated; NOISY_DB is one of them
+STEP_DB = 2.0
+FLOOR_DB = 46.0  # typical distance of a clean recording's floor
 
 
 class Verdict(NamedTuple):
-    """The outputs of a network for a batch of windows."""
+    """The outputs of a network for a batch of windows.
 
-    snr: Tensor  # (B, BINS) log-probability of each bin of the SNR; without a voice, re the reference level
+    The SNR has a mixture of logistic distributions under two hypotheses: nobody speaks (the noise is re the
+    reference), or someone does (re the voice). Under each, there is noise, or only a floor.
+    """
+
     voice: Tensor  # (B,) logit
+    heard: Tensor  # (B, 2) logit of noise as against a floor, without and with a voice
+    centre: Tensor  # (B, 2, 2) dB SNR of the floor and of the noise
+    sharpness: Tensor  # (B, 2, 2) natural logarithm of the slope of each, 1/dB
     tracks: Tensor  # (B, 2, T') levels of the voice and of everything else over time, dB re the loud part
+
+    def log_cdf(self, edges: Tensor, voice: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logarithms of P(SNR <= edge) and P(SNR > edge) at edges (E,): (B, E) each.
+
+        voice: logits (B,) of a voice, if not the network's own.
+        """
+        spoken = self.voice if voice is None else voice
+        weight = F.logsigmoid(torch.stack([-spoken, spoken], 1)).unsqueeze(2)  # (B, 2, 1)
+        weight = weight + F.logsigmoid(torch.stack([-self.heard, self.heard], 2))  # (B, 2, 2)
+        z = (edges - self.centre.unsqueeze(3)) * torch.exp(self.sharpness).unsqueeze(3)  # (B, 2, 2, E)
+        parts = [weight.unsqueeze(3) + F.logsigmoid(sign * z) for sign in (1, -1)]
+        below, above = (torch.logsumexp(part.flatten(1, 2), 1) for part in parts)
+        return below, above
 
     @property
     def noise(self) -> Tensor:
         """Logit of an SNR at or below 20 dB, (B,)."""
-        return torch.logsumexp(self.snr[:, :AT_NOISY], 1) - torch.logsumexp(self.snr[:, AT_NOISY:], 1)
+        below, above = self.log_cdf(torch.tensor([NOISY_DB], device=self.voice.device))
+        return (below - above).squeeze(1)
+
+    def quantiles(self, shares: tuple[float, ...]) -> list[Tensor]:
+        """Quantiles of the SNR in dB, within the edges, linear between them: (B,) each."""
+        cdf = torch.exp(self.log_cdf(torch.tensor(EDGES, dtype=torch.float32, device=self.voice.device))[0])
+        low, p = cdf[:, :-1], cdf[:, 1:] - cdf[:, :-1]
+        # The constant keeps the slope finite where runtimes would differ; it costs 0.1 dB.
+        return [EDGES[0] + STEP_DB * ((q - low) / (p + 0.02)).clamp(0, 1).sum(1) for q in shares]
 
     @property
     def snr_db(self) -> Tensor:
         """Median of the SNR, (B,)."""
-        return quantile(self.snr, 0.5)
+        return self.quantiles((0.5,))[0]
 
     @property
     def snr_width_db(self) -> Tensor:
         """Width of the central 80 % of the SNR's distribution, (B,)."""
-        return quantile(self.snr, 0.9) - quantile(self.snr, 0.1)
+        low, high = self.quantiles((0.1, 0.9))
+        return high - low
 
-
-def quantile(snr: Tensor, share: float) -> Tensor:
-    """Quantile in dB of log-probabilities (B, BINS), linear within a bin: (B,)."""
-    p = torch.exp(snr)
-    below = torch.cumsum(p, 1) - p
-    # The constant keeps the slope finite in bins of no weight, where runtimes would differ; it costs 0.1 dB.
-    return LOWEST_DB - STEP_DB + STEP_DB * ((share - below) / (p + 0.02)).clamp(0, 1).sum(1)
-
-
-def scaled(snr: Tensor, scale: float) -> Tensor:
-    """Log-probabilities (B, BINS) after temperature scaling, Guo et al. 2017 (arXiv 1706.04599)."""
-    return F.log_softmax(snr * scale, 1)
+    def scaled(self, scale: float) -> Verdict:
+        """The verdict after temperature scaling, Guo et al. 2017 (arXiv 1706.04599)."""
+        return self._replace(heard=self.heard * scale, sharpness=self.sharpness + math.log(scale))
 
 
 class NoiseNet(nn.Module):
@@ -125,9 +143,7 @@ class NoiseNet(nn.Module):
         self.order = nn.Linear(MELS * len(RANKS), 32)
         features = 3 * channels + 32 + len(BROADBAND_RANKS) + 2 * len(TRACK_RANKS) + 7
         self.mix = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Dropout(0.1))
-        self.out = nn.Linear(hidden, 2 * BINS + 3)
-        self.sharpness = nn.Parameter(torch.full((2, 1), -1.2))  # ln of the slope of each prior, 1/dB
-        self.register_buffer("centres", torch.tensor(CENTRES), persistent=False)
+        self.out = nn.Linear(hidden, 11)
 
     def forward(self, logmel: Tensor, reference: Tensor) -> Verdict:
         x, level, loud = self.normalise(logmel)  # (B, T, M), (B, T), (B, 1)
@@ -149,13 +165,7 @@ class NoiseNet(nn.Module):
         order = F.relu(self.order(ranked(x, RANKS).flatten(1)))
         pooled = [f.mean(dim=2), f.amax(dim=2), loudest]
         y = self.out(self.mix(torch.cat([*pooled, order, quantiles, spread, active, against.clamp(-4, 4)], 1)))
-        voice, shift, bins = y.split([1, 2, 2 * BINS], 1)
-
-        # Two hypotheses, weighted by whether someone speaks: noise re the voice, and noise re the reference. Each
-        # is a Laplace prior around the SNR of the level tracks, corrected by bin.
-        centre = torch.cat([voice_db - noise_db, -20 * above - noise_db], 1) + 15 * shift  # (B, 2)
-        distance = (self.centres - centre.clamp(LOWEST_DB, HIGHEST_DB).unsqueeze(2)).abs()  # (B, 2, BINS)
-        prior = bins.unflatten(1, (2, BINS)) - torch.exp(self.sharpness) * distance
-        spoken = F.logsigmoid(torch.cat([voice, -voice], 1)).unsqueeze(2)  # (B, 2, 1)
-        snr = torch.logsumexp(F.log_softmax(prior, 2) + spoken, 1)
-        return Verdict(snr, voice.squeeze(1), tracks)
+        voice, heard, floor, shift, sharpness = y.split([1, 2, 2, 2, 4], 1)
+        noise = torch.cat([-20 * above - noise_db, voice_db - noise_db], 1)  # dB re the reference, re the voice
+        centre = torch.stack([FLOOR_DB + 15 * floor, noise + 15 * shift], 2)  # (B, 2, 2)
+        return Verdict(voice.squeeze(1), heard, centre, sharpness.unflatten(1, (2, 2)) - 1, tracks)
