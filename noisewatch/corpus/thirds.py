@@ -13,6 +13,7 @@ from .manifest import Row
 from .styles import style
 
 THIRDS = (1, 2, 3)
+UNKNOWN_S = 5.0  # of a recording whose duration is not in the manifest
 CORPORA = ("commonvoice", "libri")  # part of the names of many collections; LibriSpeech is made of LibriVox
 
 
@@ -51,14 +52,15 @@ def divided(rows: Iterable[Row]) -> dict[str, int]:
         if row.style != "made":
             sources.add(row.source)
             what = style(row) if row.kind == "speech" else row.kind
-            families[family(row.source)][what] += row.seconds
-            totals[what] += row.seconds
+            seconds = row.seconds or UNKNOWN_S
+            families[family(row.source)][what] += seconds
+            totals[what] += seconds
     if lost := sorted({row.source for row in rows} - sources):
         raise InputError(
             f"{', '.join(lost)}: only resynthesised voices. Add the recordings that they were made from."
         )
     shares = {
-        name: {what: seconds / max(totals[what], 1e-9) for what, seconds in minutes.items()}
+        name: {what: seconds / totals[what] for what, seconds in minutes.items()}
         for name, minutes in families.items()
     }
     part_of = _balanced(shares)
@@ -90,7 +92,8 @@ def _balanced(shares: Mapping[str, Mapping[str, float]]) -> dict[str, int]:
 
 def _check(rows: Sequence[Row], split: str, third: int) -> None:
     mine = [row for row in rows if row.split == split]
-    clean = [r for r in mine if r.kind == "speech" and (r.floor_db is None or r.floor_db >= CLEAN_DB)]
+    speech = [r for r in mine if r.kind == "speech" and r.style != "made"]
+    clean = [r for r in speech if r.floor_db is None or r.floor_db >= CLEAN_DB]
     for what, found in (("clean speech", clean), ("noise", [r for r in mine if r.kind == "noise"])):
         if not found:
             raise InputError(

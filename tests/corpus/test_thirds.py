@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,18 @@ def test_what_cannot_be_divided_is_a_sentence(tmp_path: Path):
     tool = [sys.executable, "tools/leave_out.py", str(tmp_path), "-o", "x.csv", "--third", "1", "--source", "fans"]
     done = subprocess.run(tool, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stderr == "--source and --third exclude each other: choose one of them.\n"
+
+
+def test_recordings_without_a_duration_are_divided_by_their_number():
+    rows = [replace(r, seconds=0.0) for r in ROWS]
+    assert set(divided(rows).values()) == set(THIRDS)
+    assert left_out(rows, 1)
+
+
+def test_made_voices_are_no_clean_speech_to_train_on():
+    rows = [r if r.style == "made" or r.source == "cedar" else replace(r, floor_db=10.0) for r in ROWS]
+    with pytest.raises(InputError, match="there is no clean speech for train"):
+        left_out(rows, divided(rows)["cedar"])
 
 
 def test_thirds_of_real_recordings_are_balanced(data: Path):
