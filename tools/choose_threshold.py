@@ -77,7 +77,7 @@ def detected(figures: StreamFigures) -> list[str]:
     faint = figures.delays["all"].get("20 dB")
     return [
         figure(heard.noisy_share, ".1%"),
-        f"{figures.short_noises.missed} of {figures.short_noises.noises}",
+        f"{figures.short_noises.missed} of {figures.short_noises.begun_clean}",
         figure(faint.prompt_share.value if faint else None, ".0%"),
     ]
 

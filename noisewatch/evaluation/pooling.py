@@ -52,7 +52,7 @@ def of_scorer(figures: Mapping[str, Any]) -> Pooled:
 
 
 def pooled(parts: Sequence[Pooled]) -> Pooled:
-    """The figures of several networks as one. No source may be in two of them."""
+    """The figures of several networks as one."""
     return Pooled(
         auc={name: _mean(part.auc[name] for part in parts) for name in AUC},
         streams=pooled_streams([part.streams for part in parts]),
@@ -100,7 +100,12 @@ def _alarms(by_style: Mapping[str, Any]) -> dict[str, StyleAlarms]:
 
 def _all_alarms(groups: Iterable[Mapping[str, StyleAlarms]]) -> dict[str, StyleAlarms]:
     return {
-        style: StyleAlarms.of({source: rate for alarms in found for source, rate in alarms.sources.items()})
+        style: StyleAlarms.of(
+            {
+                source: AlarmRate.pooled(rates)
+                for source, rates in _grouped(alarms.sources for alarms in found).items()
+            }
+        )
         for style, found in _grouped(groups).items()
     }
 

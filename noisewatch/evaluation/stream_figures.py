@@ -121,6 +121,11 @@ class Detections:
             end_delays_s=ends,
         )
 
+    @property
+    def begun_clean(self) -> int:
+        """How many noises the shares are of."""
+        return self.noises - self.already_on
+
     @classmethod
     def pooled(cls, parts: Iterable[Detections]) -> Detections:
         """The figures over all noises of several figures."""

@@ -217,7 +217,7 @@ def _at_20_db(s: StreamFigures) -> Detections | None:
 
 def _prompt(s: StreamFigures) -> Share:
     found = _at_20_db(s)
-    return Share(0, 0) if found is None else Share(found.prompt, _begun_clean(found))
+    return Share(0, 0) if found is None else Share(found.prompt, found.begun_clean)
 
 
 def _rate(rate: AlarmRate) -> str:
@@ -227,18 +227,16 @@ def _rate(rate: AlarmRate) -> str:
     return f"{rate.alarms} in {rate.seconds / 60:.1f} min: {hourly}/h ({low}-{high})"
 
 
-def _begun_clean(found: Detections) -> int:
-    return found.noises - found.already_on
-
-
 def _missed(found: Detections) -> str:
-    return _share(Share(found.missed, _begun_clean(found)))
+    return _share(Share(found.missed, found.begun_clean))
 
 
 def _delay(found: Detections) -> str:
     median = found.start_median_of_all_s
-    whole = _begun_clean(found)
-    return f"{'never' if median is None else f'{median:.1f} s'}, {found.missed} of {whole} missed" if whole else "-"
+    if not found.begun_clean:
+        return "-"
+    delay = "never" if median is None else f"{median:.1f} s"
+    return f"{delay}, {found.missed} of {found.begun_clean} missed"
 
 
 def _share(share: Share) -> str:

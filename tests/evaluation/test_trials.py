@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from noisewatch import InputError
+from noisewatch.evaluation.pooling import pooled_streams
 from noisewatch.evaluation.stream_figures import AlarmRate, Detections, StreamFigures, StyleAlarms
 from noisewatch.evaluation.trials import of_trial, read_trial
 
@@ -76,6 +77,13 @@ def test_counts_are_summed_and_delays_joined(trial: Path):
     assert "| 5 s at 20 dB within 3 s | 0 of 2 (0.0%) | 0 of 2 (0.0%) | 0 of 2 (0.0%) | 0 of 6 (0.0%) |" in text
     assert "- third 1: train 1.5 min; 12 windows/s" in text
     json.dumps(read.json())
+
+
+def test_a_source_in_two_parts_is_pooled():
+    parts = [streams(0.9, "alder", alarms, (1.0,), 0, already_on=1) for alarms in (1, 2)]
+    whole = pooled_streams(parts)
+    assert whole.alarms["other"].sources == {"alder": AlarmRate.of(3, 1200.0, 6.0, 0.0)}
+    assert (whole.short_noises.noises, whole.short_noises.begun_clean) == (4, 2)
 
 
 def test_trials_are_compared_at_equal_hits(trial: Path):
