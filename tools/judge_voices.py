@@ -22,7 +22,7 @@ from noisewatch.core.noise_detector import NoiseDetector
 from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.manifest import load_audio, read_manifest
 from noisewatch.corpus.tracks import own_floor
-from noisewatch.errors import NoisewatchError
+from noisewatch.errors import InputError, NoisewatchError
 from noisewatch.ui.progress import tracked
 
 
@@ -35,14 +35,18 @@ def main(
     try:
         detector = NoiseDetector(model)
         rows = [row for row in read_manifest(made) if row.style == "made" and row.split == split]
-        with (made / "voices.csv").open(newline="") as file:
-            table = {str(Path(cells["path"]).absolute()): cells for cells in csv.DictReader(file)}
+        table = described(made / "voices.csv")
+        if not rows:
+            raise InputError(f"{made} has no made voices in the split {split!r}. Choose another --split.")
+        if unknown := [row.path for row in rows if Path(row.path).name not in table]:
+            raise InputError(f"{made / 'voices.csv'} does not list {unknown[0]}. Run tools/make_voices.py again.")
         voices: dict[str, list[Reading]] = defaultdict(list)
         originals: dict[str, set[str]] = defaultdict(set)
         for row in tracked(rows, "voices"):
-            kind = table[row.path]["kind"]
+            cells = table[Path(row.path).name]
+            kind = cells["kind"]
             voices[kind] += readings(detector, load_audio(row.path))
-            originals[kind].add(table[row.path]["original"])
+            originals[kind].add(cells["original"])
         paths = sorted({path for found in originals.values() for path in found})
         judged = {path: readings(detector, load_audio(path)) for path in tracked(paths, "recordings")}
     except NoisewatchError as error:
@@ -55,6 +59,15 @@ def main(
     for kind, found in voices.items():
         before = [reading for path in originals[kind] for reading in judged[path]]
         print(f"| {kind} | {shares(found, threshold)} | {shares(before, threshold)} |")
+
+
+def described(path: Path) -> dict[str, dict[str, str]]:
+    """The rows of voices.csv by file name, which does not depend on the current folder. Raises InputError."""
+    try:
+        with path.open(newline="") as file:
+            return {Path(cells["path"]).name: cells for cells in csv.DictReader(file)}
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}. tools/make_voices.py writes it.") from error
 
 
 def readings(detector: NoiseDetector, samples: Samples) -> list[Reading]:

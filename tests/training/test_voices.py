@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from conftest import ROOT
 
 from noisewatch.audio import levels
 from noisewatch.audio.highpass import high_passed
-from noisewatch.corpus.manifest import read_manifest
+from noisewatch.corpus.manifest import read_manifest, write_manifest
 from noisewatch.training.voices.frames import Frames
 from noisewatch.training.voices.reshape import reshaped
 from noisewatch.training.voices.voice import KINDS, Voice, draw_voice
@@ -110,3 +112,29 @@ def test_a_set_of_voices_is_made_and_continued(toy_set: Path, tmp_path: Path):
     assert "'" not in (out / "voices.csv").read_text()  # numbers are no text that a spreadsheet would run
     (out / "voices.csv").unlink()
     assert "manifest of its own" in make(5).stderr
+
+
+def test_made_voices_are_judged_from_any_folder(toy_set: Path, tmp_path: Path):
+    def judge(folder: Path) -> subprocess.CompletedProcess[str]:
+        tool = [sys.executable, "tools/judge_voices.py", str(folder)]
+        return subprocess.run(tool, capture_output=True, text=True, cwd=ROOT, check=False)
+
+    original = next(r for r in read_manifest(toy_set) if r.kind == "speech" and r.split == "train")
+    made = tmp_path / "made" / "0-00000-word.flac"
+    made.parent.mkdir()
+    shutil.copy(original.path, made)
+    write_manifest(
+        tmp_path / "manifest.csv", [original, replace(original, path=str(made), group="b", style="made")]
+    )
+    assert judge(tmp_path).stderr.startswith(f"cannot read {tmp_path / 'voices.csv'}: No such file")
+    table = tmp_path / "voices.csv"
+    table.write_text(f"path,original,kind\nmine/made/{made.name},{original.path},word\n")
+    rows = [line.split(" | ") for line in judge(tmp_path).stdout.splitlines()]
+    assert rows[2][0] == "| word"
+    assert rows[2][1:4] == [cell.rstrip(" |") for cell in rows[2][4:]]  # a copy gets what its original gets
+    table.write_text("path,original,kind\n")
+    assert "does not list" in judge(tmp_path).stderr
+    write_manifest(tmp_path / "manifest.csv", [original])
+    assert (
+        judge(tmp_path).stderr == f"{tmp_path} has no made voices in the split 'train'. Choose another --split.\n"
+    )
