@@ -109,7 +109,7 @@ def of_model(name: str) -> dict[str, Any]:
 
 
 def of_recipe(recipe: Path | None) -> dict[str, Any]:
-    """The options of a recipe. Raises UsageError for weights that know what is left out."""
+    """The options of a recipe. Raises UsageError for weights that may have learned from any third."""
     from noisewatch.training.config import configured, read_recipe
 
     config = configured({}, recipe)

@@ -28,7 +28,7 @@ def loss(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
     members = len(verdict.voice) // len(targets)
     targets, tracks = targets.repeat(members, 1), tracks.repeat(members, 1, 1)
     weight = targets[:, WEIGHT]
-    # The distribution is learned under the hypothesis that is true, the verdict with both weighed.
+    # The distribution is learned under the true hypothesis; the verdict, with both weighted by their probabilities.
     spoken = targets[:, VOICE]
     edges = edge_losses(verdict, targets, voice=(2 * spoken - 1) * CERTAIN)
     noisy = edge_losses(verdict, targets)[:, EDGES.index(int(NOISY_DB))]

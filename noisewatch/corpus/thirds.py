@@ -1,4 +1,4 @@
-"""Thirds of all sources: each source is left out of training once, and every network is measured on strangers."""
+"""Thirds of all sources: each one is left out of training once, to measure a network that did not learn from it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CORPORA = ("commonvoice", "libri")  # part of the names of many collections; Lib
 def left_out(rows: Iterable[Row], third: int) -> list[Row]:
     """The training and validation rows with one third of the sources as `val` and all others as `train`.
 
-    Resynthesised voices stay in training, and are dropped from the third that is left out. Raises UsageError for a
-    third that does not exist, InputError if a split would have no noise or no clean speech.
+    Resynthesised voices serve for training only: those of the third that is left out are dropped. Raises
+    UsageError for a third that does not exist, InputError if a split would have no noise or no clean speech.
     """
     if third not in THIRDS:
         raise UsageError(f"the third is {third}; allowed: 1, 2, 3.")

@@ -1,4 +1,4 @@
-"""The figures of networks that were each measured on other sources, and what they come to together."""
+"""Figures of networks that were each measured on different sources, and the same figures pooled."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class Detections:
 
 
 def _median_of_all(starts: Sequence[float], missed: int) -> float | None:
-    """The lower median, so that it is a delay that occurred."""
+    """The lower median, which is a delay that occurred."""
     ranked = [*sorted(starts), *[None] * missed]
     return ranked[(len(ranked) - 1) // 2] if ranked else None
 

@@ -1,4 +1,4 @@
-"""Trials: what the figures of three thirds come to together, and how trials are compared."""
+"""Trials: the pooled figures of three thirds, and the comparison of trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool that leaves each third of the sources out of training, and measures on it what the rest taught."""
+"""The tool that leaves each third of the sources out of training, and measures the network on that third."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ FLOOR_DB = 46.0  # typical distance of a clean recording's floor
 class Verdict(NamedTuple):
     """The outputs of a network for a batch of windows.
 
-    The SNR has a mixture of logistic distributions under two hypotheses: nobody speaks (the noise is re the
-    reference), or someone does (re the voice). Under each, there is noise, or only a floor.
+    The SNR is distributed as a mixture of four logistic distributions: without a voice (SNR of the reference level)
+    or with one (SNR of the voice), each with noise or with only a floor.
     """
 
     voice: Tensor  # (B,) logit
