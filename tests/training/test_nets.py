@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from noisewatch.audio.logmel import LogMel
-from noisewatch.training.dataset import SNR, WEIGHT
+from noisewatch.training.dataset import FLOOR_ONLY, SNR, TEACHER_SNR, TEACHER_WEIGHT, TEACHER_WIDTH, WEIGHT
 from noisewatch.training.loss import edge_losses
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.bcresnet import BCResNet
-from noisewatch.training.nets.head import Verdict
+from noisewatch.training.nets.head import EDGES, Verdict
 from noisewatch.training.temperature import temperature_scale
 
 
@@ -66,3 +66,21 @@ def test_temperature_scaling_finds_out_that_a_network_is_too_sure():
     cost = partial(edge_losses, targets=targets)
     assert temperature_scale(certain(guess.tolist(), slope=1.0), cost) < 0.5
     assert temperature_scale(certain(guess.tolist(), slope=0.15), cost) > 1.5
+
+
+@pytest.mark.parametrize(("teacher_weight", "best"), [(0.0, 10), (1.0, 24)])
+def test_the_loss_is_least_at_the_label_or_at_what_the_teacher_estimates(teacher_weight: float, best: int):
+    guesses = list(range(0, 36, 2))
+    targets = torch.zeros(len(guesses), 7)
+    targets[:, SNR], targets[:, TEACHER_SNR], targets[:, TEACHER_WIDTH] = 10.0, 24.0, 4.0
+    targets[:, TEACHER_WEIGHT] = teacher_weight
+    cost = edge_losses(certain(guesses, slope=1.0), targets).sum(1)
+    assert guesses[int(cost.argmin())] == best
+
+
+def test_a_floor_weighs_less_above_40_db():
+    targets = torch.zeros(2, 7)
+    targets[:, SNR], targets[1, FLOOR_ONLY] = 45.0, 1.0
+    full, floor_only = edge_losses(certain([10.0, 10.0]), targets)
+    expected = [0.3 if edge >= 40 else 1.0 for edge in EDGES]
+    torch.testing.assert_close(floor_only / full, torch.tensor(expected))
