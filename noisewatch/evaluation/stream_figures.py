@@ -161,3 +161,8 @@ class StreamFigures:
     short_noises: Detections  # of 1 to 4 s, at 0 to 10 dB
     short_noises_by_sound: dict[str, Detections]  # by kind of sound; empty if the manifest names none
     notes: tuple[str, ...]  # what could not be measured, and why
+
+    @property
+    def not_read(self) -> AlarmRate:
+        """Alarms on all styles but read speech, without the dominant source of each."""
+        return AlarmRate.pooled(a.others or a.all for style, a in self.alarms.items() if style != "read")

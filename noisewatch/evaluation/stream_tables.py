@@ -63,7 +63,7 @@ def _pooled(figures: StreamFigures) -> Iterator[tuple[str, AlarmRate]]:
     if len(not_read) > 1:
         apart = [alarms.dominant for alarms in not_read if alarms.dominant]
         name = ", without ".join(["all that is not read", *apart])
-        yield name, AlarmRate.pooled(alarms.others or alarms.all for alarms in not_read)
+        yield name, figures.not_read
     for style, alarms in figures.alarms_under_40_db.items():
         yield f"{style}, floor less than 40 dB down", alarms.all
 

@@ -164,7 +164,7 @@ def _cells(f: Pooled) -> dict[str, str]:
     s = f.streams
     cells = {f"AUC {name}": figure(f.auc[name]) for name in AUC}
     cells |= {f"alarms, {style}": _rate(alarms.all) for style, alarms in s.alarms.items()}
-    cells[NOT_READ] = _rate(_not_read(s))
+    cells[NOT_READ] = _rate(s.not_read)
     sources = [(rate.alarms, source) for alarms in s.alarms.values() for source, rate in alarms.sources.items()]
     worst = sorted((found for found in sources if found[0]), key=lambda found: (-found[0], found[1]))[:WORST]
     cells["most alarms"] = ", ".join(f"{source} {count}" for count, source in worst) or "-"
@@ -199,16 +199,11 @@ def _point(s: StreamFigures) -> dict[str, str]:
     read = s.alarms.get("read")
     return {
         "alarms, read": "-" if read is None else _rate(read.all),
-        NOT_READ: _rate(_not_read(s)),
+        NOT_READ: _rate(s.not_read),
         "1-4 s missed": _missed(s.short_noises),
         "5 s at 20 dB within 3 s": _share(_prompt(s)),
         "second voice at 5 dB": _delay(s.second_voice["5 dB"]) if "5 dB" in s.second_voice else "-",
     }
-
-
-def _not_read(s: StreamFigures) -> AlarmRate:
-    """Alarms on all that is not read aloud, without a source that makes up most of its style."""
-    return AlarmRate.pooled(alarms.others or alarms.all for style, alarms in s.alarms.items() if style != "read")
 
 
 def _at_20_db(s: StreamFigures) -> Detections | None:
