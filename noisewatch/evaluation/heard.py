@@ -26,8 +26,8 @@ class Heard(Generic[T]):
 
     @property
     def unjudged_seconds(self) -> float:
-        """How much could not be judged, s."""
-        return self.hop_s * sum(reading.noise is None for reading in self.readings)
+        """How much was not judged, s: the time before the first window is full, and digital silence."""
+        return max(0.0, self.seconds - self.hop_s * sum(reading.noise is not None for reading in self.readings))
 
     def spans(self, threshold: float) -> Spans:
         """When the start and the end of each noise were reported, s. One that is still on ends with the stream."""

@@ -26,7 +26,7 @@ class AlarmRate:
     alarms: int
     seconds: float  # total duration of the streams
     noisy_seconds: float  # called noisy
-    unjudged_seconds: float  # not judged, such as digital silence
+    unjudged_seconds: float  # before the first window of each stream is full, and digital silence
     per_hour: Estimate  # with a Poisson interval
     noisy_share: float | None  # noisy_seconds / seconds
 

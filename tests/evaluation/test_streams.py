@@ -92,6 +92,13 @@ def test_noises_are_called_missed_or_already_on():
     assert Detections.pooled([detections([each], 0.5) for each in (prompt, late, missed, after, already)]) == found
 
 
+def test_time_without_a_reading_is_not_judged():
+    stream = replace(drawn("." * 20), seconds=5.0)  # 2 s of readings, the first of them after 3 s
+    assert stream.unjudged_seconds == pytest.approx(3)
+    silent = [replace(reading, noise=None) for reading in stream.readings[:5]]
+    assert replace(stream, readings=silent + stream.readings[5:]).unjudged_seconds == pytest.approx(3.5)
+
+
 def test_a_source_with_most_of_the_time_stands_apart():
     rates = {"wakeword": AlarmRate.of(3, 3000, 9, 0), "phone": AlarmRate.of(4, 600, 60, 0)}
     words = StyleAlarms.of(rates)
