@@ -10,22 +10,23 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from noisewatch.core.shipped import shipped_models
 from noisewatch.corpus.manifest import Row
 from noisewatch.errors import UsageError
 
 from .checkpoint import best_of, load_checkpoint
 from .distill import Teachers
+from .model_weights import weights_of
 from .nets.duo import Duo
 
 
 def init_weights(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, Any]:
-    """Load the weights of a run into a network: its own, its member of a duo, or for a duo one run per member.
+    """Load the weights of a run or model into a network: its own, its member of a duo, or for a duo one per member.
 
     Returns the provenance of the weights. Raises UsageError for runs of other networks, InputError for a file that
-    is not a checkpoint.
+    is not a checkpoint, ModelError for one that is not a model.
     """
-    paths = [best_of(Path(run)) for run in runs]
-    states = [load_checkpoint(path) for path in paths]
+    states = [initial_state(run) for run in runs]
     found = [state["config"]["net"] for state in states]
     parts: dict[str, nn.Module] = {name: net}
     if isinstance(net, Duo) and found != [name]:
@@ -40,15 +41,24 @@ def init_weights(net: nn.Module, name: str, runs: Sequence[str]) -> dict[str, An
         )
     card: dict[str, Any] = {"sources": [], "shippable": True}
     origins = []
-    for path, part, state in zip(paths, taken, states, strict=True):
+    for part, state in zip(taken, states, strict=True):
         parts[part].load_state_dict(state["net"])
         data = json.loads(state["data"])
         card = merged(card, {**data, "teachers": []})  # the teachers of the other run
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
+        without = f" without {', '.join(state['missing'])}" if state.get("missing") else ""
         by = f", distilled from {', '.join(data['teachers'])}" if data.get("teachers") else ""
         after = f", initialised from ({'; '.join(data['init_from'])})" if data.get("init_from") else ""
-        origins.append(f"{state['config']['net']} {digest} at step {state['step']}{by}{after}")
+        origins.append(f"{state['config']['net']} {state['digest']} at step {state['step']}{without}{by}{after}")
     return {**card, "init_from": origins}
+
+
+def initial_state(source: str) -> dict[str, Any]:
+    """The state in a run's folder or a checkpoint; or that in a model, shipped or an ONNX file."""
+    path = Path(source)
+    if path.suffix == ".onnx" or (source in shipped_models() and not path.exists()):
+        return weights_of(source)
+    path = best_of(path)
+    return {**load_checkpoint(path), "digest": hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()}
 
 
 def _member(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -32,8 +32,8 @@ Recipe = Annotated[
 InitFrom = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="RUN",
-        help="Run with the initial weights; for a duo, optionally two runs, one per member.",
+        metavar="RUN|NAME",
+        help="Run or model with the initial weights; for a duo, optionally two, one per member.",
         rich_help_panel=INPUT,
     ),
 ]

@@ -10,15 +10,17 @@ import pytest
 import torch
 from runs import SMALLEST, write_checkpoint, write_model
 
-from noisewatch import UsageError
+from noisewatch import ModelError, UsageError
 from noisewatch.core.model import Model
 from noisewatch.training import fit
 from noisewatch.training.checkpoint import load_checkpoint
 from noisewatch.training.dataset import WEIGHT
 from noisewatch.training.distill import Teachers
+from noisewatch.training.export import export
 from noisewatch.training.loss import loss
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.duo import _coarser
+from noisewatch.training.nets.head import NoiseNet
 from noisewatch.training.provenance import distilled, init_weights
 
 
@@ -85,3 +87,49 @@ def test_a_duo_starts_from_networks_trained_alone(toy_set: Path, cache: Path, tm
     with pytest.raises(UsageError, match=r"best\.pt hold mhatt; dense starts from a run of dense\."):
         fit.fit(toy_set, tmp_path / "wrong", SMALLEST | {"init_from": initial[1:]})
     assert not (tmp_path / "wrong").exists()
+
+
+def trained_file(path: Path, name: str) -> Path:
+    """A model file of a network whose weights all differ: the exporter merges equal tensors."""
+    net = NETS[name]()
+    for value in net.state_dict().values():
+        if value.is_floating_point():
+            value.add_(torch.rand_like(value) * 0.002)
+    write_checkpoint(path.with_suffix(".pt"), name, net, {"sources": [{"source": "theirs"}], "shippable": True})
+    return export(path.with_suffix(".pt"), path)
+
+
+@pytest.mark.parametrize("name", ["duo", "dense", "bcresnet1"])
+def test_weights_start_from_a_model_file(name: str, tmp_path: Path):
+    file = trained_file(tmp_path / "theirs.onnx", name)
+    net = NETS[name]()
+    card = init_weights(net, name, [str(file)])
+    assert card["sources"] == [{"source": "theirs"}]
+    assert card["init_from"] == [f"{name} {Model(file).digest} at step 0"]
+    written = load_checkpoint(tmp_path / "theirs.pt")["net"]
+    for key, value in net.state_dict().items():
+        torch.testing.assert_close(value, written[key], rtol=1e-3, atol=1e-4)  # stored in half precision
+
+
+def test_weights_of_another_shape_start_at_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = trained_file(tmp_path / "older.onnx", "dense")
+    older = NETS["dense"]
+
+    def newer() -> NoiseNet:
+        net = older()
+        net.out = torch.nn.Linear(net.out.in_features, 12)
+        return net
+
+    monkeypatch.setitem(NETS, "dense", newer)
+    (origin,) = init_weights(newer(), "dense", [str(file)])["init_from"]
+    assert origin.endswith("at step 0 without out.weight, out.bias")
+    file.write_bytes(b"not a model")
+    with pytest.raises(ModelError, match="not an ONNX model"):
+        init_weights(newer(), "dense", [str(file)])
+
+
+def test_a_model_with_folded_batch_norms_is_no_start():
+    with pytest.raises(
+        ModelError, match=r"lacks \d+ of the weights of a bcresnet1, such as trunk.*Start from another"
+    ):
+        init_weights(NETS["bcresnet1"](), "bcresnet1", ["bcresnet1"])  # exported by an older version
