@@ -16,6 +16,7 @@ import typer
 from noisewatch.core.shipped import DEFAULT
 from noisewatch.corpus.catalogue import Catalogue
 from noisewatch.corpus.manifest import read_manifest
+from noisewatch.errors import NoisewatchError
 from noisewatch.evaluation.scorers import model_scorer
 from noisewatch.evaluation.stream_figures import AlarmRate, StreamFigures
 from noisewatch.evaluation.stream_metrics import on_streams
@@ -33,15 +34,18 @@ def main(
     model: Annotated[list[str] | None, typer.Option(help="Shipped model or .onnx file (repeatable).")] = None,
 ) -> None:
     """Print tables for each model."""
-    catalogue, _ = Catalogue.load(read_manifest(data), "val")
+    try:
+        scorers = [model_scorer(name) for name in model or [DEFAULT]]
+        catalogue, _ = Catalogue.load(read_manifest(data), "val")
+    except NoisewatchError as error:
+        raise SystemExit(str(error)) from None
     items = [i for i in draw(catalogue, 2 * WINDOWS, SEED) if i.situation == "speech" and i.snr_db in SNRS]
     windows = [(item.snr_db, rendered(item, catalogue, SEED)) for item in items]
-    for name in model or [DEFAULT]:
-        scorer = model_scorer(name)
+    for scorer in scorers:
         assert scorer.detector is not None
         judged = [(snr, scorer.judge(samples).noise or 0.0) for snr, samples in windows]
         found = on_streams(scorer.detector, catalogue, SEED, THRESHOLDS, progress=True)
-        print(f"\n{name}, val split\n")
+        print(f"\n{scorer.name}, val split\n")
         print(*table(["threshold", *minutes(found[THRESHOLDS[0]]), *DETECTED], [
             [f"{threshold:g}", *alarms(figures), *detected(figures),
              *(f"{share_called(judged, snr, threshold):.0%}" for snr in SNRS)]

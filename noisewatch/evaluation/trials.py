@@ -87,7 +87,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         read = json.loads(path.read_text())
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}.") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror}. A trial is a folder that tools/take_turns.py has written."
+        ) from error
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}. Delete it, and run the trial again.") from error
     if not isinstance(read, dict):

@@ -108,5 +108,5 @@ def test_a_trial_that_cannot_be_read_is_a_sentence(trial: Path, tmp_path: Path):
     (trial / "1" / "report.json").unlink()
     with pytest.raises(InputError, match=r"steps.json is damaged"):
         read_trial(trial)
-    with pytest.raises(InputError, match=r"cannot read .*none/trial.json: No such file"):
+    with pytest.raises(InputError, match=r"none/trial.json: No such file or directory. A trial is a folder that"):
         read_trial(tmp_path / "none")
