@@ -74,7 +74,10 @@ class NoisyStreams:
         second = first
         while _speaker(self._catalogue.speech[second]) == _speaker(self._catalogue.speech[first]):
             second = self._catalogue.draw(rng, "clean")
-        return self._behind(first, self._voice(second, LONG_S, rng), SECOND_VOICE_SNRS, "", rng)
+        voice = self._voice(second, 2 * LONG_S, rng)
+        active = np.flatnonzero(levels.active_frames(levels.frame_power(voice)))
+        voice = voice[active[0] * levels.FRAME :][: int(LONG_S * SAMPLE_RATE)]  # takes begin with a pause
+        return self._behind(first, voice, SECOND_VOICE_SNRS, "", rng)
 
     def _with_noise(
         self, seconds: float, snrs: Sequence[float], fits: Callable[[Samples], bool], rng: Rng

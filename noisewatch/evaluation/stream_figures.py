@@ -27,7 +27,7 @@ class AlarmRate:
     seconds: float  # total duration of the streams
     noisy_seconds: float  # called noisy
     unjudged_seconds: float  # before the first window of each stream is full, and digital silence
-    per_hour: Estimate  # with a Poisson interval
+    per_hour: Estimate  # per hour that was judged, with a Poisson interval
     noisy_share: float | None  # noisy_seconds / seconds
 
     @classmethod
@@ -38,9 +38,14 @@ class AlarmRate:
             seconds=round(seconds, 2),
             noisy_seconds=round(noisy_seconds, 2),
             unjudged_seconds=round(unjudged_seconds, 2),
-            per_hour=Estimate.hourly(alarms, seconds),
+            per_hour=Estimate.hourly(alarms, seconds - unjudged_seconds),
             noisy_share=noisy_seconds / seconds if seconds else None,
         )
+
+    @property
+    def judged_seconds(self) -> float:
+        """Time in which an alarm was possible."""
+        return self.seconds - self.unjudged_seconds
 
     @classmethod
     def pooled(cls, rates: Iterable[AlarmRate]) -> AlarmRate:

@@ -76,9 +76,12 @@ def _sources(styles: Mapping[str, StyleAlarms]) -> list[list[str]]:
 
 
 def _alarms(rate: AlarmRate) -> list[str]:
-    unjudged = f" ({rate.unjudged_seconds / 60:.1f} not judged)" if rate.unjudged_seconds >= 3 else ""
-    minutes = f"{rate.seconds / 60:.1f}{unjudged}"
-    return [minutes, str(rate.alarms), estimate(rate.per_hour, ".0f"), figure(rate.noisy_share, ".1%")]
+    return [
+        f"{rate.judged_seconds / 60:.1f}",
+        str(rate.alarms),
+        estimate(rate.per_hour, ".0f"),
+        figure(rate.noisy_share, ".1%"),
+    ]
 
 
 def _detections(found: Detections) -> list[str]:

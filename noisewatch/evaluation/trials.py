@@ -218,10 +218,10 @@ def _prompt(s: StreamFigures) -> Share:
 
 
 def _rate(rate: AlarmRate) -> str:
-    if not rate.seconds:
+    if not rate.judged_seconds:
         return "-"
     hourly, low, high = (figure(value, ".0f") for value in rate.per_hour)
-    return f"{rate.alarms} in {rate.seconds / 60:.1f} min: {hourly}/h ({low}-{high})"
+    return f"{rate.alarms} in {rate.judged_seconds / 60:.1f} min: {hourly}/h ({low}-{high})"
 
 
 def _missed(found: Detections) -> str:

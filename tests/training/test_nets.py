@@ -39,13 +39,14 @@ def test_gain_changes_nothing_when_the_reference_moves_too(voice: np.ndarray, na
         torch.testing.assert_close(output[0], output[1], atol=2e-2, rtol=0)
 
 
-def certain(snr_db: list[float], slope: float = 2.0) -> Verdict:
-    """Verdicts on windows with a voice and noise at an SNR; slope of the distribution, 1/dB."""
+def certain(snr_db: list[float], slope: float = 2.0, heard: float = 9.0) -> Verdict:
+    """Verdicts on windows with a voice; slope of the distribution in 1/dB, heard: logit of noise."""
     n = len(snr_db)
     centre = torch.full((n, 2, 2), 46.0)
     centre[:, :, 1] = torch.tensor(snr_db)[:, None]
     sharpness = torch.full((n, 2, 2), np.log(slope))
-    return Verdict(torch.full((n,), 9.0), torch.full((n, 2), 9.0), centre, sharpness, torch.zeros(n, 2, 1))
+    weight = torch.log_softmax(torch.tensor([-heard / 2, heard / 2]), 0).expand(n, 2, 2)
+    return Verdict(torch.full((n,), 9.0), weight, centre, sharpness, torch.zeros(n, 2, 1))
 
 
 def test_verdict_and_snr_come_from_one_distribution():
@@ -53,7 +54,7 @@ def test_verdict_and_snr_come_from_one_distribution():
     assert verdict.snr_db.tolist() == pytest.approx([-5, 11, 19, 21, 35], abs=0.3)
     assert (verdict.noise > 0).tolist() == [True, True, True, False, False]
     assert verdict.snr_width_db.tolist() == pytest.approx([2.2] * 5, abs=1)
-    torn = certain([0.0])._replace(heard=torch.zeros(1, 2))  # noise, or a voice in a quiet room
+    torn = certain([0.0], heard=0.0)  # noise, or a voice in a quiet room
     assert torn.snr_width_db > 30
     assert torn.noise.abs() < 0.1
 

@@ -20,7 +20,7 @@ def _coarser(tracks: Tensor, times: int) -> Tensor:
 
 
 class Duo(nn.Module):
-    """The mean of several networks, each with its own head.
+    """The mean distribution of several networks, each with its own head.
 
     In training the verdict has n B rows, member after member, and the loss covers each member; in evaluation it has
     B, the mean.
@@ -36,4 +36,6 @@ class Duo(nn.Module):
         verdicts = [v._replace(tracks=_coarser(v.tracks, times)) for v in verdicts]
         if self.training:
             return Verdict(*(torch.cat(parts) for parts in zip(*verdicts, strict=True)))
-        return Verdict(*(torch.stack(parts).mean(0) for parts in zip(*verdicts, strict=True)))
+        voice, tracks = (torch.stack([v[i] for v in verdicts]).mean(0) for i in (0, -1))
+        weight, centre, sharpness = (torch.cat([v[i] for v in verdicts], 2) for i in (1, 2, 3))
+        return Verdict(voice, weight - math.log(len(verdicts)), centre, sharpness, tracks)

@@ -72,14 +72,15 @@ FLOOR_DB = 46.0  # typical distance of a clean recording's floor
 class Verdict(NamedTuple):
     """The outputs of a network for a batch of windows.
 
-    The SNR is distributed as a mixture of four logistic distributions: without a voice (SNR of the reference level)
-    or with one (SNR of the voice), each with noise or with only a floor.
+    The SNR is distributed as a mixture of logistic distributions: without a voice (SNR of the reference level) or
+    with one (SNR of the voice), each with noise or with only a floor.
     """
 
     voice: Tensor  # (B,) logit
-    heard: Tensor  # (B, 2) logit of noise as against a floor, without and with a voice
-    centre: Tensor  # (B, 2, 2) dB SNR of the floor and of the noise
-    sharpness: Tensor  # (B, 2, 2) natural logarithm of the slope of each, 1/dB
+    # Without and with a voice: floor and noise, of an ensemble for each member (C components).
+    weight: Tensor  # (B, 2, C) logarithms of weights that sum to 1
+    centre: Tensor  # (B, 2, C) dB SNR
+    sharpness: Tensor  # (B, 2, C) natural logarithm of the slope, 1/dB
     tracks: Tensor  # (B, 2, T') levels of the voice and of everything else over time, dB re the loud part
 
     def log_cdf(self, edges: Tensor, voice: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -88,9 +89,8 @@ class Verdict(NamedTuple):
         voice: logits (B,) of a voice, if not the network's own.
         """
         spoken = self.voice if voice is None else voice
-        weight = F.logsigmoid(torch.stack([-spoken, spoken], 1)).unsqueeze(2)  # (B, 2, 1)
-        weight = weight + F.logsigmoid(torch.stack([-self.heard, self.heard], 2))  # (B, 2, 2)
-        z = (edges - self.centre.unsqueeze(3)) * torch.exp(self.sharpness).unsqueeze(3)  # (B, 2, 2, E)
+        weight = self.weight + F.logsigmoid(torch.stack([-spoken, spoken], 1)).unsqueeze(2)
+        z = (edges - self.centre.unsqueeze(3)) * torch.exp(self.sharpness).unsqueeze(3)  # (B, 2, C, E)
         parts = [weight.unsqueeze(3) + F.logsigmoid(sign * z) for sign in (1, -1)]
         below, above = (torch.logsumexp(part.flatten(1, 2), 1) for part in parts)
         return below, above
@@ -121,7 +121,8 @@ class Verdict(NamedTuple):
 
     def scaled(self, scale: float) -> Verdict:
         """The verdict after temperature scaling, Guo et al. 2017 (arXiv 1706.04599)."""
-        return self._replace(heard=self.heard * scale, sharpness=self.sharpness + math.log(scale))
+        weight = F.log_softmax(self.weight * scale, 2)
+        return self._replace(weight=weight, sharpness=self.sharpness + math.log(scale))
 
 
 class NoiseNet(nn.Module):
@@ -168,4 +169,5 @@ class NoiseNet(nn.Module):
         voice, heard, floor, shift, sharpness = y.split([1, 2, 2, 2, 4], 1)
         noise = torch.cat([-20 * above - noise_db, voice_db - noise_db], 1)  # dB re the reference, re the voice
         centre = torch.stack([FLOOR_DB + 15 * floor, noise + 15 * shift], 2)  # (B, 2, 2)
-        return Verdict(voice.squeeze(1), heard, centre, sharpness.unflatten(1, (2, 2)) - 1, tracks)
+        weight = F.logsigmoid(torch.stack([-heard, heard], 2))
+        return Verdict(voice.squeeze(1), weight, centre, sharpness.unflatten(1, (2, 2)) - 1, tracks)
