@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,15 +70,18 @@ def _member(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 
 def data_card(rows: Sequence[Row]) -> dict[str, Any]:
     """Sources, minutes and licences of the training split, and whether the weights may be shipped."""
-    used = [r for r in rows if r.split == "train"]
+    used: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.split == "train":
+            used["made" if row.style == "made" else row.kind, row.source].append(row)
     sources = [
         {
             "kind": kind,
             "source": source,
-            "minutes": round(sum(r.seconds for r in used if (r.kind, r.source) == (kind, source)) / 60, 1),
-            "licence": "; ".join(sorted({r.licence for r in used if (r.kind, r.source) == (kind, source)})),
+            "minutes": round(sum(r.seconds for r in mine) / 60, 1),
+            "licence": "; ".join(sorted({r.licence for r in mine})),
         }
-        for kind, source in sorted({(r.kind, r.source) for r in used})
+        for (kind, source), mine in sorted(used.items())
     ]
     return {
         "sources": sources,
@@ -86,8 +90,9 @@ def data_card(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The provenance of weights trained on both."""
-    known = [s for s in before["sources"] if s not in now["sources"]]
+    """The provenance of weights trained on both. A source that both have is listed as it is now."""
+    listed = {(s.get("kind"), s.get("source")) for s in now["sources"]}
+    known = [s for s in before["sources"] if (s.get("kind"), s.get("source")) not in listed]
     return {
         "sources": known + now["sources"],
         "shippable": before["shippable"] and now["shippable"],

@@ -107,13 +107,13 @@ def _over_time(tracks: Samples, mixed: Samples) -> Samples:
 
 
 def _labelled(scene: Scene, samples: Samples, floors_db: list[float], scored: bool, tracks_db: Samples) -> Window:
-    floor_db = -10 * float(np.log10(sum(10 ** (-f / 10) for f in floors_db)))
     snr = scene.snr_db
+    below_db = [*floors_db, *([] if snr is None else [snr])]
     coarse = scene.mic.coding in ("8bit", "mulaw") and (snr is None or snr > NOISY_DB)
     return Window(
         samples=np.asarray(samples, np.float32),
         reference_dbfs=scene.reference_dbfs,
-        snr_db=floor_db if snr is None else min(snr, floor_db),
+        snr_db=-10 * float(np.log10(sum(10 ** (-each / 10) for each in below_db))),
         floor_only=snr is None,
         weight=(COARSE_WEIGHT if coarse else 1.0) if scored else 0.0,
         voice=scene.voice is not None,

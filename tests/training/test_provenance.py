@@ -12,6 +12,7 @@ from runs import SMALLEST, write_checkpoint, write_model
 
 from noisewatch import ModelError, UsageError
 from noisewatch.core.model import Model
+from noisewatch.corpus.manifest import Row
 from noisewatch.training import fit
 from noisewatch.training.checkpoint import load_checkpoint
 from noisewatch.training.dataset import WEIGHT
@@ -21,7 +22,7 @@ from noisewatch.training.loss import loss
 from noisewatch.training.nets import NETS
 from noisewatch.training.nets.duo import _coarser
 from noisewatch.training.nets.head import NoiseNet
-from noisewatch.training.provenance import distilled, init_weights
+from noisewatch.training.provenance import data_card, distilled, init_weights, merged
 
 
 def test_provenance_includes_the_data_of_the_teachers(tmp_path: Path):
@@ -36,6 +37,16 @@ def test_provenance_includes_the_data_of_the_teachers(tmp_path: Path):
     assert {s["source"] for s in again["sources"]} == {"mine", "theirs"}
     assert not again["shippable"]
     assert distilled({"sources": [], "shippable": True}, Teachers([str(files[0])]))["shippable"]
+
+
+def test_made_voices_stand_apart_and_a_source_is_listed_once():
+    def row(source: str, seconds: float, style: str = "") -> Row:
+        return Row("x.wav", "speech", source, "g", seconds, "train", "yes", 50.0, "CC0", style=style)
+
+    before = data_card([row("a", 60), row("b", 60)])
+    now = data_card([row("a", 120), row("a", 30, "made")])
+    listed = [(s["kind"], s["source"], s["minutes"]) for s in merged(before, now)["sources"]]
+    assert listed == [("speech", "b", 1.0), ("made", "a", 0.5), ("speech", "a", 2.0)]
 
 
 def test_a_duo_starts_from_networks_trained_alone(toy_set: Path, cache: Path, tmp_path: Path):
