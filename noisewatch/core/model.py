@@ -84,8 +84,8 @@ class Model:
             raise ModelError(
                 f"{self.path} contains text that is not UTF-8: {first_line(error)}. Copy or export it again."
             ) from error
-        self.has_width = WIDTH in (output.name for output in self._session.get_outputs())
-        self._judged = [*OUTPUTS, WIDTH] if self.has_width else [*OUTPUTS]
+        self._judged = _judged(self._session)
+        self.has_width = WIDTH in self._judged
         self._outputs = [*self._judged, *(f"{name}_out" for name in self._carried)]
 
     def initial_state(self) -> Carried:
@@ -170,7 +170,7 @@ def _checked_state(session: Any, card: Card, path: Path) -> dict[str, tuple[int,
             "Export it with `noisewatch export-onnx`."
         )
     state = {name: tuple(i.shape) for name, i in inputs.items() if name not in INPUTS}
-    judged = [*OUTPUTS, *([WIDTH] if WIDTH in outputs else [])]
+    judged = _judged(session)
     returned = [*judged, *(f"{name}_out" for name in state)]
     unfit = [f"input {name} of {i.type}" for name, i in inputs.items() if i.type != FLOAT]
     unfit += [f"output {n} of {outputs[n].type}" for n in returned if n in outputs and outputs[n].type != FLOAT]
@@ -188,6 +188,11 @@ def _checked_state(session: Any, card: Card, path: Path) -> dict[str, tuple[int,
     if (numbers := sum(map(math.prod, state.values()))) > MAX_STATE:
         raise ModelError(f"{path} carries a state of {numbers} numbers; allowed: {MAX_STATE}.")
     return state
+
+
+def _judged(session: Any) -> list[str]:
+    """The outputs that describe the window, in the order of `Output`."""
+    return [*OUTPUTS, *(o.name for o in session.get_outputs() if o.name == WIDTH)]
 
 
 def _sigmoid(logit: float) -> float:

@@ -30,6 +30,11 @@ class Recording:
     row: Row
     samples: NDArray[np.int16]
 
+    @property
+    def speaker(self) -> tuple[str, str]:
+        """Source and group: for speech, who speaks."""
+        return self.row.source, self.row.group
+
     @cached_property
     def usual_rms(self) -> float:
         """Active level of the first 40 s, in units of int16."""
@@ -62,7 +67,7 @@ class Catalogue:
         for i, r in enumerate(self.noise):
             by_sound[r.row.sound].append(i)
         self._sounds = {sound: _Draw(self.noise, indices) for sound, indices in by_sound.items() if sound}
-        self.speakers = len({_speaker(self.speech[i]) for i in recorded})
+        self.speakers = len({self.speech[i].speaker for i in recorded})
 
     @property
     def minutes(self) -> float:
@@ -82,14 +87,14 @@ class Catalogue:
         """Draw the index of a noise of one kind of sound; None if there are none."""
         return self._sounds[sound](rng) if sound in self._sounds else None
 
-    def draw_other(self, rng: Rng, index: int) -> int:
-        """Draw the index of a recording by another speaker than that of speech recording `index`.
+    def draw_other(self, rng: Rng, index: int, pool: str = "speech") -> int:
+        """Draw the index of a recording from a pool of voices, by another speaker than speech recording `index`.
 
         Raises ValueError if there is only one speaker.
         """
         if self.speakers < 2:
             raise ValueError("all speech recordings are of one speaker")
-        while _speaker(self.speech[other := self.draw(rng, "speech")]) == _speaker(self.speech[index]):
+        while self.speech[other := self.draw(rng, pool)].speaker == self.speech[index].speaker:
             pass
         return other
 
@@ -130,10 +135,6 @@ class Catalogue:
                 f"Add recordings: both classes are needed.{first}"
             )
         return catalogue, skipped
-
-
-def _speaker(recording: Recording) -> tuple[str, str]:
-    return recording.row.source, recording.row.group
 
 
 class _Draw:

@@ -46,9 +46,9 @@ class NoisyStreams:
 
     def __init__(self, catalogue: Catalogue, seed: int) -> None:
         self._catalogue, self._seed = catalogue, seed
-        self._takes: dict[str, list[int]] = defaultdict(list)  # clean ones, by speaker
+        self._takes: dict[tuple[str, str], list[int]] = defaultdict(list)  # clean ones, by speaker
         for index in catalogue.clean:
-            self._takes[_speaker(catalogue.speech[index])].append(index)
+            self._takes[catalogue.speech[index].speaker].append(index)
 
     def long(self, number: int) -> list[Noisy]:
         """5 s of one noise behind one voice, at each SNR. Empty if no noise lasts long enough."""
@@ -71,9 +71,7 @@ class NoisyStreams:
             return []
         rng = np.random.default_rng([self._seed, SECOND_VOICE, number])
         first = self._catalogue.draw(rng, "clean")
-        second = first
-        while _speaker(self._catalogue.speech[second]) == _speaker(self._catalogue.speech[first]):
-            second = self._catalogue.draw(rng, "clean")
+        second = self._catalogue.draw_other(rng, first, "clean")
         voice = self._voice(second, 2 * LONG_S, rng)
         active = np.flatnonzero(levels.active_frames(levels.frame_power(voice)))
         voice = voice[active[0] * levels.FRAME :][: int(LONG_S * SAMPLE_RATE)]  # takes begin with a pause
@@ -108,13 +106,9 @@ class NoisyStreams:
 
     def _voice(self, index: int, seconds: float, rng: Rng) -> Samples:
         """A speaker's clean takes in a row, from one of them on."""
-        takes = self._takes[_speaker(self._catalogue.speech[index])]
+        takes = self._takes[self._catalogue.speech[index].speaker]
         first = takes.index(index)
         return lasting([self._catalogue.speech[i] for i in takes[first:] + takes[:first]], seconds, rng)
-
-
-def _speaker(recording: Recording) -> str:
-    return f"{recording.row.source}/{recording.row.group}"
 
 
 def _crop(recording: Recording, seconds: float, rng: Rng) -> Samples | None:
