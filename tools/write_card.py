@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import platform
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,12 +30,12 @@ from noisewatch.evaluation.markdown import of_windows
 from noisewatch.evaluation.scorers import level_statistic, model_scorers
 from noisewatch.evaluation.windows import score_windows
 from noisewatch.system.files import atomic_write
-from noisewatch.training.config import configured
+from noisewatch.training.config import TrainConfig, configured
 
-SHIPPED_KIB = 2048  # larger networks stay out of the package
 OPTIONS = ("epochs", "windows", "batch", "lr", "seed", "precision")  # of `train`, which a recipe can set too
 NUMBERS, NOTES = "Numbers", "Training notes"  # sections of a card
-ROOT = Path(__file__).parent.parent
+ORIGINS = ("teachers", "init_from")  # a card has their digests, a recipe their names
+RECIPES = Path(__file__).parent.parent / "training" / "recipes"
 
 app = typer.Typer(add_completion=False)
 
@@ -51,8 +51,8 @@ def stamp(
     card = replace(Model(model).card, test_metrics=metrics)
     stored = onnx.load(model)
     onnx.helper.set_model_props(stored, {METADATA_KEY: card.to_json()})
-    with atomic_write(model, "wb") as file:
-        file.write(stored.SerializeToString())
+    with atomic_write(model, "wb") as written:
+        written.write(stored.SerializeToString())
 
 
 @app.command()
@@ -69,7 +69,8 @@ def card(
     known = sections(out.read_text()) if out.is_file() else {}
     numbers = measured(model, windows, made_of) if windows else known.get(NUMBERS, "Not measured yet.")
     notes = known.get(NOTES)
-    parts = [head(Model(model).card, model.stat().st_size / 1024), f"## {NUMBERS}\n\n{numbers}"]
+    file = Model(model)
+    parts = [head(file.card, model.stat().st_size / 1024, file.has_width), f"## {NUMBERS}\n\n{numbers}"]
     parts += [f"## {NOTES}\n\n{notes}"] if notes else []
     with atomic_write(out) as written:
         written.write("\n\n".join([*parts, TAIL]) + "\n")
@@ -88,7 +89,7 @@ def sections(text: str) -> dict[str, str]:
     return {title: body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def head(card: Card, kib: float) -> str:
+def head(card: Card, kib: float, has_width: bool) -> str:
     """What a model is and how it was trained, from the card inside the ONNX file."""
     made = card.training
     metrics = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in card.metrics.items())
@@ -98,12 +99,11 @@ def head(card: Card, kib: float) -> str:
         f"{kib:.0f} KiB, {card.parameters:,} parameters, {card.macs / 1e6:.1f} M multiply-accumulates per window. "
         f"Licence of the weights: {card.licence or 'none given'}.\n"
         f"All training sources allow the weights to ship: {'yes' if card.shippable else 'no'}.",
-        *([unshipped(made, kib)] if kib > SHIPPED_KIB else []),
         *([distilled_from(made)] if made.get("teachers") else []),
         *([initialised_from(made)] if made.get("init_from") else []),
         *([scenes(made)] if made.get("scene") else []),
         f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.\n"
-        "Outputs: noise logit, SNR in dB, voice logit.\n"
+        f"Outputs: noise logit, SNR in dB, voice logit{', width of the SNR in dB' if has_width else ''}.\n"
         f"Threshold: noisy at a probability of {card.threshold} or above.",
         f"On the validation windows of its training run: {metrics}.",
     ]
@@ -129,20 +129,23 @@ def measured(model: Path, windows: list[Path], made_of: str) -> str:
 
 
 def command_of(made: dict[str, Any]) -> str:
-    """The `train` command of a run: its recipe, and the options that override it.
+    """The `train` command of a run: the recipe that is closest to its options, and the options that override it."""
+    net = made["net"]
+    recipes = {path: configured({}, path) for path in sorted(RECIPES.glob(f"{net}*.toml"))}
+    path, config = min(recipes.items(), key=lambda item: len(differing(made, item[1])))
+    over = [f"--{key} {made[key]}" for key in differing(made, config) if key in OPTIONS]
+    which = f"--net {net}" if path.stem == net else f"--recipe training/recipes/{path.name}"
+    return " ".join(["noisewatch train DATA", which, *over])
 
-    Recipes with teachers are named -distilled, those with two initial runs -joint, and with one -finetuned.
-    """
-    net, begun = made["net"], len(made.get("init_from", []))
-    how = "joint" if begun > 1 else "finetuned" if begun else "distilled" if made.get("teachers") else None
-    recipe = Path(f"training/recipes/{net}-{how}.toml")
-    own = (ROOT / recipe).is_file()
-    config = configured({"net": net}, ROOT / recipe if own else None)
-    over = [
-        f"--{key} {made[key]}" for key in OPTIONS if made.get(key, getattr(config, key)) != getattr(config, key)
+
+def differing(made: dict[str, Any], config: TrainConfig) -> list[str]:
+    """The fields in which a run differs from a configuration; of its teachers and initial weights, only whether."""
+    own, fields = {**asdict(config), **made}, [key for key in asdict(config) if key not in ("workers", "scene")]
+    return [
+        key
+        for key in fields
+        if (bool(own[key]) != bool(getattr(config, key)) if key in ORIGINS else own[key] != getattr(config, key))
     ]
-    which = f"--recipe {recipe}" if own else f"--net {net}"
-    return " ".join(["noisewatch train DATA", which, *over, *["--init-from RUN"] * begun])
 
 
 def distilled_from(made: dict[str, Any]) -> str:
@@ -167,15 +170,6 @@ def scenes(made: dict[str, Any]) -> str:
         return "Scenes were drawn from the default ranges (`noisewatch/corpus/config.py`)."
     return "Scenes were drawn from the default ranges, except for these:\n\n" + "\n".join(
         f"- `scene.{name}` = {value}" for name, value in values.items()
-    )
-
-
-def unshipped(made: dict[str, Any], kib: float) -> str:
-    """How to get a network that is too large for the package."""
-    return (
-        f"At {kib / 1024:.0f} MB it does not ship with noisewatch. Train it with `{command_of(made)} -o RUN`\n"
-        f"({made.get('windows')} windows per epoch, precision {made.get('precision', '32')}), then "
-        "`noisewatch export-onnx RUN`."
     )
 
 
