@@ -64,7 +64,7 @@ DETECTED = (
 
 def minutes(figures: StreamFigures) -> list[str]:
     """A column per style: its alarms, and what they were counted in."""
-    return [f"alarms {style} ({each.all.seconds / 60:.1f} min)" for style, each in figures.alarms.items()]
+    return [f"alarms {style} ({each.all.judged_seconds / 60:.1f} min)" for style, each in figures.alarms.items()]
 
 
 def alarms(figures: StreamFigures) -> list[str]:

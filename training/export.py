@@ -163,13 +163,13 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def parity(net: Judge, model: Model) -> float:
-    """The largest difference of any output over many windows: noise logit, SNR, voice logit, width of the SNR."""
+    """The largest relative difference of any output over many windows; absolute for outputs below 1."""
     windows = list(parity_windows())
     by_onnx = np.array([model(logmel, reference, model.initial_state())[0] for logmel, reference in windows])
     loader: DataLoader[Any] = DataLoader(windows, batch_size=16)  # type: ignore[arg-type]
     with torch.no_grad():
-        by_torch = torch.cat([torch.stack(net(x, reference.float()), 1) for x, reference in loader])  # (64, 4)
-    return float(np.abs(by_onnx - by_torch.numpy()).max())
+        by_torch = torch.cat([torch.stack(net(x, reference.float()), 1) for x, reference in loader]).numpy()
+    return float((np.abs(by_onnx - by_torch) / np.maximum(1, np.abs(by_torch))).max())  # both (64, 4)
 
 
 def parity_windows() -> Iterator[tuple[NDArray[np.float32], float]]:

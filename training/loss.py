@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from noisewatch.corpus.catalogue import CLEAN_DB
-from noisewatch.corpus.render import NOISY_DB
 
 from .dataset import FLOOR_ONLY, SNR, TEACHER_SNR, TEACHER_WEIGHT, TEACHER_WIDTH, VOICE, WEIGHT
 from .nets.head import EDGES, LEAST_DB, Verdict
 
+VERDICT_DB = 28  # between noisy windows, at or below 20 dB, and clean ones, at or above 40
 SOFT_DB = 0.7  # scale of the logistic step of a label: its SNR is known to about 1 dB
 FLOOR_WEIGHT = 0.3  # of the levels above CLEAN_DB where only a floor is known: an estimate
 EDGES_WEIGHT, CENTRE_WEIGHT, VOICE_WEIGHT, TRACKS_WEIGHT = 0.1, 0.4, 0.25, 0.5  # the verdict has 1
@@ -31,7 +31,7 @@ def loss(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
     # The distribution is learned under the true hypothesis; the verdict, with both weighted by their probabilities.
     spoken = targets[:, VOICE]
     edges = edge_losses(verdict, targets, voice=(2 * spoken - 1) * CERTAIN)
-    noisy = edge_losses(verdict, targets)[:, EDGES.index(int(NOISY_DB))]
+    noisy = edge_losses(verdict, targets)[:, EDGES.index(VERDICT_DB)]
     centre = verdict.centre[torch.arange(len(targets)), spoken.long(), 1]
     error = F.smooth_l1_loss(centre / 5, targets[:, SNR].clamp(-12, 45) / 5, reduction="none")
     snr = noisy + EDGES_WEIGHT * edges.sum(1) + CENTRE_WEIGHT * error * (1 - targets[:, FLOOR_ONLY])

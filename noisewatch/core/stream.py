@@ -23,7 +23,7 @@ from .reference import MEASURED_SNR_DB, Reference
 
 HOP_RANGE_S = (0.01, 60.0)
 RATES = (1_000, 768_000)  # Hz
-WIDEST_DB = 12.0  # an SNR whose central 80 % spreads further than this is not reported
+WIDEST_DB = 15.0  # an SNR whose central 80 % spreads further than this below 28 dB is not reported
 REST_S = 0.5  # a stream that ends this long after its last decision gets a final one
 
 

@@ -77,7 +77,7 @@ def test_the_report_from_python(toy_set: Path, of_tcn: noisewatch.Report):
     tcn, statistic = made.scorers.values()
     assert isinstance(tcn.auc["0-20 dB"], Estimate)
     assert tcn.decisions is not None
-    assert tcn.decisions.threshold == 0.85
+    assert tcn.decisions.threshold == 0.9
     assert tcn.streams is not None
     assert set(tcn.streams.short_noises_by_sound) == {"zither", "unknown"}
     assert Detections.pooled(tcn.streams.short_noises_by_sound.values()).noises == tcn.streams.short_noises.noises

@@ -3,8 +3,8 @@
 A trunk turns a normalised log-Mel window into features over time; everything that makes the verdict
 independent of the microphone's gain, and able to tell a quiet room from a fan, is here.
 
-The main output is one distribution over the SNR. The probability of noise is its share at or below 20 dB, and the
-SNR is its median, so the two cannot contradict each other.
+The main output is one distribution over the SNR. The probability of noise is that of an SNR at or below 36 dB, and
+the SNR is its median, so the two do not contradict each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from noisewatch.audio.levels import ACTIVE_RANGE_DB
 from noisewatch.audio.logmel import FRAMES, MELS
-from noisewatch.corpus.render import NOISY_DB
 
 DB = 10 / 2.302585  # natural-log power -> dB
 # Summed Mel power over mean square: 46.2 dB measured on white noise. The network learns the remaining error.
@@ -64,8 +63,13 @@ def active_level(db: Tensor) -> Tensor:
     return torch.log((torch.exp(db / DB) * active).sum(dim=2) / active.sum(dim=2)) * DB
 
 
-EDGES = tuple(range(-12, 45, 2))  # dB SNR at which the distribution is evaluated; NOISY_DB is one of them
+# What counts as noise. Noisy windows lie at or below 20 dB, clean ones at or above 40. The share at or below 20 dB
+# would be 0.5 for a noise at 20 dB, no more than for a voice that is clean or at 10 dB.
+NOISE_DB = 36.0
+RARE = math.log(5)  # in use, noise is rarer than in training, by this much in log-odds
+EDGES = tuple(range(-12, 45, 2))  # dB SNR at which the distribution is evaluated
 STEP_DB = 2.0
+HEARD_DB = 28.0  # an SNR above this is clean, however far above
 FLOOR_DB = 46.0  # typical distance of a clean recording's floor
 
 
@@ -97,9 +101,9 @@ class Verdict(NamedTuple):
 
     @property
     def noise(self) -> Tensor:
-        """Logit of an SNR at or below 20 dB, (B,)."""
-        below, above = self.log_cdf(torch.tensor([NOISY_DB], device=self.voice.device))
-        return (below - above).squeeze(1)
+        """Logit of noise: of an SNR at or below 36 dB, with noise as rare as in use. (B,)."""
+        below, above = self.log_cdf(torch.tensor([NOISE_DB], device=self.voice.device))
+        return (below - above).squeeze(1) - RARE
 
     def quantiles(self, shares: tuple[float, ...]) -> list[Tensor]:
         """Quantiles of the SNR in dB, within the edges, linear between them: (B,) each."""
@@ -115,8 +119,8 @@ class Verdict(NamedTuple):
 
     @property
     def snr_width_db(self) -> Tensor:
-        """Width of the central 80 % of the SNR's distribution, (B,)."""
-        low, high = self.quantiles((0.1, 0.9))
+        """Width of the central 80 % of the SNR's distribution, in dB below 28: above, all is clean. (B,)."""
+        low, high = (quantile.clamp(max=HEARD_DB) for quantile in self.quantiles((0.1, 0.9)))
         return high - low
 
     def scaled(self, scale: float) -> Verdict:
