@@ -33,6 +33,7 @@ ORIGINS = {
 }
 COPYLEFT = re.compile(r"BY-SA|GPL|ODbL")
 NUMBERS = re.compile(r"[\d., -]+")  # counts of files, reverberation times
+ANCHORS = re.compile(r"(; )?\[[^\]]*\]\(#[^)]*\)")  # links within the page that a licence was read on
 REMARKS = {  # on sources whose entry mentions a copyleft licence
     "aishell_1": "The recordings are under Apache-2.0; a repository that some were taken from is under GPL-3.",
     "blanket": "Some files; which ones was not recorded.",
@@ -105,8 +106,8 @@ def main(
         for entry in card.trained_on:
             key = entry["kind"], entry["source"]
             minutes.setdefault(key, {})[card.name] = entry["minutes"]
-            licences[key] = entry["licence"]
-    origins = {**ORIGINS, **dict(credited(tables.read_text()))}
+            licences[key] = ANCHORS.sub("", entry["licence"])
+    origins = {**ORIGINS, **dict(credited(ANCHORS.sub("", tables.read_text())))}
     same = all(len(by) == len(cards) and len(set(by.values())) == 1 for by in minutes.values())
     text = PAGE.format(
         parameters=f"{max(card.parameters for card in cards):,}",
@@ -115,7 +116,7 @@ def main(
         copyleft="\n".join(
             row(source, spread(minutes[kind, source]), licence, REMARKS.get(source, ""))
             for (kind, source), licence in sorted(licences.items())
-            if COPYLEFT.search(licence)
+            if COPYLEFT.search(licence) and kind != "made"  # made of the recordings of the same source
         ),
         sources="\n".join(
             row(kind, source, spread(minutes[kind, source]), licence, origins.get(source, "-"))

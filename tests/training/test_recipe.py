@@ -83,7 +83,7 @@ def test_the_command_on_a_card_is_the_run_that_made_the_file(name: str):
     given.pop("init-from", None)  # the card names the run elsewhere
     for key, kind in (("epochs", int), ("windows", int), ("batch", int), ("lr", float), ("seed", int)):
         given |= {key: kind(given[key])} if key in given else {}
-    stated = asdict(configured(given, recipe))
+    stated = json.loads(json.dumps(asdict(configured(given, recipe))))
     made = Model(name).card.training
     shaped = set(stated) & set(made) - {"init_from", "teachers", "workers"}  # these are stored with digests
     assert {key: made[key] for key in shaped} == {key: stated[key] for key in shaped}
