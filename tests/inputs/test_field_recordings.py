@@ -50,7 +50,7 @@ def field(ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-WHOLE = r"NOISY: 3[3-6]% of 27 s is noisy, SNR \d+ dB while it is noisy, 4\d dB otherwise"
+WHOLE = r"NOISY: 3[3-9]% of 27 s is noisy, SNR \d+ dB while it is noisy, 4\d dB otherwise"
 HALF = "NOISY: (4|5).% of 18 s is noisy"
 
 
