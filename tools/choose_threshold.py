@@ -25,13 +25,14 @@ from noisewatch.evaluation.testset import draw, rendered
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 SNRS = (10.0, 20.0)
-WINDOWS = 200  # at each SNR
+USUAL = 200  # windows at each SNR
 SEED = 7
 
 
 def main(
     data: Path,
     model: Annotated[list[str] | None, typer.Option(help="Shipped model or .onnx file (repeatable).")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Windows at each SNR; streams are in proportion.")] = USUAL,
 ) -> None:
     """Print tables for each model."""
     try:
@@ -39,12 +40,12 @@ def main(
         catalogue, _ = Catalogue.load(read_manifest(data), "val")
     except NoisewatchError as error:
         raise SystemExit(str(error)) from None
-    items = [i for i in draw(catalogue, 2 * WINDOWS, SEED) if i.situation == "speech" and i.snr_db in SNRS]
+    items = [i for i in draw(catalogue, 2 * count, SEED) if i.situation == "speech" and i.snr_db in SNRS]
     windows = [(item.snr_db, rendered(item, catalogue, SEED)) for item in items]
     for scorer in scorers:
         assert scorer.detector is not None
         judged = [(snr, scorer.judge(samples).noise or 0.0) for snr, samples in windows]
-        found = on_streams(scorer.detector, catalogue, SEED, THRESHOLDS, progress=True)
+        found = on_streams(scorer.detector, catalogue, SEED, THRESHOLDS, share=count / USUAL, progress=True)
         print(f"\n{scorer.name}, val split\n")
         print(*table(["threshold", *minutes(found[THRESHOLDS[0]]), *DETECTED], [
             [f"{threshold:g}", *alarms(figures), *detected(figures),
