@@ -140,12 +140,12 @@ def command_of(made: dict[str, Any]) -> str:
 
 def differing(made: dict[str, Any], config: TrainConfig) -> list[str]:
     """The fields in which a run differs from a configuration; of its teachers and initial weights, only whether."""
-    own, fields = {**asdict(config), **made}, [key for key in asdict(config) if key not in ("workers", "scene")]
-    return [
-        key
-        for key in fields
-        if (bool(own[key]) != bool(getattr(config, key)) if key in ORIGINS else own[key] != getattr(config, key))
-    ]
+    stated = {key: value for key, value in asdict(config).items() if key not in ("workers", "scene")}
+
+    def value(options: dict[str, Any], key: str) -> Any:
+        return bool(options[key]) if key in ORIGINS else options[key]
+
+    return [key for key in stated if value({**stated, **made}, key) != value(stated, key)]
 
 
 def distilled_from(made: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from .shipped import DEFAULT, find_model
 
 INPUTS = ("logmel", "reference")  # (1, frames, mels) float32; (1,) float32 dBFS
 OUTPUTS = ("noise", "snr_db", "voice")  # (1,) float32 each: logit, dB, logit
-WIDTH = "snr_width_db"  # (1,) float32, optional: width of the central 80 % of the SNR's distribution, dB
+WIDTH = "snr_width_db"  # (1,) float32, optional: width in dB of the central 80 % of the SNR, counted below 28 dB
 FLOAT = "tensor(float)"
 # Limits for files of unknown origin. The shipped models have a few MB.
 MAX_FILE = 256 << 20  # bytes
