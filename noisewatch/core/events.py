@@ -41,7 +41,7 @@ class Reading:
 
     time        s of stream time: the end of the window
     noise       probability of noise, 0..1
-    snr_db      SNR in the window, dB; None without speech, and where it is uncertain by more than 15 dB
+    snr_db      SNR in the window, dB; None without speech, and where it is uncertain by more than 15 dB below 28 dB
     voice       probability that someone speaks in the window, 0..1
     level_dbfs  RMS level since the previous reading, dBFS; None in digital silence
     state       `clean`, `noisy` or `unknown`: the verdict, after hysteresis and minimum times
