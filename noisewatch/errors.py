@@ -6,6 +6,7 @@
     ├── ParityError       3  ONNX Runtime and torch disagree
     ├── ThresholdError    3  no threshold keeps false alarms within the budget
     ├── DeviceError       4  no usable live input
+    │   └── LibraryError     no PortAudio
     ├── ModelError        5  a model that is missing or does not fit
     ├── InputError        6  a recording, stream or manifest that cannot be read or judged
     └── OutputError       7  a file or folder that cannot be written
@@ -55,6 +56,10 @@ class DeviceError(NoisewatchError):
     """No usable live input: no PortAudio, no device, an unknown name, no permission."""
 
     exit_code = 4
+
+
+class LibraryError(DeviceError):
+    """The PortAudio library is missing, so no device can appear."""
 
 
 class ModelError(NoisewatchError):

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -162,7 +162,34 @@ class VirtualMicrophone:
     """PulseAudio null sinks: PortAudio's device `pulse` records whatever is played into `mic`."""
 
     env: dict[str, str]
-    daemon: subprocess.Popen[bytes]
+    daemon: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start the daemon, and wait until it answers."""
+        command = ["pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no"]
+        for module in (
+            *(f"null-sink sink_name={name} rate=48000" for name in ("mic", "two")),
+            "native-protocol-unix",
+        ):
+            command += ["-L", f"module-{module}"]
+        path = Path(self.env["HOME"]) / "log"
+        with path.open("ab") as log:
+            self.daemon = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
+        deadline = time.monotonic() + 15
+        while subprocess.run(["pactl", "info"], env=self.env, capture_output=True, check=False).returncode:
+            if time.monotonic() > deadline or self.daemon.poll() is not None:
+                missing(f"PulseAudio did not start: {path.read_text()[-300:]}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End the daemon, even one that is stopped or gone."""
+        self.daemon.send_signal(signal.SIGCONT)
+        self.daemon.terminate()
+        try:
+            self.daemon.wait(10)
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            self.daemon.wait()
 
     def play(self, path: Path, sink: str = "mic", *options: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(["paplay", "-d", sink, *options, str(path)], env=self.env)
@@ -173,7 +200,8 @@ class VirtualMicrophone:
         ).stdout
 
     def listen(self, *words: object, **more: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "noisewatch", "listen", "--device", "pulse", "--json", *map(str, words)]
+        device = () if {"--device", "--follow-default"} & {*words} else ("--device", "pulse")
+        command = [sys.executable, "-m", "noisewatch", "listen", "--json", *device, *map(str, words)]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, env=self.env, stdout=pipe, stderr=pipe, text=True, cwd="/tmp", **more)
         watchdog = threading.Timer(90, process.kill)  # no test waits forever
@@ -258,27 +286,12 @@ def sound_server(home: Path) -> Iterator[VirtualMicrophone]:
         "XDG_RUNTIME_DIR": str(home),
         "PULSE_SERVER": f"unix:{home}/pulse/native",
     }
-    command = ["pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no"]
-    for module in (*(f"null-sink sink_name={name} rate=48000" for name in ("mic", "two")), "native-protocol-unix"):
-        command += ["-L", f"module-{module}"]
-    log = (home / "log").open("wb")
-    daemon = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+    server = VirtualMicrophone(env)
     try:
-        deadline = time.monotonic() + 15
-        while subprocess.run(["pactl", "info"], env=env, capture_output=True, check=False).returncode:
-            if time.monotonic() > deadline or daemon.poll() is not None:
-                missing(f"PulseAudio did not start: {(home / 'log').read_text()[-300:]}")
-            time.sleep(0.1)
-        yield VirtualMicrophone(env, daemon)
+        server.start()
+        yield server
     finally:
-        daemon.send_signal(signal.SIGCONT)
-        daemon.terminate()
-        try:
-            daemon.wait(10)
-        except subprocess.TimeoutExpired:
-            daemon.kill()
-            daemon.wait()
-        log.close()
+        server.stop()
 
 
 @pytest.fixture(scope="session")

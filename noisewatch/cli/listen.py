@@ -48,6 +48,28 @@ Fast = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Reopen = Annotated[
+    bool,
+    typer.Option(
+        "--reconnect/--no-reconnect",
+        help="Open a microphone again that has gone away or fallen silent.",
+        rich_help_panel=INPUT,
+    ),
+]
+Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait/--no-wait", help="Wait for a microphone that is missing at the start.", rich_help_panel=INPUT
+    ),
+]
+FollowDefault = Annotated[
+    bool,
+    typer.Option(
+        "--follow-default/--no-follow-default",
+        help="Move when another microphone becomes the system's default.",
+        rich_help_panel=INPUT,
+    ),
+]
 Hop = Annotated[
     float | None,
     typer.Option(
@@ -125,6 +147,9 @@ def listen(
     raw_rate: RawRate = None,
     seconds: Seconds = None,
     fast: Fast = False,
+    reconnect: Reopen = True,
+    wait: Wait = False,
+    follow_default: FollowDefault = False,
     model: ConfiguredModel = DEFAULT,
     threshold: CalibratedThreshold = None,
     hop: Hop = None,
@@ -147,6 +172,13 @@ def listen(
         refuse_without(ctx, "--keep-clips", "pre_roll")
     if source is None and fast:
         refuse_without(ctx, "a recording", "fast")
+    if source is not None:
+        refuse_beside(ctx, "source", "reconnect", "wait", "follow_default")
+    if not reconnect:
+        refuse_beside(ctx, "reconnect", "wait", "follow_default")
+    if follow_default:
+        refuse_beside(ctx, "follow_default", "device", "calibration")
+        calibration = False
     if threshold is not None and calibration and typed(ctx, "threshold"):
         refuse_beside(ctx, "threshold", "calibration")
     if source is not None and calibration:
@@ -167,11 +199,14 @@ def listen(
 
     def begin(notify: Callable[[str], None]) -> Listening:
         from ..core.noise_detector import NoiseDetector
-        from ..inputs.opening import open_source
+        from ..inputs.opening import Reconnect, open_source
         from ..tasks import listen as task
 
         detector = NoiseDetector(model)
-        opened = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast)
+        opened = open_source(
+            source, device=None if follow_default else device, channel=channel, raw_rate=raw_rate, paced=not fast,
+            reconnect=Reconnect(wait, follow_default, notify) if reconnect else None,
+        )  # fmt: skip
         ctx.call_on_close(opened.close)  # last: a sound server may hang
         return task.begin(
             opened, detector, hop=hop, threshold=threshold, calibrated=calibration, seconds=seconds, sinks=sinks,

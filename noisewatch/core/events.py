@@ -21,9 +21,12 @@ Reason = Literal[
     "digital_silence",  # muted, or access is denied: samples of 0, or of 0 with dither
     "dead_channel",  # samples of one constant value
     "stalled",  # the input sends nothing
+    "disconnected",  # the device is gone
     "gap",  # audio was lost before it arrived
     "too_short",  # less than 1 s of sound in the window
 ]
+WAITING: tuple[Reason, ...] = ("stalled", "disconnected")  # repeated every second until audio arrives
+NO_AUDIO: tuple[Reason, ...] = (*WAITING, "gap")  # of readings that judge no audio
 WarningName = Literal[
     "clipping",  # samples at full scale
     "gated",  # stretches of digital silence in the window

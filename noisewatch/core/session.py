@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..audio.signal import Samples
 from ..errors import ModelError, NoisewatchError
-from ..inputs.source import TICK_S, Lost, Source
+from ..inputs.source import TICK_S, Gone, Lost, Source
 from .events import Event, Reading, utc
 from .stream import Stream
 
@@ -29,8 +29,8 @@ class Session:
     stream   a fresh stream
     seconds  stop after this much audio, s; default: at the end of the source. Time in which a live input sends
              nothing counts once it has stalled; for a pipe, wall-clock time counts too
-    heard    called with each block (n,), at the source's rate, before it is judged
-    lost     called with the number of samples, at the source's rate, that are missing before the next block
+    heard    called with each block (n,) and its sample rate (Hz), before it is judged
+    lost     called with how much audio is missing before the next block, s
     stalls   whether to report an input that sends nothing for 3 s as stalled
 
     Errors of the source and the model (NoisewatchError) are raised while iterating, after the readings and events
@@ -47,8 +47,8 @@ class Session:
         stream: Stream,
         *,
         seconds: float | None = None,
-        heard: Callable[[Samples], None] = lambda block: None,
-        lost: Callable[[int], None] = lambda samples: None,
+        heard: Callable[[Samples, int], None] = lambda block, rate: None,
+        lost: Callable[[float], None] = lambda seconds: None,
         stalls: bool = True,
     ) -> None:
         self.source, self.stream = source, stream
@@ -56,6 +56,8 @@ class Session:
         self._heard, self._lost, self._stalls = heard, lost, stalls
         self._spent = 0.0  # s of audio so far, including what was lost
         self._waited = 0.0  # s since the last block
+        self._silent = 0.0  # s since the last block, or since the device was opened
+        self._gone = False  # whether there is no device
         self._drops = 0  # of the source, when the current noise began
         self._pending: deque[Reading | Event] = deque()  # not yet yielded
 
@@ -75,7 +77,7 @@ class Session:
                 raise
             except NoisewatchError:
                 # The audio until then still counts, and a noise that is on ends here.
-                yield from self._yielded(self.stream.lose("stalled") if source.live else self.stream.finish())
+                yield from self._yielded(self.stream.lose("disconnected") if source.live else self.stream.finish())
                 raise
         yield from self._yielded(self.stream.finish())
 
@@ -84,25 +86,32 @@ class Session:
         rest, self._pending = [*self._pending], deque()
         return [*rest, *self._labelled(self.stream.detector.finish(self.stream.time))]
 
-    def _judge(self, block: Samples | Lost | None) -> list[Reading | Event]:
+    def _judge(self, block: Samples | Lost | Gone | None) -> list[Reading | Event]:
         """Judge what the source sent: audio, a gap, or nothing for a tick."""
         source, stream = self.source, self.stream
+        if isinstance(block, Gone):
+            self._waited += TICK_S
+            first, self._gone = not self._gone, True
+            self._silent = 0.0
+            return stream.lose("disconnected") if first or self._waited % 1 == 0 else []  # one reading per second
+        self._gone = False
         if block is None:
             self._waited += TICK_S
-            if not self._stalls or self._waited < STALL_S or self._waited % 1:  # one reading per second
+            self._silent += TICK_S
+            if not self._stalls or self._silent < STALL_S or self._silent % 1:  # one reading per second
                 return []
             return stream.pause() if source.pauses else stream.lose("stalled")
         if isinstance(block, Lost):
             self._spent += block.seconds
-            self._lost(round(block.seconds * source.sample_rate))
+            self._lost(block.seconds)
             return stream.lose("gap", block.seconds)
-        self._waited = 0.0
+        self._waited = self._silent = 0.0
         if not len(block):
             return []
         rate = source.sample_rate
         block = block[: round(min(self._seconds - self._spent, len(block) / rate) * rate)]
         self._spent += len(block) / rate
-        self._heard(block)
+        self._heard(block, rate)
         behind = source.live and source.late_s > max(LATE_S, 2 * stream.hop_s)
         return stream.process(block, sample_rate=rate, behind=behind)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ..audio.signal import WINDOW_S
-from .events import Event, Reading, Reason
+from .events import NO_AUDIO, Event, Reading, Reason
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Summary:
         self.unknown += item.state == "unknown"
         if item.reason is not None:
             self.reasons[item.reason] += 1
-        if item.reason in ("stalled", "gap"):
+        if item.reason in NO_AUDIO:
             self._unjudged_s += self._rest_s(item.time)
             self._waiting = True
         else:

@@ -1,11 +1,13 @@
 """Sources of audio. Every module imports only from modules above it:
 
-source      the protocol of all sources
-gaps        detection of gaps in live audio, by arrival times
-portaudio   the PortAudio library
-devices     input devices, by index or name
-microphone  a live input
-recording   a decoded file or pipe
-piped       a pipe, read on its own thread
-opening     opens any source by name
+source         the protocol of all sources
+gaps           detection of gaps in live audio, by arrival times
+portaudio      the PortAudio library
+devices        input devices, by index or name
+default_input  which device is the default, as others see it
+microphone     a live input, until it goes away
+reconnecting   a live input that comes back
+recording      a decoded file or pipe
+piped          a pipe, read on its own thread
+opening        opens any source by name
 """

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..errors import DeviceError, UsageError, printable
-from .portaudio import portaudio
+from .portaudio import call_portaudio, portaudio
 
 
 @dataclass(frozen=True)
@@ -23,23 +23,27 @@ class Device:
 
 def list_devices() -> list[Device]:
     """Return all input devices. Raises DeviceError if PortAudio is missing, does not answer, or lists none."""
-    sd = portaudio()
-    apis = sd.query_hostapis()
-    try:
-        default = sd.query_devices(kind="input")["index"]
-    except (sd.PortAudioError, ValueError):
-        default = None
-    found = [
-        Device(d["index"], d["name"], apis[d["hostapi"]]["name"], d["max_input_channels"],
-               round(d["default_samplerate"]), d["index"] == default)
-        for d in sd.query_devices() if d["max_input_channels"] > 0
-    ]  # fmt: skip
+    found = call_portaudio(_query)
     if not found:
         raise DeviceError(
             "no microphone: PortAudio lists no input device. Plug one in, or allow this terminal to use it "
             "in the system settings. `noisewatch listen demo` works without one."
         )
     return found
+
+
+def _query() -> list[Device]:
+    sd = portaudio()
+    apis = sd.query_hostapis()
+    try:
+        default = sd.query_devices(kind="input")["index"]
+    except (sd.PortAudioError, ValueError):
+        default = None
+    return [
+        Device(d["index"], d["name"], apis[d["hostapi"]]["name"], d["max_input_channels"],
+               round(d["default_samplerate"]), d["index"] == default)
+        for d in sd.query_devices() if d["max_input_channels"] > 0
+    ]  # fmt: skip
 
 
 def find_device(word: str | None) -> Device:
@@ -52,7 +56,8 @@ def find_device(word: str | None) -> Device:
         return next((d for d in devices if d.default), devices[0])
     if re.fullmatch(r"-?\d+", word):
         matching = [d for d in devices if d.index == int(word)]
-        if not matching and any(d["index"] == int(word) for d in portaudio().query_devices()):
+        every = call_portaudio(lambda: portaudio().query_devices())
+        if not matching and any(d["index"] == int(word) for d in every):
             raise DeviceError(f"device {word} has no input channels. Input devices:\n{_table(devices)}")
     else:
         exact = [d for d in devices if d.name.lower() == word.lower()]
@@ -62,6 +67,26 @@ def find_device(word: str | None) -> Device:
     if len(matching) > 1:
         raise UsageError(f"{word!r} matches several devices. Give a longer name or an index:\n{_table(matching)}")
     return matching[0]
+
+
+def find_again(device: Device) -> Device:
+    """Return a device as it is listed now. Raises DeviceError if it is not.
+
+    It is recognised by its name: numbers change when devices come and go, also those that ALSA and Windows write
+    into names. Of several with that name, by host API and number of channels.
+    """
+    matching = [d for d in list_devices() if _lasting_name(d.name) == _lasting_name(device.name)]
+    for same in ("api", "channels", "name", "index"):
+        closer = [d for d in matching if getattr(d, same) == getattr(device, same)]
+        matching = closer or matching
+    if not matching:
+        raise DeviceError(f"{printable(device.name)} is not listed.")
+    return matching[0]
+
+
+def _lasting_name(name: str) -> str:
+    """A name without the numbers of card and device ("USB Mic (hw:2,0)") and of the copy ("Mic (2- USB Mic)")."""
+    return re.sub(r"\((\d+- )?", "(", re.sub(r" \(hw:\d+,\d+\)$", "", name))
 
 
 def _table(devices: list[Device]) -> str:

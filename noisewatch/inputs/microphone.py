@@ -13,51 +13,53 @@ import numpy as np
 from ..audio.signal import Samples
 from ..errors import ChannelError, DeviceError, printable
 from ..system.native_stderr import quiet_stderr
-from ..system.timeouts import call_with_timeout
-from .devices import find_device
+from .devices import Device
 from .gaps import Arrivals
-from .portaudio import call_portaudio, error_text, portaudio
+from .portaudio import call_portaudio, error_text, portaudio, submit
 from .source import TICK_S, Lost, count_channels
 
 LATENCY_S = 0.1  # requested from PortAudio; with blocks of 50 ms it runs steadily even over PulseAudio
 BLOCK_S = 0.05
 QUEUE_S = 10.0  # audio that may wait in the queue before blocks are dropped
-CLOSE_S = 2.0  # time limit for closing the device
+CLOSE_S = 0.5  # time limit for closing the device at the end
 
 
 class Microphone:
     """An open input device: one channel at its native rate. The callback only copies into a bounded queue.
 
     Call `close` last, after all output is written: it waits up to `CLOSE_S` for a sound server that hangs.
+
+    heard_until  when the last sample that `blocks` has yielded arrived; before that, when the device was opened (s,
+                 monotonic clock)
     """
 
     live = True
     pauses = False
     notes: tuple[str, ...] = ()
 
-    def __init__(self, word: str | None = None, *, channel: int = 1) -> None:
-        """Open and start a device. word: its index or a part of its name, None for the default; channel: from 1.
+    def __init__(self, device: Device, *, channel: int = 1) -> None:
+        """Open and start a device. channel: counted from 1.
 
-        Raises DeviceError if it cannot be opened, UsageError for an ambiguous name, and ChannelError.
+        Raises DeviceError if it cannot be opened, and ChannelError.
         """
-        self.device = find_device(word)
-        if channel > self.device.channels:
+        if channel > device.channels:
             raise ChannelError(
-                f"{printable(self.device.name)} has {count_channels(self.device.channels)}, "
-                f"so there is no channel {channel}."
+                f"{printable(device.name)} has {count_channels(device.channels)}, so there is no channel {channel}."
             )
+        self.device = device
         self.name = self.device.name
         self.sample_rate = self.device.sample_rate
         self.overflows = 0  # times PortAudio reported lost samples
         self.dropped = 0  # blocks lost because the queue was full
         self.gaps = 0  # losses that show only in arrival times
         self.late_s = 0.0
-        self._channel = channel
+        self.channel = channel
         self._queue: queue.Queue[tuple[float, Samples]] = queue.Queue(round(QUEUE_S / BLOCK_S))
+        self._released = False
         self._quiet = contextlib.ExitStack()
         sd = portaudio()
         try:
-            self._stream = call_portaudio(self._open)
+            self._stream = call_portaudio(self._open, undo=lambda stream: submit(stream.close))
         except (sd.PortAudioError, OSError, ValueError) as error:
             raise DeviceError(
                 f"cannot open {printable(self.device.name)} (device {self.device.index}) at {self.sample_rate} Hz: "
@@ -66,6 +68,7 @@ class Microphone:
                 "other inputs: noisewatch devices"
             ) from error
         self._quiet.enter_context(quiet_stderr())  # a thread of PortAudio prints if a device disappears
+        self.heard_until = time.monotonic()
 
     @property
     def drops(self) -> int:
@@ -98,25 +101,36 @@ class Microphone:
                 yield Lost(lost_s)
             if blocks:
                 self.late_s = late_s
+                late_s -= sum(map(len, blocks[1:])) / self.sample_rate
+                self.heard_until = time.monotonic() - late_s
                 yield np.concatenate(blocks)
             elif not arrivals.waiting:
                 yield None
 
     def close(self) -> None:
-        """Stop and close the device; give up after `CLOSE_S` if the sound server does not answer."""
+        """Stop and close the device; wait up to `CLOSE_S` for it."""
+        self.release(CLOSE_S)
+
+    def release(self, seconds: float) -> None:
+        """Have the device closed, and wait up to this long (s) for it. Does nothing the second time."""
+        if self._released:
+            return
+        self._released = True
 
         def close() -> None:
             self._stream.abort()
             self._stream.close()
 
-        with contextlib.suppress(TimeoutError), self._quiet:
-            call_with_timeout(close, CLOSE_S)
+        with self._quiet:
+            closing = submit(close)
+        with contextlib.suppress(TimeoutError):
+            closing.result(seconds)
 
     def _open(self) -> Any:
         stream = portaudio().InputStream(
             device=self.device.index,
             # For one channel, a sound server would mix all of them; for an odd number, it has no channel layout.
-            channels=min(self.device.channels, max(2, self._channel + self._channel % 2)),
+            channels=min(self.device.channels, max(2, self.channel + self.channel % 2)),
             samplerate=self.sample_rate,
             blocksize=round(BLOCK_S * self.sample_rate),
             latency=LATENCY_S,
@@ -130,6 +144,6 @@ class Microphone:
         if status.input_overflow:
             self.overflows += 1
         try:
-            self._queue.put_nowait((time.monotonic(), data[:, self._channel - 1].copy()))
+            self._queue.put_nowait((time.monotonic(), data[:, self.channel - 1].copy()))
         except queue.Full:
             self.dropped += 1

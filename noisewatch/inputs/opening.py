@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -13,7 +16,23 @@ from .piped import Piped
 from .recording import open_recording
 from .source import Source
 
+log = logging.getLogger("noisewatch")
+
 Input = str | os.PathLike[str] | Source | None  # the name of a source, or a source
+
+
+@dataclass(frozen=True)
+class Reconnect:
+    """Keep a microphone: open it again whenever it has gone away or fallen silent.
+
+    wait            also wait for one that is missing at the start
+    follow_default  listen to the system's default input, and move when another device becomes the default
+    notify          called with a sentence about what is waited for
+    """
+
+    wait: bool = False
+    follow_default: bool = False
+    notify: Callable[[str], None] = log.warning
 
 
 def open_source(
@@ -23,6 +42,7 @@ def open_source(
     channel: int | None = None,
     raw_rate: int | None = None,
     paced: bool = True,
+    reconnect: Reconnect | None = None,
 ) -> Source:
     """Open a source of audio.
 
@@ -32,6 +52,7 @@ def open_source(
     channel: counted from 1; None averages the channels of a recording, and takes the first of a microphone.
     raw_rate: sample rate (Hz) of a pipe that carries signed 16-bit mono without a header.
     paced: deliver a recording at real-time speed, not as fast as it is read.
+    reconnect: how to keep a microphone; by default, one that goes away is an error.
 
     Raises DeviceError for a microphone that cannot be opened, InputError for a recording or pipe that cannot be
     read, and UsageError (ChannelError for a missing channel) for arguments that do not fit the source.
@@ -51,9 +72,7 @@ def open_source(
             f"noisewatch listen - --raw-rate {raw_rate} < talk.raw"
         )
     if word is None:
-        from .microphone import Microphone  # late: PortAudio may be missing, and recordings do not need it
-
-        return Microphone(device, channel=channel or 1)
+        return _open_microphone(device, channel or 1, reconnect)
     if device is not None:
         raise UsageError(f"--device names a microphone, and {word!r} is a recording or pipe. Give one of the two.")
     if word == "-":
@@ -71,6 +90,24 @@ def open_source(
     path = demo if word == "demo" else Path(word)
     name = "demo" if word == "demo" else path.name
     return open_recording(path, name, channel=channel, paced=paced)
+
+
+def _open_microphone(device: str | None, channel: int, reconnect: Reconnect | None) -> Source:
+    from .devices import find_device  # late: PortAudio may be missing, and recordings do not need it
+    from .microphone import Microphone
+    from .reconnecting import Reconnecting, wait_for
+
+    if reconnect is None:
+        return Microphone(find_device(device), channel=channel)
+    if reconnect.follow_default and device is not None:
+        raise UsageError(
+            f"--follow-default is for the default input, and --device {device!r} names one. Leave one out."
+        )
+    if reconnect.wait:
+        microphone = wait_for(device, channel, reconnect.notify)
+    else:
+        microphone = Microphone(find_device(device), channel=channel)
+    return Reconnecting(microphone, reconnect.notify, follow_default=reconnect.follow_default)
 
 
 def _is_pipe(word: str) -> bool:

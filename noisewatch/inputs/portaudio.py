@@ -1,27 +1,34 @@
-"""The PortAudio library: loading it, waiting for it, and its errors. The only module that imports sounddevice."""
+"""The PortAudio library: loading it, waiting for it, and its errors. The only module that imports sounddevice.
+
+PortAudio is not thread-safe, and its calls may hang in the sound system. One thread makes all of them.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from types import ModuleType
 from typing import TypeVar
 
-from ..errors import DeviceError
+from ..errors import DeviceError, LibraryError
 from ..system.native_stderr import quiet_stderr
-from ..system.timeouts import call_with_timeout
+from ..system.worker import Worker
 
 OPEN_S = 3.0  # time limit for PortAudio to answer; some devices need two seconds to start
 
 T = TypeVar("T")
+
+_worker = Worker()
 
 
 @functools.cache
 def portaudio() -> ModuleType:
     """Return the `sounddevice` module, imported on first use.
 
-    The import starts PortAudio, which asks the sound server for its devices and may hang. Raises DeviceError if
-    the library is missing, does not start, or does not answer.
+    The import starts PortAudio, which asks the sound server for its devices and may hang. Raises LibraryError if
+    the library is missing, and DeviceError if it does not start or answer.
     """
 
     def load() -> ModuleType:
@@ -32,7 +39,7 @@ def portaudio() -> ModuleType:
     try:
         return call_portaudio(load)
     except OSError as error:
-        raise DeviceError(
+        raise LibraryError(
             "the PortAudio library is missing, so no microphone can be opened. Install it: `apt install "
             "libportaudio2` (Debian, Ubuntu), `dnf install portaudio` (Fedora), `brew install portaudio` (macOS). "
             "Recordings, pipes and `noisewatch listen demo` work without it."
@@ -46,17 +53,57 @@ def portaudio() -> ModuleType:
         ) from error
 
 
-def call_portaudio(call: Callable[[], T]) -> T:
-    """Run a call into PortAudio and return its result. Raises DeviceError if it takes longer than `OPEN_S`."""
+def refresh() -> None:
+    """List the devices anew: PortAudio keeps the list from its start. It closes all streams that are open."""
+    sd = portaudio()
+
+    def restart() -> None:
+        with suppress(sd.PortAudioError):  # an earlier restart failed half-way
+            sd._terminate()
+        sd._initialize()
+
     try:
+        call_portaudio(restart)
+    except sd.PortAudioError as error:
+        raise DeviceError(f"PortAudio does not start: {error_text(error)}.") from error
+
+
+def submit(call: Callable[[], T]) -> Future[T]:
+    """Have the PortAudio thread make a call. Calls that it makes itself, such as `call_portaudio`, do not wait."""
+
+    def quiet() -> T:
         with quiet_stderr():
-            return call_with_timeout(call, OPEN_S)
-    except TimeoutError:
-        raise DeviceError(
-            f"the sound system does not answer: waited {OPEN_S:g} s. Restart its server (`systemctl --user "
-            "restart pipewire` or `pulseaudio -k` on Linux), or plug the device in again. Recordings, pipes and "
-            "`noisewatch listen demo` work without it."
-        ) from None
+            return call()
+
+    return _worker.submit(quiet)
+
+
+def abandon(future: Future[T], undo: Callable[[T], object]) -> None:
+    """Give up a call that was submitted. If it is being made or was made, `undo` is called with its result."""
+    if not future.cancel():
+        future.add_done_callback(lambda done: None if done.exception() else undo(done.result()))
+
+
+def call_portaudio(call: Callable[[], T], undo: Callable[[T], object] = lambda result: None) -> T:
+    """Make a call into PortAudio and return its result; wait at most `OPEN_S`.
+
+    undo: called with a result that comes too late. Raises DeviceError if it takes longer.
+    """
+    if _worker.current:
+        return call()
+    future = submit(call)
+    try:
+        return future.result(OPEN_S)
+    except BaseException as error:
+        if not future.done():
+            abandon(future, undo)
+            if isinstance(error, TimeoutError):
+                raise DeviceError(
+                    f"the sound system does not answer: waited {OPEN_S:g} s. Restart its server (`systemctl "
+                    "--user restart pipewire` or `pulseaudio -k` on Linux), or plug the device in again. "
+                    "Recordings, pipes and `noisewatch listen demo` work without it."
+                ) from None
+        raise
 
 
 def error_text(error: Exception) -> str:

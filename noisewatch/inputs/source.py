@@ -18,13 +18,23 @@ class Lost:
     seconds: float
 
 
+class Gone:
+    """A device that is gone."""
+
+
 class Source(Protocol):
     """Anything that yields audio."""
 
-    name: str
-    sample_rate: int  # native, Hz; the stream resamples
     live: bool  # audio does not wait for its reader: one that falls behind skips to the newest window
     pauses: bool  # the writer may pause for any length of time without losing audio
+
+    @property
+    def name(self) -> str:
+        """Name of the device or recording."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Native rate of the blocks, Hz; the stream resamples."""
 
     @property
     def drops(self) -> int:
@@ -34,8 +44,11 @@ class Source(Protocol):
     def notes(self) -> Sequence[str]:
         """Keys of `wording.NOTES`: peculiarities of this source; complete once `blocks` ends."""
 
-    def blocks(self) -> Generator[Samples | Lost | None, None, None]:
-        """Yield mono float32 blocks (n,), n >= 0; Lost for a gap; None for each `TICK_S` without audio."""
+    def blocks(self) -> Generator[Samples | Lost | Gone | None, None, None]:
+        """Yield mono float32 blocks (n,), n >= 0; Lost for a gap.
+
+        For each `TICK_S` without audio: None, or Gone while there is no device.
+        """
 
     @property
     def late_s(self) -> float:

@@ -35,23 +35,27 @@ class Clips(Sink):
             raise UsageError(f"--pre-roll is {pre_roll_s} s; allowed: 0 to {MAX_PRE_ROLL_S:.0f}.")
         self.name = f"the clips in {folder}"
         self._folder, self._pre_roll_s = folder, pre_roll_s
-        self._session: SessionInfo | None = None
+        self._rate = SAMPLE_RATE  # Hz, of the recent audio
+        self._lag_s = 0.0  # until the end of a noise is decided
         self._blocks: deque[tuple[int, Samples]] = deque()  # recent audio: index of the first sample, samples
         self._clip: ClipFile | None = None  # of the noise in progress
         self._next = 0  # index of the first sample that is not yet in the clip
 
     def open(self, session: SessionInfo) -> None:
-        self._session = session
+        self._lag_s = session.decision_lag_s
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for part in abandoned_parts(self._folder, self.PART):
             recover(part)
-        ClipFile(self._path(0), self._rate or SAMPLE_RATE).probe()
+        ClipFile(self._path(0), self._rate).probe()
 
-    def audio(self, start: int, block: Samples) -> None:
+    def audio(self, start: int, block: Samples, rate: int) -> None:
+        if self._blocks and start != self._blocks[-1][0] + len(self._blocks[-1][1]):
+            self._blocks.clear()  # nothing before a gap is joined to what follows
         self._blocks.append((start, block))
+        self._rate = rate
         # This block has not been judged yet. An end within it may be decided up to its whole length later.
-        settled = start - round((self._session.decision_lag_s if self._session else 0.0) * self._rate)
+        settled = start - round(self._lag_s * self._rate)
         self._write(settled)
         oldest = settled - round(self._pre_roll_s * self._rate)
         while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) < oldest:
@@ -73,10 +77,6 @@ class Clips(Sink):
             except Exception:
                 clip.discard()
                 raise
-
-    @property
-    def _rate(self) -> int:
-        return self._session.sample_rate if self._session else 0
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{datetime.now():%Y-%m-%d_%H%M%S}_noise{number}_{os.getpid()}.flac"

@@ -22,6 +22,9 @@ DRAIN_S = 10.0  # time for all sinks together to drain their queues at the end, 
 CLOSE_S = 0.7  # added to DRAIN_S; also the time after which a sink without progress is abandoned
 
 
+Audio = tuple[int, Samples, int]  # the arguments of `Sink.audio`
+
+
 class Dispatcher:
     """The sinks of a session, each on its own thread."""
 
@@ -34,7 +37,8 @@ class Dispatcher:
         self._threads = [SinkThread(sink, warn, put_s) for sink in sinks]
         for thread in self._threads:
             thread.open(session)
-        self._position = 0  # index of the next sample within the session
+        self._resumed_s = 0.0  # end of the latest gap within the session, s
+        self._since, self._rate = 0, 1  # samples since then, and their rate, Hz
 
     def event(self, event: Event) -> None:
         """Hand an event to every sink, with the current time of day if it has none."""
@@ -42,16 +46,20 @@ class Dispatcher:
         for thread in self._threads:
             thread.put(event)
 
-    def audio(self, block: Samples) -> None:
-        """Hand mono samples at the source's rate to the sinks that want audio."""
+    def audio(self, block: Samples, rate: int) -> None:
+        """Hand mono samples at the source's rate (Hz) to the sinks that want audio."""
+        if rate != self._rate:
+            self.skip(0.0)
+            self._rate = rate
         for thread in self._threads:
             if thread.sink.wants_audio:
-                thread.put((self._position, block))
-        self._position += len(block)
+                thread.put((round(self._resumed_s * rate) + self._since, block, rate))
+        self._since += len(block)
 
-    def skip(self, samples: int) -> None:
-        """Count samples that were lost before the next block."""
-        self._position += samples
+    def skip(self, seconds: float) -> None:
+        """Count audio that was lost before the next block, s."""
+        self._resumed_s += self._since / self._rate + seconds
+        self._since = 0
 
     def close(self) -> list[str]:
         """Close all sinks; returns a sentence for each one that lost events."""
@@ -73,7 +81,7 @@ class SinkThread:
         self._warned = False
         self._opened = threading.Event()
         self._open_error: Exception | None = None
-        self._queue: queue.Queue[SessionInfo | Event | tuple[int, Samples] | None] = queue.Queue(QUEUE)
+        self._queue: queue.Queue[SessionInfo | Event | Audio | None] = queue.Queue(QUEUE)
         self._progress = 0.0  # when it last finished an item, on the monotonic clock
         self._closed = threading.Event()  # an interrupted Thread.join cannot be repeated
         threading.Thread(target=self._run, daemon=True).start()
@@ -85,8 +93,8 @@ class SinkThread:
         if self._open_error is not None:
             raise OutputError(f"{self.sink.name} cannot be written: {_reason(self._open_error)}. Use another path.")
 
-    def put(self, item: Event | tuple[int, Samples]) -> None:
-        """Queue an event, or a block of samples with its position; waits at most put_s, and only once."""
+    def put(self, item: Event | Audio) -> None:
+        """Queue an event, or the arguments of `Sink.audio`; waits at most put_s, and only once."""
         try:
             self._queue.put(item, block=self._put_s > 0, timeout=self._put_s)
         except queue.Full:

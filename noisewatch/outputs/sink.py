@@ -14,7 +14,6 @@ class SessionInfo:
     """Facts about a session, passed to the sinks when it starts."""
 
     device: str  # or name of the recording
-    sample_rate: int  # Hz, of the blocks passed to `Sink.audio`; a pipe may change it before its first block
     live: bool
     decision_lag_s: float  # longest time from the end of a noise to its noise_end event
     started: datetime
@@ -37,8 +36,12 @@ class Sink:
     def event(self, event: Event) -> None:
         """Take one event."""
 
-    def audio(self, start: int, block: Samples) -> None:
-        """Take mono samples at the source's rate; start: index of the first one within the session."""
+    def audio(self, start: int, block: Samples, rate: int) -> None:
+        """Take mono samples (n,) at the source's rate (Hz).
+
+        start: index of the first one within the session, at this rate. A gap before it is audio that was lost. The
+        rate may change after a gap.
+        """
 
     def close(self) -> None:
         """End the session."""

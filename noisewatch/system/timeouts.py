@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 FLUSH_S = 1.0
@@ -14,6 +14,17 @@ FLUSH_S = 1.0
 T = TypeVar("T")
 
 _hung: set[threading.Thread] = set()  # threads whose call has not returned
+
+
+@contextmanager
+def counted_as_hung() -> Iterator[None]:
+    """Count the call that this thread makes within the block as hung until the block ends."""
+    thread = threading.current_thread()
+    _hung.add(thread)
+    try:
+        yield
+    finally:
+        _hung.discard(thread)
 
 
 def call_with_timeout(call: Callable[[], T], seconds: float) -> T:
@@ -27,16 +38,14 @@ def call_with_timeout(call: Callable[[], T], seconds: float) -> T:
 
     def work() -> None:
         try:
-            outcome.append(call())
+            with counted_as_hung():
+                outcome.append(call())
         except BaseException as error:  # raised again in the calling thread
             failure.append(error)
         finally:
-            _hung.discard(thread)
             done.set()
 
-    thread = threading.Thread(target=work, daemon=True)
-    _hung.add(thread)
-    thread.start()
+    threading.Thread(target=work, daemon=True).start()
     if not done.wait(seconds):
         raise TimeoutError(f"no answer within {seconds:g} s")
     if failure:

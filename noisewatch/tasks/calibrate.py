@@ -140,23 +140,22 @@ def choose_threshold(
 class _Tape:
     """The first minutes of a session's audio, up to the first gap, so that reading times are positions in it."""
 
-    def __init__(self, source: Source, stream: Stream) -> None:
-        self._source, self._stream = source, stream
+    def __init__(self, stream: Stream) -> None:
+        self._stream, self._rate = stream, SAMPLE_RATE
         self._blocks: list[Samples] = []
         self._seconds = 0.0
 
-    def add(self, block: Samples) -> None:
-        """Take a block at the source's rate."""
+    def add(self, block: Samples, rate: int) -> None:
+        """Take a block at the source's rate, Hz."""
         if self._stream.time < STORED_S and abs(self._stream.time - self._seconds) < GAP_S:
             self._blocks.append(block)
-            self._seconds += len(block) / self._source.sample_rate
+            self._seconds += len(block) / rate
+            self._rate = rate
 
     def room(self, readings: list[Reading]) -> RoomRecording:
         """The samples at 16 kHz, with their readings."""
         samples = np.concatenate([np.zeros(0, np.float32), *self._blocks])
-        return RoomRecording(
-            readings, np.asarray(soxr.resample(samples, self._source.sample_rate, SAMPLE_RATE), np.float32)
-        )
+        return RoomRecording(readings, np.asarray(soxr.resample(samples, self._rate, SAMPLE_RATE), np.float32))
 
 
 def read_rooms(recordings: Sequence[Input], detector: NoiseDetector, channel: int | None) -> list[RoomRecording]:
@@ -164,7 +163,7 @@ def read_rooms(recordings: Sequence[Input], detector: NoiseDetector, channel: in
     rooms = []
     for recording in recordings:
         source, stream = open_source(recording, channel=channel, paced=False), detector.stream()
-        tape = _Tape(source, stream)
+        tape = _Tape(stream)
         items = list(Session(source, stream, heard=tape.add))
         rooms.append(tape.room([item for item in items if isinstance(item, Reading)]))
     return rooms
@@ -182,7 +181,7 @@ def record_room(
     """
     stream, seconds = detector.stream(), plan.seconds
     turns = max(1, round(seconds / TURN_S / 2)) * 2
-    tape, number = _Tape(source, stream), -1
+    tape, number = _Tape(stream), -1
     readings: list[Reading] = []
 
     def take_turns() -> None:
@@ -192,8 +191,8 @@ def record_room(
             number = now
             turn(source, stream, Turn(now % 2 == 0, seconds / turns, seconds * (now + 1) / turns))
 
-    def heard(block: Samples) -> None:
-        tape.add(block)
+    def heard(block: Samples, rate: int) -> None:
+        tape.add(block, rate)
         take_turns()
 
     began, judged = time.monotonic(), 0

@@ -7,14 +7,13 @@ from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..audio.signal import Samples
 from ..core.events import Event, Reading
 from ..core.noise_detector import NoiseDetector
 from ..core.session import Session
 from ..core.shipped import DEFAULT
 from ..core.stream import Stream
 from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, numeric
-from ..inputs.opening import Input, open_source
+from ..inputs.opening import Input, Reconnect, open_source
 from ..inputs.source import Source
 from ..outputs.dispatch import Dispatcher
 from ..outputs.sink import SessionInfo, Sink
@@ -38,6 +37,9 @@ def listen(
     calibrated: bool = True,
     seconds: float | None = None,
     paced: bool = False,
+    reconnect: bool = True,
+    wait: bool = False,
+    follow_default: bool = False,
     sinks: Sequence[Sink] = (),
     notify: Notify = log.warning,
 ) -> Items:
@@ -55,16 +57,25 @@ def listen(
     recording in real time. sinks: further destinations for the events. notify: called with a sentence on each
     failure that does not end the session.
 
+    For a microphone: reconnect: open it again whenever it has gone away or sent nothing for 10 s; otherwise a
+    device that goes away raises DeviceError. wait: also wait for one that is missing at the start. follow_default:
+    listen to the system's default input, without a calibration, and move when another device becomes the default.
+
     The source is opened at once. The iterator closes it, and ends a noise that is on, when it is exhausted, closed,
     left as a context manager, or garbage-collected. A source object is left open.
     Raises DeviceError, InputError, ModelError, OutputError and UsageError.
     """
     detector = model if isinstance(model, NoiseDetector) else NoiseDetector(model)
-    opened = open_source(source, device=device, channel=channel, raw_rate=raw_rate, paced=paced)
+    if (wait or follow_default) and not reconnect:
+        raise UsageError("wait and follow_default need reconnect. Leave reconnect=False out.")
+    opened = open_source(
+        source, device=device, channel=channel, raw_rate=raw_rate, paced=paced,
+        reconnect=Reconnect(wait, follow_default, notify) if reconnect else None,
+    )  # fmt: skip
     try:
         listening = begin(
-            opened, detector, hop=hop, threshold=threshold, calibrated=calibrated, seconds=seconds, sinks=sinks,
-            notify=notify,
+            opened, detector, hop=hop, threshold=threshold, calibrated=calibrated and not follow_default,
+            seconds=seconds, sinks=sinks, notify=notify,
         )  # fmt: skip
     except BaseException:
         if opened is not source:
@@ -158,9 +169,11 @@ class Listening:
         self.model_failed = False
         self._calibration, self._notify = calibration, notify
         lag_s = stream.detector.config.lag_s(stream.hop_s)
-        self._info = SessionInfo(source.name, source.sample_rate, source.live, lag_s, datetime.now(UTC))
-        self._dispatcher = Dispatcher(sinks, notify, self._info)
-        self._session = Session(source, stream, seconds=seconds, heard=self._hear, lost=self._dispatcher.skip)
+        info = SessionInfo(source.name, source.live, lag_s, datetime.now(UTC))
+        self._dispatcher = Dispatcher(sinks, notify, info)
+        self._session = Session(
+            source, stream, seconds=seconds, heard=self._dispatcher.audio, lost=self._dispatcher.skip
+        )
 
     def __iter__(self) -> Generator[Reading | Event, None, None]:
         try:
@@ -214,10 +227,6 @@ class Listening:
         if live:
             raise DeviceError(f"{problem} List other inputs: noisewatch devices")
         raise InputError(f"{problem} {advice}")
-
-    def _hear(self, block: Samples) -> None:
-        self._info.sample_rate = self.source.sample_rate
-        self._dispatcher.audio(block)
 
     def _take(self, item: Reading | Event) -> None:
         self.history.add(item)

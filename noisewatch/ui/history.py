@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from ..core.detector import DetectorConfig
-from ..core.events import Event, Reading
+from ..core.events import WAITING, Event, Reading
 from ..core.session import STALL_S
 from ..core.summary import Summary
 from .wording import Verdict, verdict
@@ -24,6 +25,7 @@ class History:
     recent: deque[Reading] = field(init=False)
     last: Reading | None = None
     since: float = 0.0  # stream time at which the current verdict began, s
+    began_at: datetime | None = None  # when the input last stopped, in local time
     waited_s: float = 0.0  # time since then without input, during which stream time stands still
 
     def __post_init__(self) -> None:
@@ -36,8 +38,12 @@ class History:
             return
         if self.last is None or self.verdict(item) != self.verdict(self.last):
             self.since, self.waited_s = item.time, 0.0
-        if item.reason == "stalled":  # the first such reading comes after STALL_S, then one each second
-            self.waited_s += 1.0 if self.last and self.last.reason == "stalled" else STALL_S
+        if item.reason in WAITING:  # one reading each second; the first that is stalled comes after STALL_S
+            waiting = self.last is not None and self.last.reason in WAITING
+            waited_s = 1.0 if waiting else STALL_S if item.reason == "stalled" else 0.0
+            self.waited_s += waited_s
+            if not waiting:
+                self.began_at = datetime.now() - timedelta(seconds=waited_s)
         self.last = item
         self.recent.append(item)
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.segment import Segment
 
 from ..audio.logmel import MELS
-from ..core.events import Reading
+from ..core.events import NO_AUDIO, WAITING, Reading
 from ..core.stream import Stream
 from ..errors import printable
 from ..inputs.source import Source
@@ -83,7 +83,7 @@ class Meter:
         if reading is None:
             return True
         resumed = self.stream is not None and self.stream.time > reading.time
-        return reading.reason in ("stalled", "gap") and resumed
+        return reading.reason in NO_AUDIO and resumed
 
     def _verdict(self, width: int) -> Line:
         reading = self.history.last
@@ -116,6 +116,8 @@ class Meter:
         text = WARMING_UP
         if reading and not self._warming_up:
             text = advice(reading, self.history.verdict(reading))
+            if reading.reason in WAITING and self.history.began_at is not None:
+                text += f" Since {self.history.began_at:%H:%M:%S}."
         return [[Segment(line)] for line in textwrap.wrap(text, width)]
 
     def _numbers(self, width: int) -> list[Line]:

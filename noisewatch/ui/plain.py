@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.events import Event, Reading
+from ..core.events import WAITING, Event, Reading
 from .history import History
 from .wording import event_line, reading_line
 
@@ -20,7 +20,7 @@ class PlainLines:
             return event_line(item)
         verdict = history.verdict(item)
         changed = (verdict, item.reason) != self._last
-        if item.time < self._due - 1e-6 and not changed and item.reason != "stalled":
+        if item.time < self._due - 1e-6 and not changed and item.reason not in WAITING:
             return None
         self._due, self._last = item.time + 1, (verdict, item.reason)
         return reading_line(item, verdict)

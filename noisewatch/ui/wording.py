@@ -20,6 +20,7 @@ REASONS: dict[str, str] = {
     "digital_silence": "The input sends digital silence: it is muted, or access to it is denied.",
     "dead_channel": "The channel is dead: it carries a constant value. Choose another with --channel.",
     "stalled": "The input has stalled: no audio is arriving. Waiting for it to resume.",
+    "disconnected": "The device is gone. It is used again as soon as it is back.",
     "gap": "Some audio was lost. A new window begins.",
     "too_short": "There is too little sound to judge.",
 }
@@ -27,6 +28,7 @@ REASONS: dict[str, str] = {
 # The same after the session has ended.
 _ENDED_LIVE = {
     "stalled": "The input stopped sending audio. Reconnect it, or restart the sound server.",
+    "disconnected": "The device is gone. Reconnect it, or restart the sound server.",
 }
 _ENDED_RECORDING = {
     "digital_silence": "The recording is digital silence.",
@@ -45,6 +47,15 @@ _STARTS = {
     "noise_end": "noise ended",
     "input_lost": "input lost",
     "input_back": "input back",
+}
+
+_LOST = {  # why, in an event line
+    "digital_silence": "digital silence",
+    "dead_channel": "a dead channel",
+    "stalled": "no audio arrives",
+    "disconnected": "the device is gone",
+    "gap": "audio is missing",
+    "too_short": "too little sound",
 }
 
 CLIPPING = "The input is clipping: turn its gain down. Clipping itself is audible as noise."
@@ -120,6 +131,8 @@ def event_line(event: Event) -> str:
         what = f"noise ended: {clock(event.onset)} to {clock(event.end)}, {event.duration:.1f} s"
     else:
         what = f"{_STARTS[event.event]} at {clock(event.onset)}"
+        if event.event == "input_lost":
+            what += f": {_LOST.get(event.reason or '', event.reason)}"
     return f"{clock(event.time)}  {what}"
 
 

@@ -22,7 +22,7 @@ from noisewatch.outputs.log import Log
 from noisewatch.outputs.sink import SessionInfo
 from noisewatch.outputs.table import Table
 
-LIVE = SessionInfo("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
+LIVE = SessionInfo("mic", True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
 END = Event("noise_end", 10.0, 1.0, 1, end=9.0, duration=8.0, peak=0.9, mean=0.9, snr_db=12.0)
 
 

@@ -17,7 +17,7 @@ from conftest import largest_file, wait_for
 from noisewatch.outputs.clips import Clips
 from noisewatch.outputs.sink import SessionInfo
 
-LIVE = SessionInfo("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
+LIVE = SessionInfo("mic", True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
 PART = ".2026-01-01_000000_noise{}_1.flac.abcd1234.part"
 
 
@@ -69,7 +69,7 @@ def test_a_kill_during_the_first_check_of_the_folder_leaves_no_clip(tmp_path: Pa
         "from noisewatch.outputs.clip_file import ClipFile; from noisewatch.outputs.clips import Clips\n"
         "from noisewatch.outputs.sink import SessionInfo\n"
         "ClipFile.discard = lambda clip: os._exit(9)\n"
-        "Clips(Path(sys.argv[1]), 1.0).open(SessionInfo('mic', 16_000, True, 4.0, datetime.now(UTC)))\n"
+        "Clips(Path(sys.argv[1]), 1.0).open(SessionInfo('mic', True, 4.0, datetime.now(UTC)))\n"
     )
     assert subprocess.run([sys.executable, "-c", script, tmp_path], check=False).returncode == 9
     assert len(list(tmp_path.iterdir())) == 1

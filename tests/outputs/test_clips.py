@@ -24,7 +24,7 @@ from noisewatch.core.events import Event
 from noisewatch.outputs.clips import Clips
 from noisewatch.outputs.sink import SessionInfo
 
-LIVE = SessionInfo("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
+LIVE = SessionInfo("mic", True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("hot", [False, True])
@@ -55,7 +55,7 @@ def test_a_clip_ends_with_the_noise_however_late_the_end_is_decided(
     sink.open(replace(LIVE, decision_lag_s=DetectorConfig().lag_s(hop)))
     size, started, end = round(block_s * 16_000), False, 20.05 - lag_s  # decided at the start of a long block
     for start in range(0, 40 * 16_000, size):
-        sink.audio(start, np.full(size, 0.1, np.float32))
+        sink.audio(start, np.full(size, 0.1, np.float32), 16_000)
         now = (start + size) / 16_000
         if now >= 8 and not started:
             sink.event(Event("noise_start", 8.0, 7.0, 1))
@@ -72,7 +72,7 @@ def test_a_clip_above_full_scale_from_its_start(tmp_path: Path):
     sink.open(LIVE)
     sink.event(Event("noise_start", 0.1, 0.0, 1))
     for start in range(0, 160_000, 1600):
-        sink.audio(start, np.full(1600, 1.5, np.float32))
+        sink.audio(start, np.full(1600, 1.5, np.float32), 16_000)
     sink.event(Event("noise_end", 9.0, 0.0, 1, end=6.0, duration=6.0))
     (clip,) = tmp_path.iterdir()
     samples, _ = sf.read(clip)

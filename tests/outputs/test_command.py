@@ -17,7 +17,7 @@ from noisewatch.outputs.command import Command
 from noisewatch.outputs.dispatch import Dispatcher
 from noisewatch.outputs.sink import SessionInfo
 
-LIVE = SessionInfo("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
+LIVE = SessionInfo("mic", True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
 START = Event("noise_start", 1.0, 0.5, 1, peak=0.9)
 
 

@@ -22,7 +22,7 @@ from noisewatch.outputs.dispatch import Dispatcher, SinkThread
 from noisewatch.outputs.log import Log
 from noisewatch.outputs.sink import SessionInfo, Sink
 
-LIVE = SessionInfo("mic", 16_000, True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
+LIVE = SessionInfo("mic", True, 4.0, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_one_session_feeds_every_sink(run, tmp_path: Path):

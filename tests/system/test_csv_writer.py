@@ -27,7 +27,7 @@ def test_a_scan(run, tmp_path: Path):
 
 def test_a_table_of_noises(tmp_path: Path):
     sink = Table(tmp_path / "e.csv")
-    sink.open(SessionInfo("=cmd()", 16_000, True, 4.0, datetime.now(UTC)))
+    sink.open(SessionInfo("=cmd()", True, 4.0, datetime.now(UTC)))
     sink.event(Event("noise_end", 9.0, 1.0, 1, end=8.0, snr_db=-3.5, device="=cmd()", model="@m"))
     sink.close()
     (row,) = csv.DictReader(io.StringIO((tmp_path / "e.csv").read_text()))

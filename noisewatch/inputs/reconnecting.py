@@ -1,0 +1,204 @@
+"""A microphone that is opened again whenever it has gone away or fallen silent."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import wait
+from typing import TypeVar
+
+import numpy as np
+
+from ..audio.signal import Samples
+from ..errors import DeviceError, LibraryError, printable
+from .default_input import DefaultInput
+from .devices import Device, find_again, find_device
+from .microphone import Microphone
+from .portaudio import abandon, refresh, submit
+from .source import TICK_S, Gone, Lost
+
+STALLED_S = 10.0  # without samples, after which the device is opened again
+PAUSES_S = (0.25, 2.0)  # before an attempt: the first, the longest
+GROWTH = 1.4  # of a pause over the one before it
+JITTER = 0.2  # of a pause, so that several programs do not come back at the same moment
+STORM = 10  # more reopenings than this within STORM_S ...
+STORM_S = 60.0
+STORM_PAUSE_S = 10.0  # ... make all pauses as long as this
+
+T = TypeVar("T")
+
+
+class Reconnecting:
+    """A microphone as a source that does not end.
+
+    If the device goes away or sends nothing for `STALLED_S`, the devices are listed anew and the same device is
+    opened as soon as it is among them. Audio before and after is separated by `Lost`.
+    """
+
+    live = True
+    pauses = False
+    notes: tuple[str, ...] = ()
+
+    def __init__(
+        self, microphone: Microphone, notify: Callable[[str], None], *, follow_default: bool = False
+    ) -> None:
+        """microphone: an open one; `close` closes it, or the one that is open by then.
+
+        notify: called with a sentence when it moves to another device, and about one that keeps failing.
+        follow_default: move when another device becomes the system's default input.
+        """
+        self._microphone = microphone
+        self._notify = notify
+        self._default = DefaultInput() if follow_default else None
+        self._drops = 0  # of the earlier microphones, and the interruptions between them
+        self._storm = False
+        self._reopened: deque[float] = deque()  # when, within the last STORM_S (s, monotonic clock)
+
+    @property
+    def name(self) -> str:
+        """Name of the device."""
+        return self._microphone.name
+
+    @property
+    def sample_rate(self) -> int:
+        """Native rate of the device, Hz; another one may follow when it is opened again."""
+        return self._microphone.sample_rate
+
+    @property
+    def late_s(self) -> float:
+        """How long the latest block had waited, s."""
+        return self._microphone.late_s
+
+    @property
+    def drops(self) -> int:
+        """How many times audio was lost."""
+        return self._drops + self._microphone.drops
+
+    def close(self) -> None:
+        """Close the device."""
+        if self._default is not None:
+            self._default.close()
+        self._microphone.close()
+
+    def blocks(self) -> Generator[Samples | Lost | Gone | None, None, None]:
+        """Yield the blocks of the device without end."""
+        resumes_at: float | None = None  # where the audio before an interruption ended
+        while True:
+            sign: Gone | None = None
+            silent_s = 0.0
+            try:
+                for block in self._microphone.blocks():
+                    silent_s = silent_s + TICK_S if block is None else 0.0
+                    if isinstance(block, np.ndarray) and resumes_at is not None:
+                        begins_at = self._microphone.heard_until - len(block) / self.sample_rate
+                        yield Lost(max(0.0, begins_at - resumes_at))
+                        resumes_at = None
+                    yield block
+                    if self._default is not None and self._default.differs(self._microphone.device):
+                        yield Lost(0.0)  # what was heard so far belongs to this device
+                        break
+                    if silent_s >= STALLED_S:
+                        break
+            except DeviceError:
+                sign = Gone()
+            if resumes_at is None:
+                resumes_at = self._microphone.heard_until
+                self._drops += 1
+            yield from self._reopen(sign)
+
+    def _reopen(self, sign: Gone | None) -> Iterator[Gone | None]:
+        """Open the device again, however long it takes; yield the sign for each `TICK_S`, and Gone at once."""
+        if sign is not None:
+            yield sign
+        self._microphone.release(0.0)
+        device, ticks = self._microphone.device, Ticks()
+        for pause_s in self._pauses():
+            end = time.monotonic() + pause_s
+            while (left_s := end - time.monotonic()) > 0:
+                time.sleep(min(left_s, ticks.left_s))
+                yield from ticks.passed(sign)
+            opening = submit(lambda: self._open_again(device))
+            try:
+                while not opening.done():
+                    wait([opening], ticks.left_s)
+                    yield from ticks.passed(sign)
+            except BaseException:
+                abandon(opening, Microphone.close)
+                raise
+            if opening.exception() is not None:
+                sign = Gone()
+            else:
+                self._drops += self._microphone.drops
+                self._microphone = opening.result()
+                self._reopened.append(time.monotonic())
+                if self.name != device.name:
+                    self._notify(f"listening to {printable(self.name)} from now on")
+                return
+
+    def _open_again(self, device: Device) -> Microphone:
+        """Open a device, or the default one, as it is listed now. Raises DeviceError, ChannelError."""
+        refresh()
+        device = find_again(device) if self._default is None else find_device(None)
+        return Microphone(device, channel=self._microphone.channel)
+
+    def _pauses(self) -> Iterator[float]:
+        """The pauses before each attempt, s."""
+        pause_s, longest_s = PAUSES_S
+        while True:
+            while self._reopened and time.monotonic() - self._reopened[0] > STORM_S:
+                self._reopened.popleft()
+            if len(self._reopened) > STORM:
+                if not self._storm:
+                    self._notify(
+                        f"{printable(self.name)} came back and failed {len(self._reopened)} times in a minute. "
+                        f"Now it is tried every {STORM_PAUSE_S:.0f} s. Check its cable and the sound server."
+                    )
+                self._storm = True
+                yield STORM_PAUSE_S
+            else:
+                self._storm = False
+                yield pause_s * random.uniform(1 - JITTER, 1 + JITTER)
+                pause_s = min(GROWTH * pause_s, longest_s)
+
+
+def wait_for(word: str | None, channel: int, notify: Callable[[str], None]) -> Microphone:
+    """Open a microphone (`word` as for `find_device`) as soon as it can be opened.
+
+    notify: called once with why it cannot be opened yet. Raises LibraryError, UsageError.
+    """
+    pause_s, longest_s = PAUSES_S
+    waiting = False
+    while True:
+        try:
+            if waiting:
+                refresh()
+            return Microphone(find_device(word), channel=channel)
+        except LibraryError:
+            raise
+        except DeviceError as error:
+            if not waiting:
+                notify(f"waiting for {'a microphone' if word is None else printable(word)}: {error}")
+            waiting = True
+        time.sleep(pause_s)
+        pause_s = min(GROWTH * pause_s, longest_s)
+
+
+class Ticks:
+    """Counts how often `TICK_S` has passed; does not make up for time in which the process was stopped."""
+
+    def __init__(self) -> None:
+        self._due = time.monotonic() + TICK_S
+
+    @property
+    def left_s(self) -> float:
+        """Time until the next tick, s."""
+        return max(0.0, self._due - time.monotonic())
+
+    def passed(self, sign: T) -> Iterator[T]:
+        """Yield the sign if a tick has passed."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = max(self._due, now - TICK_S) + TICK_S
+            yield sign
