@@ -254,13 +254,15 @@ def _meter(begin: Begin, model: str) -> None:
     from ..ui import terminal
     from ..ui.history import History
     from ..ui.meter import Meter, live
+    from ..ui.suspend import suspendable
 
     screen = Screen()
     console = terminal.console(highlight=False, file=screen)
     meter = Meter(History(0.1), Path(model).stem)
     listening = None
     try:
-        with live(meter, console):  # first, to show something while the rest loads
+        # First, to show something while the rest loads.
+        with live(meter, console) as drawn, suspendable(drawn, screen.drain):
             listening = begin(meter.notes.append)
             meter.history = listening.history
             meter.stream, meter.source = listening.stream, listening.source

@@ -32,6 +32,10 @@ class Screen:
     def fileno(self) -> int:
         return sys.stdout.fileno()
 
+    def drain(self) -> None:
+        """Wait until the terminal has everything, for as long as it accepts it."""
+        self._writer.drain(2 * CLOSE_S)
+
     def close(self) -> None:
         """Write what is left, for as long as the terminal accepts it."""
         with contextlib.suppress(OSError):

@@ -60,6 +60,11 @@ class StdoutWriter:
         """Never wait for the reader from now on, as for a live input."""
         self._blocking = False
 
+    def drain(self, timeout_s: float) -> None:
+        """Wait until everything queued is written; at most this long, s."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._queue or self.error is not None, timeout_s)
+
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Wait for the reader, without a limit for a recording, and count the lines that it did not accept.
 

@@ -6,6 +6,7 @@ style        colours and building blocks of the meter and the countdown
 spectrogram  the spectrogram in the meter
 plain        readings and events as lines of text
 meter        the live meter
+suspend      Ctrl-Z while the meter is shown
 terminal     the Rich consoles that all commands use
 progress     progress bars, on a terminal only
 countdown    the line on stderr while `check` and `calibrate` listen

@@ -12,14 +12,24 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Sequence
 
 import pyte
+
+NOISEWATCH = (sys.executable, "-m", "noisewatch")
 
 
 class Terminal:
     """A running command, and the screen that it draws."""
 
-    def __init__(self, columns: int, rows: int, *args: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        columns: int,
+        rows: int,
+        *args: str,
+        env: dict[str, str] | None = None,
+        program: Sequence[str] = NOISEWATCH,
+    ) -> None:
         self.master, slave = pty.openpty()
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
@@ -28,7 +38,7 @@ class Terminal:
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "noisewatch", *args], stdin=slave, stdout=slave, stderr=slave, cwd="/tmp",
+            [*program, *args], stdin=slave, stdout=slave, stderr=slave, cwd="/tmp",
             env={**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", **(env or {})},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # the controlling terminal, for Ctrl-C
@@ -51,6 +61,10 @@ class Terminal:
                 self.raw += data
                 self.stream.feed(data)
 
+    def type(self, text: str) -> None:
+        """Press keys."""
+        os.write(self.master, text.encode())
+
     def wait_for(self, pattern: str, seconds: float = 30) -> str:
         """Read until the screen matches; returns its text."""
         end = time.monotonic() + seconds
@@ -65,11 +79,16 @@ class Terminal:
         return "\n".join(self.screen.display)
 
     @property
-    def restored(self) -> bool:
-        """Whether the cursor is visible, the main screen active, and echo and line mode as before."""
+    def left(self) -> bool:
+        """Whether the cursor is visible and the main screen active."""
         cursor = self.raw.rfind(b"\x1b[?25h") > self.raw.rfind(b"\x1b[?25l")
         main = self.raw.rfind(b"\x1b[?1049l") > self.raw.rfind(b"\x1b[?1049h")
-        return cursor and main and termios.tcgetattr(self.slave) == self.before
+        return cursor and main
+
+    @property
+    def restored(self) -> bool:
+        """Whether the meter has left, and echo and line mode are as before."""
+        return self.left and termios.tcgetattr(self.slave) == self.before
 
     def end(self, how: int | bytes) -> int:
         """Send a signal or a key; returns the exit code."""

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,6 +68,26 @@ def test_a_signal_leaves_the_terminal_as_it_was(terminal):
         one.wait_for("CLEAN|WARMING")
         assert one.end(number) == code
         assert one.restored
+
+
+def test_ctrl_z_and_fg(terminal):
+    """In a shell with job control. Stopped for longer than the clip is late, it goes on where it was."""
+    shell = terminal(90, 24, program=["bash", "--norc", "-i"], env={"PS1": "ready> "})
+    shell.wait_for("ready> ")
+    shell.type(f"{sys.executable} -m noisewatch listen demo\n")
+    for _ in range(2):
+        shell.wait_for("CLEAN  for [1-9]")
+        shell.type("\x1a")
+        assert "CLEAN" not in shell.wait_for(r"Stopped(.|\n)*ready> ")
+        assert shell.left
+        shell.type("fg\n")
+    shell.wait_for("CLEAN  for [1-9]")
+    shell.type("\x03")
+    shell.wait_for(r"heard \d+ s(.|\n)*ready> ")
+    assert shell.left
+    shell.type("echo code $?\n")
+    shell.wait_for("code 130")
+    assert b"Traceback" not in shell.raw
 
 
 def test_an_error_leaves_the_terminal_as_it_was(terminal):
