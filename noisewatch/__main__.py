@@ -11,6 +11,11 @@ def main() -> None:
         import multiprocessing
 
         multiprocessing.freeze_support()
+        if sys.argv[1:] == ["-m", "noisewatch.inputs.lookout"]:
+            from .inputs import lookout
+
+            lookout.main()
+            return
     try:
         from .cli import main as command
 

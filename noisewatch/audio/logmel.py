@@ -53,14 +53,19 @@ MELS = FrontendConfig.n_mels
 FRAMES = FrontendConfig().frames(WINDOW)  # of a window
 
 
-def mel_filters(config: FrontendConfig) -> NDArray[np.float64]:
-    """Triangular filters on the HTK Mel scale, without area normalisation: (n_fft // 2 + 1, n_mels)."""
+def mel_edges(config: FrontendConfig) -> NDArray[np.float64]:
+    """Edges of the Mel bands in Hz: band b rises from edge b to b + 1 and falls to b + 2; (n_mels + 2,)."""
 
-    def mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0))
+    def mel(hz: float) -> float:
+        return float(2595.0 * np.log10(1.0 + hz / 700.0))
 
     edges_mel = np.linspace(mel(config.f_min), mel(config.f_max), config.n_mels + 2)
-    edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)
+    return np.asarray(700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0))
+
+
+def mel_filters(config: FrontendConfig) -> NDArray[np.float64]:
+    """Triangular filters on the HTK Mel scale, without area normalisation: (n_fft // 2 + 1, n_mels)."""
+    edges_hz = mel_edges(config)
     bins_hz = np.linspace(0.0, config.sample_rate / 2, config.n_fft // 2 + 1)
     rise = (bins_hz[:, None] - edges_hz[None, :-2]) / np.diff(edges_hz)[None, :-1]
     fall = (edges_hz[None, 2:] - bins_hz[:, None]) / np.diff(edges_hz)[None, 1:]

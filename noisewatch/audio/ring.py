@@ -11,7 +11,7 @@ class Ring:
 
     def __init__(self, capacity: int, width: int) -> None:
         """An empty buffer for rows (width,) float32."""
-        self.capacity = capacity
+        self.capacity, self.width = capacity, width
         self._rows = np.zeros((4 * capacity, width), np.float32)
         self._start = self._end = 0
 

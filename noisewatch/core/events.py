@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 State = Literal["clean", "noisy", "unknown"]
 Reason = Literal[
-    "digital_silence",  # muted, or access is denied: samples of 0, or of 0 with dither
+    "digital_silence",  # switched off, or access is denied: samples of 0, or of 0 with dither
+    "muted",  # a level that no open microphone has
     "dead_channel",  # samples of one constant value
     "stalled",  # the input sends nothing
     "disconnected",  # the device is gone
@@ -30,6 +31,9 @@ NO_AUDIO: tuple[Reason, ...] = (*WAITING, "gap")  # of readings that judge no au
 WarningName = Literal[
     "clipping",  # samples at full scale
     "gated",  # stretches of digital silence in the window
+    "dc",  # a constant offset
+    "band_limited",  # nothing above 4 kHz
+    "hum",  # mains hum
     "short",  # a stream shorter than a window
     "late",  # the input was ahead, so earlier decisions were skipped
 ]
@@ -51,6 +55,7 @@ class Reading:
     reason      why the state is `unknown`; then noise, snr_db and voice are None
     warnings    what may make the reading less reliable
     reference   whether the voice level that pauses are judged against was `heard` in this stream or is `assumed`
+    hum_hz      frequency of the mains, 50 or 60 Hz, with the warning `hum`
     utc         wall clock of the decision, ISO 8601; None for a recording, whose date is unknown
     """
 
@@ -63,6 +68,7 @@ class Reading:
     reason: Reason | None = None
     warnings: tuple[WarningName, ...] = ()
     reference: Literal["heard", "assumed"] = "assumed"
+    hum_hz: int | None = None
     utc: str | None = None
 
     @property

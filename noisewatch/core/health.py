@@ -20,6 +20,9 @@ SILENT_S = (
 )
 HEARD_S = 1.0  # a window with less sound is not judged
 GATED_S = 0.3  # more silence than this in a window raises the warning `gated`
+MUTED_DBFS = -80.0  # a window without a block of 10 ms above this, and as far below the voice, is muted ...
+MUTED_DB = -60.0  # ... relative to the voice: microphone gains differ by 30 dB
+OFFSET = 0.01  # of full scale: a larger constant offset raises the warning `dc`
 CLIP_LEVEL = 0.985  # of full scale: a resampler smooths samples that were cut at 1.0
 CLIP_SAMPLES = 3  # samples at that level that make a block clipped
 CLIP_BLOCKS = 3  # clipped blocks in a window that raise the warning `clipping`
@@ -50,7 +53,7 @@ class Health:
             rows = np.zeros((len(x), 4), np.float32)
             rows[:, _POWER] = np.einsum("ij,ij->i", audible, audible) / BLOCK
             rows[:, _SPAN] = top - bottom
-            rows[:, _DC] = np.abs(x.sum(1)) / BLOCK
+            rows[:, _DC] = x.sum(1) / BLOCK
             if max(top.max(), -bottom.min()) >= CLIP_LEVEL:  # rare, and the count is the costliest part
                 rows[:, _CLIPPED] = (np.abs(x) >= CLIP_LEVEL).sum(1) >= CLIP_SAMPLES
             self._blocks.push(rows)
@@ -60,8 +63,8 @@ class Health:
         self._blocks.clear()
         self._tail = np.zeros(0, np.float32)
 
-    def reason(self) -> Reason | None:
-        """Why the current window cannot be judged, or None."""
+    def reason(self, voice_dbfs: float) -> Reason | None:
+        """Why the current window cannot be judged, or None. voice_dbfs: level of the voice in this stream."""
         blocks = self._blocks.last(self._blocks.capacity)
         silent = blocks[:, _SPAN] < SILENT_SPAN
         newest = silent[-int(SILENT_S * BLOCKS_PER_S) :]
@@ -69,9 +72,11 @@ class Health:
         if heard_s < HEARD_S or newest.all():
             if not silent.any():
                 return "too_short"
-            return "dead_channel" if blocks[silent, _DC].max() > SILENT_SPAN else "digital_silence"
+            return "dead_channel" if np.abs(blocks[silent, _DC]).max() > SILENT_SPAN else "digital_silence"
         if blocks[:, _SPAN].max() < DITHER_SPAN:
             return "digital_silence"
+        if levels.dbfs(float(blocks[:, _POWER].max())) < min(MUTED_DBFS, voice_dbfs + MUTED_DB):
+            return "muted"
         return None
 
     def warnings(self, *, unlimited: bool = False) -> tuple[WarningName, ...]:
@@ -85,6 +90,8 @@ class Health:
             found.append("clipping")
         if (blocks[:, _SPAN] < SILENT_SPAN).sum() > GATED_S * BLOCKS_PER_S:
             found.append("gated")
+        if abs(blocks[:, _DC].mean()) > OFFSET:
+            found.append("dc")
         return tuple(found)
 
     def level_dbfs(self, blocks: int) -> float | None:

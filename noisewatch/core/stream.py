@@ -20,6 +20,7 @@ from .events import VOICE, Event, Reading, Reason, WarningName
 from .health import HEARD_S, Health
 from .model import Model, Output
 from .reference import MEASURED_SNR_DB, Reference
+from .traces import Traces
 
 HOP_RANGE_S = (0.01, 60.0)
 RATES = (1_000, 768_000)  # Hz
@@ -73,6 +74,7 @@ class Stream:
         self._logmel = LogMel(frontend)
         self._frames = Ring(model.frames, frontend.n_mels)
         self._health = Health(WINDOW)
+        self._traces = Traces(frontend)
         self._state = model.initial_state()
         self._reference = Reference(self.hop_s)
         self._samples = 0  # of the stream, at 16 kHz
@@ -171,6 +173,7 @@ class Stream:
         self._logmel.reset()
         self._frames.clear()
         self._health.reset()
+        self._traces.reset()
         self._state = self.model.initial_state()
         self._since_gap, self._next, self._decided = 0, WINDOW, 0
         _, events = self.detector.lose(self.time, reason)
@@ -203,6 +206,7 @@ class Stream:
             audible = self._highpass.feed(part)
             self._frames.push(self._logmel.feed(audible))
             self._health.feed(part, audible)
+            self._traces.feed(audible)
             self._samples += len(part)
             self._since_gap += len(part)
             if self._since_gap < self._next:
@@ -228,7 +232,9 @@ class Stream:
         health, time = self._health, self.time
         level = health.level_dbfs(min(self._hop, self._since_gap - self._decided) // BLOCK)
         self._decided = self._since_gap
-        reason: Reason | None = "too_short" if self._since_gap < HEARD_S * SAMPLE_RATE else health.reason()
+        reason: Reason | None = (
+            "too_short" if self._since_gap < HEARD_S * SAMPLE_RATE else health.reason(self._reference.dbfs)
+        )
         if reason is not None:
             _, events = self.detector.update(time, None, reason)
             return self._unknown(reason, level, warnings), events
@@ -239,8 +245,12 @@ class Stream:
         state, events = self.detector.update(time, output.noise, snr_db=snr_db, level_dbfs=level)
         if spoken and output.snr_db >= MEASURED_SNR_DB:
             self._reference.add(health.active_dbfs())
-        warnings = (*health.warnings(unlimited=time >= self._unlimited_from), *warnings)
-        return Reading(time, output.noise, snr_db, output.voice, level, state, None, warnings, origin), events
+        traces = self._traces.warnings(self._frames.last(self._frames.capacity), self._reference.dbfs)
+        warnings = (*health.warnings(unlimited=time >= self._unlimited_from), *traces, *warnings)
+        hum_hz = self._traces.hum_hz
+        return Reading(
+            time, output.noise, snr_db, output.voice, level, state, None, warnings, origin, hum_hz
+        ), events
 
     def _unknown(
         self, reason: Reason, level_dbfs: float | None = None, warnings: tuple[WarningName, ...] = ()

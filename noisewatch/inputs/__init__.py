@@ -4,7 +4,7 @@ source         the protocol of all sources
 gaps           detection of gaps in live audio, by arrival times
 portaudio      the PortAudio library
 devices        input devices, by index or name
-default_input  which device is the default, as others see it
+lookout        input devices, as another process sees them
 microphone     a live input, until it goes away
 reconnecting   a live input that comes back
 recording      a decoded file or pipe

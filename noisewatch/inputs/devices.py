@@ -53,7 +53,7 @@ def find_device(word: str | None) -> Device:
     """
     devices = list_devices()
     if word is None:
-        return next((d for d in devices if d.default), devices[0])
+        return default_of(devices)
     if re.fullmatch(r"-?\d+", word):
         matching = [d for d in devices if d.index == int(word)]
         every = call_portaudio(lambda: portaudio().query_devices())
@@ -69,13 +69,20 @@ def find_device(word: str | None) -> Device:
     return matching[0]
 
 
-def find_again(device: Device) -> Device:
+def default_of(listed: list[Device]) -> Device:
+    """Return the default device, or the first if there is none. Raises DeviceError for an empty list."""
+    if not listed:
+        raise DeviceError("no input device is listed.")
+    return next((d for d in listed if d.default), listed[0])
+
+
+def find_again(device: Device, listed: list[Device]) -> Device:
     """Return a device as it is listed now. Raises DeviceError if it is not.
 
     It is recognised by its name: numbers change when devices come and go, also those that ALSA and Windows write
     into names. Of several with that name, by host API and number of channels.
     """
-    matching = [d for d in list_devices() if _lasting_name(d.name) == _lasting_name(device.name)]
+    matching = [d for d in listed if _lasting_name(d.name) == _lasting_name(device.name)]
     for same in ("api", "channels", "name", "index"):
         closer = [d for d in matching if getattr(d, same) == getattr(device, same)]
         matching = closer or matching

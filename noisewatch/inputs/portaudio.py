@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from ..errors import DeviceError, LibraryError
 from ..system.native_stderr import quiet_stderr
+from ..system.timeouts import counted_as_hung
 from ..system.worker import Worker
 
 OPEN_S = 3.0  # time limit for PortAudio to answer; some devices need two seconds to start
@@ -72,7 +73,7 @@ def submit(call: Callable[[], T]) -> Future[T]:
     """Have the PortAudio thread make a call. Calls that it makes itself, such as `call_portaudio`, do not wait."""
 
     def quiet() -> T:
-        with quiet_stderr():
+        with counted_as_hung(), quiet_stderr():
             return call()
 
     return _worker.submit(quiet)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import wait
-from typing import TypeVar
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..audio.signal import Samples
 from ..errors import DeviceError, LibraryError, printable
-from .default_input import DefaultInput
-from .devices import Device, find_again, find_device
+from .devices import Device, default_of, find_again, find_device, list_devices
+from .lookout import Lookout
 from .microphone import Microphone
 from .portaudio import abandon, refresh, submit
 from .source import TICK_S, Gone, Lost
@@ -23,6 +24,8 @@ STALLED_S = 10.0  # without samples, after which the device is opened again
 PAUSES_S = (0.25, 2.0)  # before an attempt: the first, the longest
 GROWTH = 1.4  # of a pause over the one before it
 JITTER = 0.2  # of a pause, so that several programs do not come back at the same moment
+LOOK_S = 3.0  # after which another process that looks for devices counts as hung
+DEFAULT_S = 5.0  # between two looks at which device is the default
 STORM = 10  # more reopenings than this within STORM_S ...
 STORM_S = 60.0
 STORM_PAUSE_S = 10.0  # ... make all pauses as long as this
@@ -51,7 +54,7 @@ class Reconnecting:
         """
         self._microphone = microphone
         self._notify = notify
-        self._default = DefaultInput() if follow_default else None
+        self._default = Default() if follow_default else None
         self._drops = 0  # of the earlier microphones, and the interruptions between them
         self._storm = False
         self._reopened: deque[float] = deque()  # when, within the last STORM_S (s, monotonic clock)
@@ -96,7 +99,7 @@ class Reconnecting:
                         yield Lost(max(0.0, begins_at - resumes_at))
                         resumes_at = None
                     yield block
-                    if self._default is not None and self._default.differs(self._microphone.device):
+                    if self._default is not None and self._default.moved(self._microphone.device):
                         yield Lost(0.0)  # what was heard so far belongs to this device
                         break
                     if silent_s >= STALLED_S:
@@ -113,35 +116,53 @@ class Reconnecting:
         if sign is not None:
             yield sign
         self._microphone.release(0.0)
-        device, ticks = self._microphone.device, Ticks()
-        for pause_s in self._pauses():
-            end = time.monotonic() + pause_s
-            while (left_s := end - time.monotonic()) > 0:
-                time.sleep(min(left_s, ticks.left_s))
-                yield from ticks.passed(sign)
-            opening = submit(lambda: self._open_again(device))
-            try:
-                while not opening.done():
-                    wait([opening], ticks.left_s)
-                    yield from ticks.passed(sign)
-            except BaseException:
-                abandon(opening, Microphone.close)
-                raise
-            if opening.exception() is not None:
+        lookout, ticks = Lookout(), Ticks()
+        try:
+            for pause_s in self._pauses():
+                yield from ticks.sleep(pause_s, sign)
+                looking = lookout.look()
+                yield from ticks.wait(looking, LOOK_S, sign)
+                if not looking.done():  # the sound server hangs
+                    lookout.close()
+                    continue
+                try:
+                    device = self._wanted(looking.result())
+                except DeviceError:
+                    sign = Gone()
+                    continue
+                if (yield from self._open(device, ticks, sign)):
+                    return
                 sign = Gone()
-            else:
-                self._drops += self._microphone.drops
-                self._microphone = opening.result()
-                self._reopened.append(time.monotonic())
-                if self.name != device.name:
-                    self._notify(f"listening to {printable(self.name)} from now on")
-                return
+        finally:
+            lookout.close()
 
-    def _open_again(self, device: Device) -> Microphone:
-        """Open a device, or the default one, as it is listed now. Raises DeviceError, ChannelError."""
-        refresh()
-        device = find_again(device) if self._default is None else find_device(None)
-        return Microphone(device, channel=self._microphone.channel)
+    def _wanted(self, listed: list[Device]) -> Device:
+        """The device to open. Raises DeviceError if it is not listed."""
+        if self._default is None:
+            return find_again(self._microphone.device, listed)
+        return default_of(listed)
+
+    def _open(self, device: Device, ticks: Ticks, sign: Gone | None) -> Generator[Gone | None, None, bool]:
+        """Open a device that another process has listed. Returns whether that succeeded."""
+
+        def open_it() -> Microphone:
+            refresh()
+            return Microphone(find_again(device, list_devices()), channel=self._microphone.channel)
+
+        opening = submit(open_it)
+        try:
+            yield from ticks.wait(opening, math.inf, sign)
+        except BaseException:
+            abandon(opening, Microphone.close)
+            raise
+        if opening.exception() is not None:
+            return False
+        before, self._microphone = self._microphone, opening.result()
+        self._drops += before.drops
+        self._reopened.append(time.monotonic())
+        if self.name != before.name:
+            self._notify(f"listening to {printable(self.name)} from now on")
+        return True
 
     def _pauses(self) -> Iterator[float]:
         """The pauses before each attempt, s."""
@@ -191,14 +212,51 @@ class Ticks:
     def __init__(self) -> None:
         self._due = time.monotonic() + TICK_S
 
-    @property
-    def left_s(self) -> float:
-        """Time until the next tick, s."""
-        return max(0.0, self._due - time.monotonic())
+    def sleep(self, seconds: float, sign: T) -> Iterator[T]:
+        """Sleep, and yield the sign for each tick."""
+        return self._until(time.monotonic() + seconds, time.sleep, lambda: False, sign)
 
-    def passed(self, sign: T) -> Iterator[T]:
-        """Yield the sign if a tick has passed."""
+    def wait(self, future: Future[Any], seconds: float, sign: T) -> Iterator[T]:
+        """Wait until a result is there, at most this long, and yield the sign for each tick."""
+        return self._until(time.monotonic() + seconds, lambda s: wait([future], s), future.done, sign)
+
+    def _until(
+        self, end: float, pause: Callable[[float], object], done: Callable[[], bool], sign: T
+    ) -> Iterator[T]:
+        while (left_s := end - time.monotonic()) > 0 and not done():
+            pause(min(left_s, max(0.0, self._due - time.monotonic())))
+            now = time.monotonic()
+            if now >= self._due:
+                self._due = max(self._due, now - TICK_S) + TICK_S
+                yield sign
+
+
+class Default:
+    """Which device is the default, as of a few seconds ago."""
+
+    def __init__(self) -> None:
+        self._lookout = Lookout()
+        self._looking: Future[list[Device]] | None = None
+        self._asked = time.monotonic()
+
+    def moved(self, device: Device) -> bool:
+        """Whether another device has become the default. Does not wait."""
         now = time.monotonic()
-        if now >= self._due:
-            self._due = max(self._due, now - TICK_S) + TICK_S
-            yield sign
+        if self._looking is None:
+            if now - self._asked >= DEFAULT_S:
+                self._looking, self._asked = self._lookout.look(), now
+            return False
+        if not self._looking.done():
+            if now - self._asked >= LOOK_S:
+                self._lookout.close()
+            return False
+        looked, self._looking = self._looking, None
+        try:
+            newest = default_of(looked.result())
+        except DeviceError:
+            return False
+        return (newest.name, newest.api) != (device.name, device.api)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._lookout.close()

@@ -8,16 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from .timeouts import counted_as_hung
-
 T = TypeVar("T")
 
 
 class Worker:
     """A daemon thread for a library that is not thread-safe, and whose calls may never return.
 
-    Calls are made in the order in which they are submitted. One that does not return holds up the later ones, but
-    not the process, which can still end (`exit_if_hung`).
+    Calls are made in the order in which they are submitted. One that does not return holds up the later ones.
     """
 
     def __init__(self) -> None:
@@ -48,8 +45,7 @@ class Worker:
         if not future.set_running_or_notify_cancel():
             return
         try:
-            with counted_as_hung():
-                result = call()
+            result = call()
         except BaseException as error:  # raised again where the result is asked for
             future.set_exception(error)
         else:

@@ -18,6 +18,7 @@ STOPPED = 0.25  # in the noisy state, a noise probability below this suggests th
 # Why a reading is unknown, while the session goes on.
 REASONS: dict[str, str] = {
     "digital_silence": "The input sends digital silence: it is muted, or access to it is denied.",
+    "muted": "The input is muted: its level is below that of any open microphone. Unmute it, or turn it up.",
     "dead_channel": "The channel is dead: it carries a constant value. Choose another with --channel.",
     "stalled": "The input has stalled: no audio is arriving. Waiting for it to resume.",
     "disconnected": "The device is gone. It is used again as soon as it is back.",
@@ -51,6 +52,7 @@ _STARTS = {
 
 _LOST = {  # why, in an event line
     "digital_silence": "digital silence",
+    "muted": "the input is muted",
     "dead_channel": "a dead channel",
     "stalled": "no audio arrives",
     "disconnected": "the device is gone",

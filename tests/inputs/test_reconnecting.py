@@ -15,7 +15,6 @@ import pytest
 import soundfile as sf
 from conftest import VirtualMicrophone, lines, sound_server, until
 
-from noisewatch.inputs import devices
 from noisewatch.inputs.devices import Device, find_again
 
 
@@ -240,16 +239,15 @@ def test_a_storm_of_reopenings_slows_down_and_says_so(run, tmp_path: Path):
     assert len([e for e in lines(out, "event") if e["event"] == "input_lost"]) == 1  # nothing was judged since
 
 
-def test_devices_are_recognised_by_name(monkeypatch: pytest.MonkeyPatch):
+def test_devices_are_recognised_by_name():
     listed = [
         Device(0, "USB Mic: Audio (hw:2,0)", "ALSA", 1, 48_000, False),
         Device(1, "Microphone (3- Yeti)", "MME", 2, 44_100, False),
         Device(2, "Microphone (3- Yeti)", "Windows WASAPI", 2, 48_000, True),
         Device(3, "Other", "ALSA", 2, 48_000, False),
     ]
-    monkeypatch.setattr(devices, "list_devices", lambda: listed)
-    assert find_again(Device(4, "USB Mic: Audio (hw:1,0)", "ALSA", 1, 48_000, False)).index == 0
-    assert find_again(Device(0, "Microphone (2- Yeti)", "Windows WASAPI", 2, 48_000, True)).index == 2
-    assert find_again(Device(0, "Microphone (Yeti)", "MME", 2, 44_100, True)).index == 1
+    assert find_again(Device(4, "USB Mic: Audio (hw:1,0)", "ALSA", 1, 48_000, False), listed).index == 0
+    assert find_again(Device(0, "Microphone (2- Yeti)", "Windows WASAPI", 2, 48_000, True), listed).index == 2
+    assert find_again(Device(0, "Microphone (Yeti)", "MME", 2, 44_100, True), listed).index == 1
     with pytest.raises(Exception, match=re.escape("Gone (hw:1,0) is not listed")):
-        find_again(Device(3, "Gone (hw:1,0)", "ALSA", 2, 48_000, False))
+        find_again(Device(3, "Gone (hw:1,0)", "ALSA", 2, 48_000, False), listed)

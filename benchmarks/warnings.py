@@ -1,0 +1,181 @@
+"""How many defective inputs are recognised, and how many ordinary recordings raise a warning.
+
+    python benchmarks/warnings.py DATA                      # recordings that are not test data
+    python benchmarks/warnings.py DATA --split test --count 100
+
+DATA is a folder with a manifest. For each warning, cases are made of clean recordings (10 s of one speaker, floor
+40 dB below the voice) in two ways: by this script, and by filters of ffmpeg. A case is found if at least half of its
+readings show the warning or the reason. Then, by source, the share of readings of the recordings as they are with each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+
+from noisewatch import NoiseDetector
+from noisewatch.audio.levels import active_rms
+from noisewatch.audio.signal import SAMPLE_RATE, Samples
+from noisewatch.core.events import Reading
+from noisewatch.corpus.manifest import Row, load_audio, read_manifest
+
+SECONDS = 10
+HOP_S = 0.5
+Rng = np.random.Generator
+Maker = Callable[[Samples, Rng], Samples]
+
+
+def streams(recordings: list[Row], folder: Path, rng: Rng, least_s: float) -> Iterator[tuple[str, Samples]]:
+    """Source and samples of streams of 10 s at most: the takes of each speaker in a row, in random order."""
+    speakers: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for recording in recordings:
+        speakers[recording.source, recording.group].append(recording)
+    for number in rng.permutation(len(speakers)):
+        (source, _), takes = list(speakers.items())[number]
+        parts = [load_audio(folder / take.path) for take in takes[:12]]
+        joined = np.concatenate(parts)[: SECONDS * SAMPLE_RATE]
+        if len(joined) >= least_s * SAMPLE_RATE:
+            yield source, joined
+
+
+def to_16_bits(samples: Samples) -> Samples:
+    """The samples (n,) as a converter of 16 bits gives them."""
+    return np.asarray(np.clip(np.round(samples * 32768), -32768, 32767) / 32768, np.float32)
+
+
+def filtered(*filters: str) -> Maker:
+    """A maker that runs filters of ffmpeg. `LEVEL` in them stands for the active level of the voice (linear)."""
+
+    def make(samples: Samples, rng: Rng) -> Samples:
+        chain = str(rng.choice(filters)).replace("LEVEL", f"{active_rms(samples):.5f}")
+        raw = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1"]
+        done = subprocess.run(
+            ["ffmpeg", "-v", "error", *raw, "-i", "-", "-filter_complex", chain, *raw, "-"],
+            input=(to_16_bits(samples) * 32768).astype("<i2").tobytes(), capture_output=True, check=True,
+        )  # fmt: skip
+        return np.asarray(np.frombuffer(done.stdout, "<i2") / 32768, np.float32)[: len(samples)]
+
+    return make
+
+
+def telephone(samples: Samples, rng: Rng) -> Samples:
+    """Sampled at 8 kHz in 8 bits of mu-law or in 13 bits, with dither."""
+    slow = soxr.resample(samples / max(1e-9, float(np.abs(samples).max())) * 0.5, SAMPLE_RATE, 8000)
+    if rng.random() < 0.5:
+        law = np.sign(slow) * np.log1p(255 * np.abs(slow)) / np.log(256)
+        law = np.round(law * 127) / 127
+        slow = np.sign(law) * (256 ** np.abs(law) - 1) / 255
+    else:
+        slow = np.round(slow * 4096 + rng.uniform(-0.5, 0.5, len(slow))) / 4096
+    return np.asarray(soxr.resample(slow, 8000, SAMPLE_RATE), np.float32)
+
+
+def hum(samples: Samples, rng: Rng) -> Samples:
+    """Mains hum with its multiples, 15 to 35 dB below the voice."""
+    time_s = np.arange(len(samples)) / SAMPLE_RATE
+    mains = rng.choice([50, 60]) * (1 + rng.uniform(-0.002, 0.002))
+    strength = 10 ** (-rng.uniform(0, 20, 8) / 20)
+    waves = np.sin(2 * np.pi * mains * np.arange(1, 9)[:, None] * time_s + rng.uniform(0, 2 * np.pi, (8, 1)))
+    added = strength @ waves
+    added *= active_rms(samples) * 10 ** (-rng.uniform(15, 35) / 20) / np.sqrt((added**2).mean())
+    return to_16_bits(samples + added)
+
+
+def buzz(hz: int) -> str:
+    """A filter that adds a buzz of this frequency, 26 dB below the voice in each line."""
+    tones = "+".join(f"sin(2*PI*{hz * k}*t)/{k}" for k in (1, 2, 3, 5))
+    return f"aevalsrc='0.07*LEVEL*({tones})':s={SAMPLE_RATE}:d={SECONDS}[h];[0][h]amix=duration=first:normalize=0"
+
+
+CASES: dict[str, tuple[Maker, Maker]] = {  # warning or reason: made by this script, by ffmpeg
+    "muted": (
+        lambda x, rng: to_16_bits(rng.normal(0, 10 ** (rng.uniform(-97, -88) / 20), len(x)).astype(np.float32)),
+        filtered(*(f"volume=-{db}dB,aeval=val(0)+1e-4*(random(0)-0.5)" for db in (90, 110))),
+    ),
+    "dead_channel": (
+        lambda x, rng: np.full(len(x), rng.uniform(0.001, 0.5) * rng.choice([-1, 1]), np.float32),
+        filtered("aeval=0.02", "aeval=-0.3"),
+    ),
+    "clipping": (
+        lambda x, rng: np.clip(x / np.abs(x).max() * 10 ** (rng.uniform(6, 20) / 20), -1, 1),
+        filtered(*(f"volume=-20dB,dynaudnorm=f=500:g=31,volume={db}dB" for db in (12, 20))),
+    ),
+    "gated": (
+        lambda x, rng: np.where(np.repeat(loud(x, 10 ** (-rng.uniform(25, 32) / 20)), 320)[: len(x)], x, 0),
+        filtered(*(f"agate=threshold=LEVEL/{n}:range=0:attack=5:release=50:ratio=9000" for n in (3, 6))),
+    ),
+    "dc": (
+        lambda x, rng: to_16_bits(x * 0.5 + rng.uniform(0.015, 0.3) * rng.choice([-1, 1])),
+        filtered(*(f"volume=-6dB,dcshift={offset}" for offset in (0.02, -0.05, 0.2))),
+    ),
+    "band_limited": (
+        telephone,
+        filtered("aresample=8000,aresample=16000", "volume=0.5,aresample=8000,alimiter,aresample=16000"),
+    ),
+    "hum": (hum, filtered(buzz(50), buzz(60))),
+}  # fmt: skip
+
+
+def loud(samples: Samples, above: float) -> Any:
+    """Which frames of 20 ms are loud, relative to the voice, and the two around each: (frames,)."""
+    frames = np.pad(samples, (0, -len(samples) % 320)).reshape(-1, 320)
+    high = np.sqrt((frames**2).mean(1)) > above * active_rms(samples)
+    return np.convolve(high, np.ones(5), "same") > 0
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--split", choices=["train", "val", "test"], action="append")
+    parser.add_argument("--count", type=int, default=50, help="cases by each maker")
+    parser.add_argument("--only", choices=CASES, action="append", help="only these")
+    given = parser.parse_args()
+    splits = given.split or ["train", "val"]
+    rng, detector = np.random.default_rng(0), NoiseDetector("tcn")
+
+    def readings(samples: Samples) -> list[Reading]:
+        stream = detector.stream(hop=HOP_S)
+        items = [*stream.process(samples), *stream.finish()]
+        return [item for item in items if isinstance(item, Reading)]
+
+    recordings = [r for r in read_manifest(given.data) if r.kind == "speech" and r.split in splits]
+    clean = [r for r in recordings if r.floor_db is not None and r.floor_db >= 40]
+    voices = [samples for _, samples in streams(clean, given.data, rng, SECONDS - 1)]
+    print(f"{len(voices)} voices, split {', '.join(splits)}; found of {given.count}: by this script, by ffmpeg")
+    missed = False
+    for name, makers in CASES.items():
+        if given.only and name not in given.only:
+            continue
+        found = []
+        for make in makers:
+            count = 0
+            for number in range(given.count):
+                told = [name in (r.reason, *r.warnings) for r in readings(make(voices[number % len(voices)], rng))]
+                count += 2 * sum(told) >= len(told) > 0
+            found.append(count)
+        missed |= min(found) < 0.95 * given.count
+        print(f"  {name:14} {found[0]:4} {found[1]:4}", flush=True)
+
+    shares: dict[str, Counter[str]] = defaultdict(Counter)
+    for source, samples in streams(recordings, given.data, rng, 4):
+        for reading in readings(samples):
+            shares[source].update(["readings", *filter(None, [reading.reason]), *reading.warnings])
+    print("recordings as they are: readings, and the share with each")
+    for source, counts in sorted(shares.items()):
+        total = counts.pop("readings")
+        each = ", ".join(f"{name} {n / total:.1%}" for name, n in sorted(counts.items()))
+        print(f"  {source:28} {total:5}  {each}")
+    sys.exit(missed)
+
+
+if __name__ == "__main__":
+    main()
