@@ -65,7 +65,7 @@ def check(
     from ..core.noise_detector import NoiseDetector
     from ..inputs.opening import open_source
     from ..tasks.check import Answer, Limits, check_source
-    from ..ui.wording import remarks
+    from ..ui.wording import WARNINGS, remarks
 
     if sources:  # the configured device is for microphones
         device = device if typed(ctx, "device") else None
@@ -86,6 +86,9 @@ def check(
             found = Answer(str(word), "unknown", str(error).rstrip("."), "The other recordings are judged.")
         for sentence in remarks(found.source, found.warnings):
             notify(sentence)
+        for name in found.warnings:
+            if name in WARNINGS:
+                notify(f"{name}: {WARNINGS[name]}")
         print(json.dumps(asdict(found)) if as_json else _line(found, named=len(words) > 1), flush=True)
         codes.append({"ok": 0, "noisy": 3, "unknown": 6 if sources else 4}[found.answer])
     if max(codes):

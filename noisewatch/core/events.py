@@ -3,7 +3,8 @@
 To add a warning, or a reason for `unknown`:
 
 1. Name it here, in `WarningName` or `Reason`, and return it where it is detected: from `Health.warnings` or
-   `Health.reason` if the samples show it, from `Stream` if it concerns how they arrive.
+   `Health.reason` if the samples of a window show it, from `Traces.warnings` if it takes longer or a spectrum, from
+   `Stream` if it concerns how they arrive.
 2. Put its sentence into `ui/wording.py`. A reason must have one; a warning needs one only if it calls for action.
 
 Everything else (JSON, meter, scan, summary) handles unknown names.
@@ -101,6 +102,7 @@ class Event:
     drops       how often audio was lost during the noise
     utc         as for a reading
     lost_s      s of audio that never arrived (input_lost, input_back)
+    warnings    those of the reading that caused the event
     """
 
     event: EventName
@@ -119,6 +121,7 @@ class Event:
     drops: int | None = None
     utc: str | None = None
     lost_s: float | None = None
+    warnings: tuple[WarningName, ...] | None = None
 
     def json(self) -> str:
         """One JSON line, without the newline and without the fields that are None, except `utc`."""

@@ -221,6 +221,8 @@ class Stream:
     def _decide(self, warnings: tuple[WarningName, ...]) -> list[Reading | Event]:
         """The reading of the current window, and its events."""
         reading, events = self._verdict(warnings)
+        if reading.warnings:
+            events = [replace(event, warnings=reading.warnings) for event in events]
         if self._lost_s:  # the whole loss is known only now that the input is back
             for number, event in enumerate(events):
                 if event.event == "input_back":

@@ -53,18 +53,18 @@ class Traces:
 class BandLimit:
     """Whether nothing above 4 kHz arrives: telephone lines, and the headset profile of Bluetooth.
 
-    Compares the loudest frame of the window above 4.15 kHz with the loudest from 0.3 to 3.3 kHz. A voice in full
-    bandwidth is 10 to 45 dB weaker there, one that was sampled at 8 kHz 65 dB or more. A pause shows neither.
+    Compares the loudest frame of the window above 4.5 kHz with the loudest from 0.3 to 3.3 kHz. A voice in full
+    bandwidth is 10 to 45 dB weaker there, one that was sampled at 8 kHz 70 dB or more. A pause shows neither.
     """
 
-    LIMITED_DB = -54.0  # at or below: limited
-    FULL_DB = -48.0  # above: in full bandwidth
+    LIMITED_DB = -60.0  # at or below: limited
+    FULL_DB = -54.0  # above: in full bandwidth
     PAUSE_DB = 20.0  # a window this much quieter than the one that decided says nothing
 
     def __init__(self, config: FrontendConfig) -> None:
         edges = mel_edges(config)  # (n_mels + 2,) Hz
         self._speech = (edges[1:-1] > 300) & (edges[1:-1] < 3300)
-        self._above = edges[:-2] > 4150
+        self._above = edges[:-2] > 4500
         self.reset()
 
     def reset(self) -> None:
@@ -86,7 +86,7 @@ class BandLimit:
 class Hum:
     """Whether a steady tone at 50 or 60 Hz or at their multiples lies under everything else.
 
-    The quiet quarter of the spectra of half a second, band by band over the last 6 s, shows what is always there. A
+    The quietest tenth of the spectra of half a second, band by band over 6 s, shows what is always there. A
     line of the mains stands out from its neighbourhood, and is loud enough to hear beside the voice.
     """
 
@@ -94,11 +94,10 @@ class Hum:
     SIZE, HOP = 512, 128  # of a spectrum, samples at that rate
     MEMORY_S, LEAST_S = 6.0, 2.4
     EVERY = 4  # spectra between two decisions
-    QUIET = 0.25  # quantile over time
+    QUIET = 0.1  # quantile over time
     LINES = 7  # the mains and its multiples, up to 400 Hz
-    DISTINCT_DB = 14.0  # by which two lines stand out ...
-    SINGLE_DB = 26.0  # ... or one of the first two alone
-    AUDIBLE_DB = -45.0  # of all lines, relative to the voice
+    LINES_DB = 12.0, -33.0  # two lines stand out by this, and all together are this loud, relative to the voice
+    LINE_DB = 26.0, -18.0  # or one line does: where the ear is deaf, it has to be louder
 
     def __init__(self) -> None:
         factor = SAMPLE_RATE // self.RATE
@@ -154,8 +153,9 @@ class Hum:
             around = [[*always[max(1, c - 10) : c - 4], *always[c + 5 : c + 11]] for c in centres]
             excess = lines - np.array([np.median(a) for a in around])
             first, second = np.sort(excess)[::-1][:2]
-            distinct = second >= self.DISTINCT_DB or excess[:2].max() >= self.SINGLE_DB
-            level = dbfs(float((10 ** (lines[excess > self.DISTINCT_DB / 2] / 10)).sum()))
-            if distinct and level >= voice_dbfs + self.AUDIBLE_DB and first + second > best:
+            level_db = dbfs(float((10 ** (lines[excess > self.LINES_DB[0] / 2] / 10)).sum())) - voice_dbfs
+            several = second >= self.LINES_DB[0] and level_db >= self.LINES_DB[1]
+            single = excess[:2].max() >= self.LINE_DB[0] and level_db >= self.LINE_DB[1]
+            if (several or single) and first + second > best:
                 best, found = first + second, mains
         return found

@@ -58,6 +58,7 @@ COLUMNS = (
     Column("noises", lambda r: str(len(r.segments)), lambda reports: str(sum(len(r.segments) for r in reports))),
     Column("worst at", _worst),
     Column("not judged", lambda r: f"{r.unknown:.0%}" if r.unknown else "", _unjudged),
+    Column("warnings", lambda r: " ".join(r.warnings)),
 )
 
 

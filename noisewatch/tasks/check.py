@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from .calibrations import Notify
 from .listen import log
 
 NOTHING_DBFS = -70.0  # a room through an open microphone is louder, if only by the microphone's own noise
+WARNED = 0.2  # share of readings with a warning that is worth mentioning
 UNSURE = 0.2  # share of readings between the thresholds that is worth mentioning
 LIVE_S = 5.0  # of a live input, unless the caller asks for more or less
 
@@ -45,7 +47,7 @@ class Answer:
     snr_noisy_db: float | None = None  # over those that are noisy
     snr_otherwise_db: float | None = None  # over the others
     reference: Literal["heard", "assumed"] = "assumed"
-    warnings: tuple[str, ...] = ()  # `unfinished`, `cancelled`: defects of the recording itself
+    warnings: tuple[str, ...] = ()  # of a fifth of the readings, and `unfinished` or `cancelled` of the recording
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ def _heard(source: Source, stream: Stream, seconds: float | None, limits: Limits
     found = answer(source.name, readings, totals, stream, limits, live=source.live)
     if damage is not None:
         found = replace(found, answer="unknown", why=damage.rstrip("."), advice="Give an undamaged recording.")
-    return replace(found, warnings=tuple(source.notes))
+    often = Counter(name for reading in readings for name in reading.warnings)
+    warnings = [name for name, count in often.items() if count >= WARNED * len(readings)]
+    return replace(found, warnings=(*source.notes, *warnings))
 
 
 def answer(

@@ -20,7 +20,7 @@ from ..inputs.source import Source
 from .history import SPAN_S, History
 from .spectrogram import spectrogram
 from .style import BOLD, COLOURS, DIM, FRAMES_PER_S, LABEL, Line, label, level_bar, to_ascii
-from .wording import WARMING_UP, advice, clock, duration
+from .wording import WARMING_UP, advice, clock, duration, warned
 
 SPECTROGRAM_S = 0.5  # between two spectrograms, which cost more than the rest and change slowly
 SPECTROGRAM_HEIGHT = 20  # rows that a terminal needs to show one
@@ -129,11 +129,11 @@ class Meter:
         if reading and reading.voice is not None:
             voice = "voice" if reading.spoken else "no voice"
         lines = [[*level_bar(level, max(10, width - 40)), Segment(f"   {voice}", DIM)]]
-        if reading and reading.warnings:
-            lines.append([label("warns"), Segment(", ".join(reading.warnings), COLOURS["unknown"])])
-        for note in self.notes:
-            for number, text in enumerate(textwrap.wrap(printable(note), width - LABEL)):
-                lines.append([label("" if number else "note"), Segment(text, COLOURS["unknown"])])
+        told = [("warns", line) for line in warned(reading)] if reading else []
+        told += [("note", printable(note)) for note in self.notes]
+        for name, sentence in told:
+            for number, text in enumerate(textwrap.wrap(sentence, width - LABEL)):
+                lines.append([label("" if number else name), Segment(text, COLOURS["unknown"])])
         return lines
 
     def _last_30_s(self, width: int) -> Line:

@@ -36,6 +36,15 @@ _ENDED_RECORDING = {
     "dead_channel": "Its channel is dead: it carries a constant value. Choose another with --channel.",
 }
 
+# What to do about a warning of readings; `clipping` is advice, and the others leave nothing to do.
+WARNINGS: dict[str, str] = {
+    "gated": "There is digital silence between sounds: a noise gate or a suppressor is at work. Switch it off.",
+    "dc": "The input has a constant offset. It is removed here, but a cable or the sound card may be damaged.",
+    "band_limited": "Nothing above 4 kHz arrives: a telephone, or a headset in its hands-free profile. Use a "
+    "cable, or the microphone of the computer.",
+    "hum": "There is mains hum. Try another cable or socket, or run the computer on its battery.",
+}
+
 # Defects of a recording that is judged in spite of them.
 NOTES: dict[str, str] = {
     "unfinished": "the header of {name} was never finalised: the recorder may have crashed. All audio is judged.",
@@ -116,6 +125,13 @@ def explain(reason: str | None, *, live: bool) -> str:
 def remarks(name: str, notes: Iterable[str]) -> Iterator[str]:
     """A sentence for each note on a recording of this name; warnings of readings among the notes have none."""
     return (NOTES[note].format(name=name) for note in notes if note in NOTES)
+
+
+def warned(reading: Reading) -> Iterator[str]:
+    """A line for each warning of a reading: its name, and what to do about it."""
+    for name in reading.warnings:
+        hz = f" {reading.hum_hz} Hz" if name == "hum" and reading.hum_hz else ""
+        yield f"{name}{hz}" + (f": {WARNINGS[name]}" if name in WARNINGS else "")
 
 
 def reading_line(reading: Reading, shown: Verdict) -> str:

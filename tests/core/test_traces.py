@@ -1,0 +1,71 @@
+"""Traces that lines, codecs and cables leave in a voice. How many are found: benchmarks/warnings.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile as sf
+import soxr
+from conftest import DEMO
+
+from noisewatch import NoiseDetector
+from noisewatch.core.events import Reading
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def spoken() -> np.ndarray:
+    """9 s of a clean voice with pauses."""
+    samples, _ = sf.read(DEMO, dtype="float32", frames=9 * RATE)
+    return samples
+
+
+def readings(detector: NoiseDetector, samples: np.ndarray, gap_at: int | None = None) -> list[Reading]:
+    stream = detector.stream(hop=0.5)
+    items = stream.process(samples[:gap_at])
+    if gap_at is not None:
+        items += stream.lose("gap", 1.0) + stream.process(samples[gap_at:])
+    return [item for item in [*items, *stream.finish()] if isinstance(item, Reading)]
+
+
+def test_an_ordinary_voice_has_none(detector: NoiseDetector, spoken: np.ndarray):
+    found = readings(detector, spoken)
+    assert len(found) == 13
+    assert {r.warnings for r in found} == {()}
+    assert {r.hum_hz for r in found} == {None}
+
+
+@pytest.mark.parametrize("level_db", [0, -20])
+def test_a_telephone(detector: NoiseDetector, spoken: np.ndarray, level_db: float):
+    """Told within a window, also in a pause of 3 s; not any more once a full band is back."""
+    line = np.random.default_rng(0).normal(0, 3e-4, 4 * RATE)
+    slow = soxr.resample(soxr.resample(np.concatenate([spoken, line]), RATE, 8000), 8000, RATE)
+    samples = np.concatenate([slow, spoken]) * 10 ** (level_db / 20)
+    found = readings(detector, (np.round(samples * 32768) / 32768).astype(np.float32))
+    told = ["band_limited" in r.warnings for r in found]
+    assert all(told[:20])
+    assert not any(told[-10:])
+
+
+@pytest.mark.parametrize("mains", [50, 60])
+def test_hum(detector: NoiseDetector, spoken: np.ndarray, mains: int):
+    """Off by the 0.2 % that a grid may be, 25 dB below the voice; forgotten after a gap."""
+    time_s = np.arange(len(spoken)) / RATE
+    lines = sum(np.sin(2 * np.pi * mains * 1.002 * k * time_s + k) / k for k in (1, 2, 3))
+    hums = (spoken + 0.0045 * lines).astype(np.float32)
+    found = readings(detector, hums)
+    assert all("hum" in r.warnings and r.hum_hz == mains for r in found[2:])
+    after = readings(detector, np.concatenate([hums, spoken]), gap_at=len(hums))[len(found) + 1 :]
+    assert len(after) > 10
+    assert {r.hum_hz for r in after} == {None}
+
+
+def test_an_offset_and_an_input_that_is_muted(detector: NoiseDetector, spoken: np.ndarray):
+    shifted = readings(detector, spoken * 0.5 + np.float32(-0.02))
+    assert all("dc" in r.warnings for r in shifted)
+    hiss = np.random.default_rng(0).standard_normal(len(spoken)).astype(np.float32)
+    assert {r.reason for r in readings(detector, hiss * 10 ** (-92 / 20))} == {"muted"}
+    faint = spoken * 10 ** (-40 / 20)  # a voice at a low gain, and 5 s of its room
+    floor = np.tile(faint[-RATE // 2 :], 10)
+    assert "muted" not in {r.reason for r in readings(detector, np.concatenate([faint, floor]))}
