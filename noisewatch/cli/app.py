@@ -183,6 +183,9 @@ def _root(
         print(WELCOME.format(version=__version__))
         return
     commands = cast(Group, ctx.command).commands
-    name = "listen" if ctx.invoked_subcommand == "config" else ctx.invoked_subcommand  # `config` shows those
-    if settings.configurable(commands[name]):
-        ctx.default_map = settings.defaults(commands, name)
+    own = ctx.invoked_subcommand
+    names = {"config": ["listen"], "doctor": ["doctor", "listen"]}.get(own, [own])  # they show those of `listen`
+    ctx.default_map = {}
+    for name in names:
+        if settings.configurable(commands[name]):
+            ctx.default_map |= settings.defaults(commands, name)

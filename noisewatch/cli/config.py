@@ -31,19 +31,7 @@ def config(
     An environment variable such as NOISEWATCH_DEVICE overrides config.toml; the command line overrides both. Ends
     with the error of `listen` if it would refuse a value.
     """
-    commands = cast(Group, ctx.find_root().command).commands
-    known = settings.configurable(commands["listen"])
-    with commands["listen"].make_context("listen", [], parent=ctx.find_root()) as session:
-        rows = [
-            {
-                "option": name,
-                "value": session.params[param.name],
-                "from": _FROM[getattr(session.get_parameter_source(param.name), "name", "DEFAULT")],
-                "variable": param.envvar,
-            }
-            for name, param in known.items()
-        ]
-        refused = _refused(session.params, next(r for r in rows if r["option"] == "threshold"))
+    rows, refused = in_force(ctx)
     unknown = _unknown_variables({row["variable"] for row in rows})
     if as_json:
         for row in rows:
@@ -70,6 +58,23 @@ def config(
         notify(sentence)
     if refused is not None:
         raise refused
+
+
+def in_force(ctx: typer.Context) -> tuple[list[dict[str, Any]], NoisewatchError | None]:
+    """The options of `listen`: name, value, origin and variable of each; and the error that it would end with."""
+    commands = cast(Group, ctx.find_root().command).commands
+    known = settings.configurable(commands["listen"])
+    with commands["listen"].make_context("listen", [], parent=ctx.find_root()) as session:
+        rows = [
+            {
+                "option": name,
+                "value": session.params[param.name],
+                "from": _FROM[getattr(session.get_parameter_source(param.name), "name", "DEFAULT")],
+                "variable": param.envvar,
+            }
+            for name, param in known.items()
+        ]
+        return rows, _refused(session.params, next(r for r in rows if r["option"] == "threshold"))
 
 
 def _refused(params: dict[str, Any], row: dict[str, Any]) -> NoisewatchError | None:

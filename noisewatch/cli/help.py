@@ -10,7 +10,7 @@ PREFIX = "NOISEWATCH_"  # of environment variables
 
 # In the order in which people need them.
 COMMANDS = {
-    "Listen": ("listen", "check", "scan", "devices", "calibrate"),
+    "Listen": ("listen", "check", "scan", "devices", "calibrate", "doctor"),
     "Train": ("prepare", "train", "export-onnx", "evaluate", "models"),
     "Configure": ("config",),
 }

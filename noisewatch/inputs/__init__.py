@@ -4,6 +4,7 @@ source         the protocol of all sources
 gaps           detection of gaps in live audio, by arrival times
 portaudio      the PortAudio library
 devices        input devices, by index or name
+sound_system   versions and names, for bug reports
 lookout        input devices, as another process sees them
 microphone     a live input, until it goes away
 reconnecting   a live input that comes back

@@ -54,6 +54,8 @@ class Microphone:
         self.gaps = 0  # losses that show only in arrival times
         self.late_s = 0.0
         self.channel = channel
+        # For one channel, a sound server would mix all of them; for an odd number, it has no channel layout.
+        self.opened_channels = min(device.channels, max(2, channel + channel % 2))
         self._queue: queue.Queue[tuple[float, Samples]] = queue.Queue(round(QUEUE_S / BLOCK_S))
         self._released = False
         self._quiet = contextlib.ExitStack()
@@ -129,8 +131,7 @@ class Microphone:
     def _open(self) -> Any:
         stream = portaudio().InputStream(
             device=self.device.index,
-            # For one channel, a sound server would mix all of them; for an odd number, it has no channel layout.
-            channels=min(self.device.channels, max(2, self.channel + self.channel % 2)),
+            channels=self.opened_channels,
             samplerate=self.sample_rate,
             blocksize=round(BLOCK_S * self.sample_rate),
             latency=LATENCY_S,

@@ -6,4 +6,5 @@ calibrations  calibrations on disk
 calibrate     records a room and chooses its threshold
 listen        readings and events of a source, passed to sinks
 check         whether it is quiet enough to record
+doctor        what is wrong with a machine or its microphone
 """

@@ -1,0 +1,69 @@
+"""`doctor`: first aid, for bug reports."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..core.shipped import DEFAULT
+from ..errors import printable
+from .app import command
+from .config import in_force
+from .help import INPUT, OUTPUT
+from .options import Channel, ConfiguredModel, Device
+
+if TYPE_CHECKING:
+    from ..core.stream import Stream
+    from ..inputs.source import Source
+
+Seconds = Annotated[float, typer.Option(metavar="S", help="How long to listen, 3 to 600.", rich_help_panel=INPUT)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]
+
+
+@command(
+    "noisewatch doctor", "noisewatch doctor --device USB --seconds 10", "noisewatch doctor --json > report.json"
+)
+def doctor(
+    ctx: typer.Context,
+    device: Device = None,
+    channel: Channel = None,
+    seconds: Seconds = 5.0,
+    model: ConfiguredModel = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Find out what is wrong: the machine, the microphone, and what it sends.
+
+    The report can be pasted into a bug report: it holds no audio. Exit code 0 if all is well, 3 with findings, 4
+    without a usable input.
+    """
+    from ..tasks.doctor import examine
+
+    found = examine(device, channel=channel, model=model, seconds=seconds, waiting=_countdown)
+    rows, refused = in_force(ctx)
+    found.sections["configuration"] = {
+        row["option"]: f"{row['value']} ({row['from']})" for row in rows if row["from"] != "default"
+    }
+    if refused is not None:
+        found.findings.append(str(refused))
+    if as_json:
+        report = {**found.sections, "findings": found.findings, "usable": found.usable}
+        print(json.dumps(report, default=str), flush=True)
+    else:
+        for section, facts in found.sections.items():
+            print(section)
+            for name, value in facts.items():
+                print(f"  {printable(name):18} {'-' if value is None else printable(str(value))}")
+        print("findings" if found.findings else "findings: none, all is well")
+        for number, sentence in enumerate(found.findings, 1):
+            print(f"  {number}. {sentence.replace(chr(10), chr(10) + '     ')}", flush=True)
+    if found.exit_code:
+        raise SystemExit(found.exit_code)
+
+
+def _countdown(stream: Stream, source: Source, seconds: float | None) -> AbstractContextManager[object]:
+    from ..ui.countdown import Countdown, show_countdown
+
+    return show_countdown(Countdown(stream, source, seconds, "Speak as you usually do."))
