@@ -11,18 +11,30 @@ import noisewatch
 from noisewatch import DetectorConfig, NoiseDetector, UsageError
 
 
-def test_streams_share_a_model_across_threads(detector: NoiseDetector, voice: np.ndarray, noisy_voice: np.ndarray):
-    alone = [detector.stream().push(x) for x in (voice, noisy_voice)]
+def test_16_streams_in_16_threads_share_a_model(
+    detector: NoiseDetector, voice: np.ndarray, noisy_voice: np.ndarray
+):
+    """Each with samples of its own, in small blocks: the readings are those of one after the other."""
+    inputs = [np.roll(voice if number % 2 else noisy_voice, 3000 * number) for number in range(16)]
+
+    def judged(samples: np.ndarray) -> list[noisewatch.Reading]:
+        stream = detector.stream()
+        return [reading for start in range(0, len(samples), 700) for reading in stream.push(samples[start:][:700])]
+
+    alone = [judged(samples) for samples in inputs]
     together: dict[int, list[noisewatch.Reading]] = {}
-    threads = [
-        threading.Thread(target=lambda i=i, x=x: together.update({i: detector.stream().push(x)}))
-        for i, x in enumerate((voice, noisy_voice))
-    ]
+    begin = threading.Barrier(16)
+
+    def run(number: int) -> None:
+        begin.wait(30)
+        together[number] = judged(inputs[number])
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [together[0], together[1]] == alone
+    assert [together[number] for number in range(16)] == alone
 
 
 @pytest.mark.parametrize(
