@@ -17,7 +17,8 @@ FAST = ("--fast", "--json")
 
 
 FIELDS = [
-    "type", "time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "warnings", "reference", "utc",
+    "type", "time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "warnings", "reference", "hum_hz",
+    "utc",
 ]  # fmt: skip
 
 
