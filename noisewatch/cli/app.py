@@ -119,6 +119,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # file names may hold any bytes
         utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+        if sys.stdout.isatty() and _plain_locale():
+            sys.stdout.reconfigure(encoding="ascii", errors="replace")
     try:
         app()
     except SystemExit as end:
@@ -131,7 +133,17 @@ def _separate_stderr() -> None:
     with suppress(OSError, ValueError):
         descriptor = os.dup(sys.stderr.fileno())
         own = sys.stderr
-        sys.stderr = open(descriptor, "w", 1, own.encoding, own.errors)  # noqa: SIM115, PTH123
+        encoding = "ascii" if own.isatty() and _plain_locale() else own.encoding
+        sys.stderr = open(descriptor, "w", 1, encoding, own.errors)  # noqa: SIM115, PTH123
+
+
+def _plain_locale() -> bool:
+    """Whether the user asks for the C locale. Python then writes UTF-8 all the same (PEP 538, PEP 540)."""
+    plain = ("C", "POSIX")
+    if os.environ.get("LC_ALL"):
+        return os.environ["LC_ALL"] in plain
+    coerced = os.environ.get("LC_CTYPE", "C") in (*plain, "C.UTF-8", "C.utf8", "UTF-8")  # Python sets it
+    return coerced and os.environ.get("LANG") in plain
 
 
 def _terminate(number: int, _: object) -> NoReturn:

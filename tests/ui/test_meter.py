@@ -110,12 +110,14 @@ def test_the_meter_is_drawn_at_least_five_times_a_second(terminal):
 def test_no_colour_and_ascii(terminal):
     plain = terminal(80, 24, "listen", "demo", env={"NO_COLOR": "1"})
     ascii_only = terminal(80, 24, "listen", "demo", env={"PYTHONIOENCODING": "ascii"})
+    c_locale = terminal(80, 24, "listen", "demo", env={"LANG": "C"})
     plain.wait_for("CLEAN")
     assert not re.findall(rb"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7])[0-9;]*m", plain.raw)
     assert "▒" in plain.text
-    screen = ascii_only.wait_for("CLEAN")
-    assert "###" in screen
-    assert screen.isascii()
+    for one in (ascii_only, c_locale):
+        screen = one.wait_for("CLEAN")
+        assert "###" in screen
+        assert screen.isascii()
 
 
 def test_the_name_of_a_recording_cannot_control_the_terminal(terminal, tmp_path: Path):
