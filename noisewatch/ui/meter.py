@@ -20,7 +20,7 @@ from ..inputs.source import Source
 from .history import SPAN_S, History
 from .spectrogram import spectrogram
 from .style import BOLD, COLOURS, DIM, FRAMES_PER_S, LABEL, Line, label, level_bar, to_ascii
-from .wording import WARMING_UP, advice, clock, duration, warned
+from .wording import WARMING_UP, advice, clock, duration, waiting_for, warned
 
 SPECTROGRAM_S = 0.5  # between two spectrograms, which cost more than the rest and change slowly
 SPECTROGRAM_HEIGHT = 20  # rows that a terminal needs to show one
@@ -116,8 +116,8 @@ class Meter:
         text = WARMING_UP
         if reading and not self._warming_up:
             text = advice(reading, self.history.verdict(reading))
-            if reading.reason in WAITING and self.history.began_at is not None:
-                text += f" Since {self.history.began_at:%H:%M:%S}."
+            if reading.reason in WAITING and self.history.began_at is not None and self.source is not None:
+                text = waiting_for(printable(self.source.name), reading.reason, self.history.began_at)
         return [[Segment(line)] for line in textwrap.wrap(text, width)]
 
     def _numbers(self, width: int) -> list[Line]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Literal
 
-from ..core.events import Event, Reading
+from ..core.events import Event, Reading, Reason
 from ..core.summary import Summary
 
 Verdict = Literal["clean", "maybe", "noisy", "unknown"]  # the state of a reading as it is shown
@@ -115,6 +116,13 @@ def behind_voice(snr_db: float | None) -> str:
     if snr_db >= MASKING_SNR_DB:
         return "There is noise behind your voice, and everyone will hear it."
     return "The noise is about as loud as your voice: speech is hard to understand."
+
+
+def waiting_for(name: str, reason: Reason, since: datetime) -> str:
+    """What an input that sends nothing is waited for, and since when (local time)."""
+    if reason == "disconnected":
+        return f"{name} has been gone since {since:%H:%M:%S}. It is used again as soon as it is back."
+    return f"The input has stalled: no audio has arrived since {since:%H:%M:%S}. Waiting for it to resume."
 
 
 def explain(reason: str | None, *, live: bool) -> str:

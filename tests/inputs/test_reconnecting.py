@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from conftest import VirtualMicrophone, lines, sound_server, until
+from pseudo_terminal import Terminal
 
 from noisewatch.inputs.devices import Device, find_again
 
@@ -65,6 +66,22 @@ def test_a_sound_server_that_restarts(tmp_path: Path, hiss: Path):
     ends = [e for e in lines((tmp_path / "events").read_text(), "event") if e["event"] == "noise_end"]
     for length, duration in zip(lengths, sorted(e["duration"] for e in ends), strict=True):
         assert length < duration + 0.2  # nothing from before the gap, or from the time without input
+
+
+def test_the_meter_says_what_it_waits_for(tmp_path: Path, hiss: Path):
+    with sound_server(tmp_path) as server:
+        player = server.play(hiss)
+        meter = Terminal(90, 24, "listen", "--device", "pulse", env=server.env)
+        try:
+            meter.wait_for("NOISY")
+            server.daemon.kill()
+            meter.wait_for(r"UNKNOWN  for [2-9] s(.|\n)*pulse has been gone since \d\d:\d\d:\d\d")
+            assert meter.end(b"\x03") == 130
+            assert meter.restored
+        finally:
+            meter.close()
+            player.kill()
+            player.wait()
 
 
 def test_without_reconnecting_it_ends(tmp_path: Path, hiss: Path):
