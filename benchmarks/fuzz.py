@@ -1,17 +1,21 @@
-"""Fuzzing with damaged recordings of every readable format, as files, through pipes and as training data.
+"""Fuzzing with damaged files: recordings of every readable format, models and their cards, checkpoints.
 
     python benchmarks/fuzz.py                      # 300 files, under a minute on two cores
     python benchmarks/fuzz.py --count 5000 --keep found/
 
-Each file must result in readings or an InputError, within limits of time and memory, without a crash, any other
-exception, or library messages on stderr. Some files also go through the real command, which must exit with 0, 3 or
-6. The same seed gives the same files. Exits with 1 if it finds a failure; --keep saves the files that cause one.
+A recording must result in readings or an InputError, as a file, through a pipe and as training data; a model in
+readings or a ModelError; a checkpoint (with the train extra) in a network or an InputError. All within limits of time
+and memory, without a crash, any other exception, or library messages on stderr. Some recordings also go through
+the real command, which must exit with 0, 3 or 6. The same seed gives the same files. Exits with 1 if it finds a
+failure; --keep saves the files that cause one.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
+import json
 import multiprocessing
 import os
 import shutil
@@ -23,7 +27,8 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib import resources
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -36,7 +41,7 @@ from noisewatch.core.noise_detector import NoiseDetector
 from noisewatch.core.session import Session
 from noisewatch.decoding.decoders import open_pipe
 from noisewatch.decoding.pipe import Pipe
-from noisewatch.errors import InputError
+from noisewatch.errors import InputError, ModelError
 from noisewatch.inputs.recording import Recording, open_recording
 from noisewatch.inputs.source import Source
 
@@ -55,7 +60,8 @@ SEEDS = [  # suffix, format, subtype, endian
 FFMPEG = [("m4a", "aac"), ("m4a", "alac"), ("webm", "libopus"), ("aac", "aac"), ("wma", "wmav2"), ("oga", "flac")]
 ODD = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF,
        0xFFFFFFDB, 1 << 62, (1 << 64) - 1]  # fmt: skip
-ROUTES = ("file", "pipe", "prepare")
+ROUTES = {".onnx": ("model",), ".pt": ("checkpoint",)}  # by suffix
+RECORDING_ROUTES = ("file", "pipe", "prepare")
 HEAD = 200  # bytes that contain the header fields
 
 
@@ -81,6 +87,37 @@ def recordings(folder: Path) -> list[Path]:
             subprocess.run(["ffmpeg", "-v", "error", "-y", "-t", "3", "-i", DEMO, "-c:a", codec, path], check=True)
             made.append(path)
     return made
+
+
+def others(folder: Path) -> list[Path]:
+    """Copies of models, and a checkpoint if torch is installed."""
+    made = [
+        Path(shutil.copy(path, folder)) for path in Path(str(resources.files("noisewatch.models"))).glob("*.onnx")
+    ]
+    if importlib.util.find_spec("torch") is None:
+        return made
+    from noisewatch.audio.logmel import FrontendConfig
+    from noisewatch.training.checkpoint import save_checkpoint
+    from noisewatch.training.config import TrainConfig
+    from noisewatch.training.nets import NETS
+
+    state = {
+        "net": NETS["bcresnet1"]().state_dict(), "optimizer": {}, "step": 3, "best": 0.5, "metrics": {"auc": 0.5},
+        "data": json.dumps({"sources": [{"source": "x"}], "shippable": True}),
+        "frontend": asdict(FrontendConfig()), "config": asdict(TrainConfig(net="bcresnet1")),
+    }  # fmt: skip
+    save_checkpoint(folder / "best.pt", state)
+    return [*made, folder / "best.pt"]
+
+
+def with_damaged_card(data: bytes, rng: np.random.Generator) -> bytes:
+    """A model whose card has a few other characters, at the same length."""
+    start = data.find(b'{"name"') if b'{"name"' in data else data.find(b'"threshold"')
+    out = bytearray(data)
+    for _ in range(int(rng.choice([1, 1, 3, 20]))):
+        place = start + int(rng.integers(max(1, min(2000, len(data) - start))))
+        out[place] = int(rng.choice(list(b'0123456789-+.eE{}[]",:ntf \x00\xff')))
+    return bytes(out)
 
 
 def mutated(data: bytes, rng: np.random.Generator, others: list[bytes]) -> tuple[str, bytes]:
@@ -152,17 +189,27 @@ def read_for_training(path: Path, detector: NoiseDetector) -> None:
     load_audio(path)
 
 
+def load_checkpoint(path: Path, detector: NoiseDetector) -> None:
+    """Read a file as `export-onnx` does."""
+    from noisewatch.training import checkpoint
+
+    checkpoint.load_checkpoint(path)
+
+
 def attempt(route: str, path: Path, detector: NoiseDetector) -> str:
     """Read a file by one route. Returns `ok`, `refused`, or the failure."""
     routes: dict[str, Callable[[Path, NoiseDetector], None]] = {
         "file": lambda path, detector: judge(open_recording(path, path.name), detector),
         "pipe": read_from_pipe,
         "prepare": read_for_training,
+        "model": lambda path, detector: judge(open_recording(DEMO, "demo"), NoiseDetector(path)),
+        "checkpoint": load_checkpoint,
     }
     try:
         routes[route](path, detector)
-    except InputError as error:
-        return "refused" if str(error) else "an error without a message"
+    except (InputError, ModelError) as error:
+        fits = isinstance(error, ModelError) == (route == "model")
+        return "refused" if str(error) and fits else f"{type(error).__name__}: {error}"
     except BaseException:
         return traceback.format_exc()
     return "ok"
@@ -286,6 +333,7 @@ def command_failure(path: Path, piped: bool, limit_s: float) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=300, help="number of damaged files")
+    parser.add_argument("--only", choices=["recordings", "models"], help="only these; models: and checkpoints")
     parser.add_argument("--seed", type=int, default=0, help="random seed")
     parser.add_argument("--jobs", type=int, default=2, help="number of processes")
     parser.add_argument("--commands", type=int, default=10, help="files that also go through the real command")
@@ -297,7 +345,9 @@ def main() -> int:
     counts: Counter[str] = Counter()
     began, slowest, most = time.monotonic(), 0.0, 0.0
     with tempfile.TemporaryDirectory() as folder:
-        intact = recordings(Path(folder))
+        intact = [*recordings(Path(folder)), *others(Path(folder))]
+        if options.only:
+            intact = [path for path in intact if (path.suffix in ROUTES) == (options.only == "models")]
         contents = [path.read_bytes() for path in intact]
         pending: dict[Path, int] = {}
 
@@ -309,27 +359,29 @@ def main() -> int:
 
         def jobs() -> Iterator[tuple[Path, str, Path]]:
             for path in intact:
-                yield from ((path, route, path) for route in ROUTES)
+                yield from ((path, route, path) for route in routes(path))
             for number in range(options.count):
                 rng = np.random.default_rng([options.seed, number])
                 seed = int(rng.integers(len(intact)))
                 kind, data = mutated(contents[seed], rng, contents)
+                if intact[seed].suffix == ".onnx" and rng.random() < 0.5:
+                    kind, data = "card", with_damaged_card(contents[seed], rng)
                 path = Path(folder, f"{number}-{kind.replace(' ', '-')}-{intact[seed].name}")
                 path.write_bytes(data)
-                if number < options.commands:
+                if number < options.commands and path.suffix not in ROUTES:
                     for piped in (False, True):
                         counts["command"] += 1
                         if what := command_failure(path, piped, options.seconds):
                             note(path, "command, piped" if piped else "command", what)
-                pending[path] = len(ROUTES)
-                yield from ((path, route, path) for route in ROUTES)
+                pending[path] = len(routes(path))
+                yield from ((path, route, path) for route in routes(path))
 
         for path, route, outcome in Workers(options.jobs, options.seconds).run(jobs()):
             slowest, most = max(slowest, outcome.seconds), max(most, outcome.megabytes)
             if what := failure(outcome, options.seconds, options.megabytes):
                 note(path, route, what)
             elif path in intact and outcome.result == "refused" and not (route == "pipe" and unreadable(path)):
-                note(path, route, "an intact recording was refused")
+                note(path, route, "an intact file was refused")
             counts[f"{route}: {outcome.result}" if outcome.result in ("ok", "refused") else "failed"] += 1
             if path in pending:
                 pending[path] -= 1
@@ -342,6 +394,11 @@ def main() -> int:
         print(f"\n{where}\n    {what.strip()}")
     print(f"\n{len(found)} failures" if found else "no failures")
     return 1 if found else 0
+
+
+def routes(path: Path) -> tuple[str, ...]:
+    """The ways by which a file is read."""
+    return ROUTES.get(path.suffix, RECORDING_ROUTES)
 
 
 def unreadable(path: Path) -> bool:

@@ -28,11 +28,15 @@ def hiss(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_sound_server_that_restarts(tmp_path: Path, hiss: Path):
-    """The loss is told at once, stream time includes it, events are numbered on, and clips do not span it."""
+    """The loss is told at once, stream time includes it, events are numbered on, and clips do not span it.
+
+    Another process on the same device comes back, too.
+    """
     clips = tmp_path / "clips"
     with sound_server(tmp_path) as server:
         players = [server.play(hiss)]
         process = server.listen("--keep-clips", clips, "--log", tmp_path / "events")
+        other = server.listen("--hop", 0.5)
         try:
             until(process, "noise_start")
             time.sleep(1)
@@ -51,10 +55,11 @@ def test_a_sound_server_that_restarts(tmp_path: Path, hiss: Path):
             assert back["lost_s"] == pytest.approx(time.monotonic() - gone - 3, abs=1)
             second = until(process, "noise_start")[-1]
             assert (second["id"], second["onset"] >= back["time"] - 3.01) == (2, True)
+            assert until(other, "input_back")[-1]["lost_s"] == pytest.approx(back["lost_s"], abs=2.5)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=20)
         finally:
-            for each in (process, *players):
+            for each in (process, other, *players):
                 each.kill()
                 each.wait()
     assert process.returncode == 130
