@@ -4,10 +4,10 @@
     python benchmarks/fuzz.py --count 5000 --keep found/
 
 A recording must result in readings or an InputError, as a file, through a pipe and as training data; a model in
-readings or a ModelError; a checkpoint (with the train extra) in a network or an InputError. All within limits of time
-and memory, without a crash, any other exception, or library messages on stderr. Some recordings also go through
-the real command, which must exit with 0, 3 or 6. The same seed gives the same files. Exits with 1 if it finds a
-failure; --keep saves the files that cause one.
+readings or a ModelError; a checkpoint (with the train extra) in a network or an InputError. All within limits of
+time and memory, without a crash, any other exception, or library messages on stderr. Some recordings also go
+through the real command, which must exit with 0, 3 or 6. The same seed gives the same files. Exits with 1 if it
+finds a failure; --keep saves the files that cause one.
 """
 
 from __future__ import annotations
