@@ -22,7 +22,7 @@ few = settings(max_examples=40, deadline=None, derandomize=True, suppress_health
 
 @pytest.fixture(scope="module")
 def small() -> NoiseDetector:
-    return NoiseDetector("dense")
+    return NoiseDetector("tcn")
 
 
 def samples_of(content: str, count: int, seed: int) -> np.ndarray:
