@@ -5,8 +5,8 @@
 
 DATA is a folder with a manifest. For each warning, cases are made of clean recordings (10 s of one speaker, floor
 40 dB below the voice) in two ways: by this script, and by filters of ffmpeg. A case is found if at least half of
-its readings show the warning or the reason (`gated`: a fifth, since only pauses do). Then, by source, the share of
-the readings of recordings as they are that show each.
+its readings show the warning or the reason (`gated` and `gain_riding`: less, since only pauses do). Then, by
+source, the share of the readings of recordings as they are that show each.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from noisewatch import NoiseDetector
 from noisewatch.audio.levels import active_rms
 from noisewatch.audio.signal import SAMPLE_RATE, Samples
 from noisewatch.core.events import Reading
+from noisewatch.corpus import tracks
 from noisewatch.corpus.manifest import Row, load_audio, read_manifest
 
 SECONDS = 10
 HOP_S = 0.5
-SHARE = {"gated": 0.2}  # of the readings of a case that have to show it; otherwise half
+SHARE = {"gated": 0.2, "gain_riding": 0.3}  # of the readings of a case that have to show it; otherwise half
 Rng = np.random.Generator
 Maker = Callable[[Samples, Rng], Samples]
 
@@ -104,6 +105,44 @@ def buzz(hz: int) -> str:
     return f"aevalsrc='0.07*LEVEL*({tones})':s={SAMPLE_RATE}:d={SECONDS}[h];[0][h]amix=duration=first:normalize=0"
 
 
+def conversation(samples: Samples, rng: Rng) -> Samples:
+    """Pieces of 1.5 to 3 s, with pauses of 0.8 to 2 s of their own floor between them."""
+    floor, pieces, start = tracks.own_floor(samples, rng), [], 0
+    while start < len(samples):
+        end = start + int(rng.uniform(1.5, 3) * SAMPLE_RATE)
+        pause = np.resize(np.roll(floor, int(rng.integers(len(floor)))), int(rng.uniform(0.8, 2) * SAMPLE_RATE))
+        pieces += [samples[start:end], pause]
+        start = end
+    return np.concatenate(pieces)
+
+
+def gain_control(samples: Samples, rng: Rng) -> Samples:
+    """A conversation through a gain that falls within 5 ms of a loud sound, and rises by 6 to 25 dB/s after it."""
+    spoken = conversation(samples, rng)
+    voice, size = active_rms(samples), 80
+    levels = np.sqrt((spoken[: len(spoken) // size * size].reshape(-1, size) ** 2).mean(1))
+    most = 0.1 / voice * 10 ** (rng.uniform(18, 30) / 20)
+    up = 10 ** (rng.uniform(6, 25) / 20 * size / SAMPLE_RATE)
+    hold, held, gain, envelope, gains = int(rng.uniform(10, 80)), 0, 0.1 / voice, 0.0, []
+    for level in levels:
+        envelope = max(float(level), 0.97 * envelope)
+        wanted = 0.13 / max(envelope, 1e-6)
+        if wanted < gain:
+            gain, held = wanted, hold
+        elif held:
+            held -= 1
+        else:
+            gain = min(gain * up, most, wanted)
+        gains.append(gain)
+    ramp = np.interp(np.arange(len(spoken)), np.arange(len(gains)) * size + size / 2, gains)
+    return to_16_bits(np.asarray(spoken * ramp, np.float32))
+
+
+def conversing(make: Maker) -> Maker:
+    """The maker, on a conversation."""
+    return lambda samples, rng: make(conversation(samples, rng), rng)
+
+
 CASES: dict[str, tuple[Maker, Maker]] = {  # warning or reason: made by this script, by ffmpeg
     "muted": (
         lambda x, rng: to_16_bits(rng.normal(0, 10 ** (rng.uniform(-97, -88) / 20), len(x)).astype(np.float32)),
@@ -119,7 +158,9 @@ CASES: dict[str, tuple[Maker, Maker]] = {  # warning or reason: made by this scr
     ),
     "gated": (
         hard_gate,
-        filtered(*(f"agate=threshold=LEVEL/{n}:range=0:attack=5:release=50:ratio=9000" for n in (2, 3))),
+        conversing(
+            filtered(*(f"agate=threshold=LEVEL/{n}:range=0:attack=5:release=50:ratio=9000" for n in (3, 6)))
+        ),
     ),
     "dc": (
         lambda x, rng: to_16_bits(x * 0.5 + rng.uniform(0.015, 0.3) * rng.choice([-1, 1])),
@@ -130,6 +171,15 @@ CASES: dict[str, tuple[Maker, Maker]] = {  # warning or reason: made by this scr
         filtered("aresample=8000,aresample=16000", "volume=0.5,aresample=8000,alimiter,aresample=16000"),
     ),
     "hum": (hum, filtered(buzz(50), buzz(60))),
+    "gain_riding": (
+        gain_control,
+        conversing(
+            filtered(
+                "volume=0.05/LEVEL,dynaudnorm=f=100:g=5:m=30:p=0.5",
+                "volume=0.05/LEVEL,compand=attacks=0.02:decays=0.4:points=-90/-60|-70/-40|-26/-20|0/-12:gain=0",
+            )
+        ),
+    ),
 }  # fmt: skip
 
 

@@ -35,6 +35,7 @@ WarningName = Literal[
     "dc",  # a constant offset
     "band_limited",  # nothing above 4 kHz
     "hum",  # mains hum
+    "gain_riding",  # automatic gain control
     "short",  # a stream shorter than a window
     "late",  # the input was ahead, so earlier decisions were skipped
 ]

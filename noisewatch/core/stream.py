@@ -204,9 +204,10 @@ class Stream:
             due = self._next - self._since_gap
             part, x = x[:due], x[due:]
             audible = self._highpass.feed(part)
-            self._frames.push(self._logmel.feed(audible))
+            frames = self._logmel.feed(audible)
+            self._frames.push(frames)
             self._health.feed(part, audible)
-            self._traces.feed(audible)
+            self._traces.feed(audible, frames)
             self._samples += len(part)
             self._since_gap += len(part)
             if self._since_gap < self._next:

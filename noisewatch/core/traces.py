@@ -1,4 +1,4 @@
-"""Traces that a line, a codec or a cable leaves in a signal: a band limit, and mains hum.
+"""Traces that a line, a cable or a program leaves in a signal: a band limit, mains hum, automatic gain control.
 
 Each needs more than a window, so each remembers what it heard, until the stream is interrupted. The numbers were
 chosen on recordings that are not test data; `benchmarks/warnings.py` makes cases, and counts how many are found.
@@ -6,6 +6,7 @@ chosen on recordings that are not test data; `benchmarks/warnings.py` makes case
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ..audio.levels import dbfs
-from ..audio.logmel import FrontendConfig, mel_edges
+from ..audio.logmel import MELS, FrontendConfig, mel_edges
 from ..audio.ring import Ring
 from ..audio.signal import SAMPLE_RATE, Samples
 from .events import WarningName
@@ -25,18 +26,20 @@ class Traces:
     """All of them, for one stream."""
 
     def __init__(self, config: FrontendConfig) -> None:
-        self._band_limit, self._hum = BandLimit(config), Hum()
+        self._band_limit, self._hum, self._gain = BandLimit(config), Hum(), GainRiding()
         self.hum_hz: int | None = None  # frequency of the mains, if it hums
 
     def reset(self) -> None:
         """Forget what was heard."""
         self._band_limit.reset()
         self._hum.reset()
+        self._gain.reset()
         self.hum_hz = None
 
-    def feed(self, samples: Samples) -> None:
-        """Take samples (n,) at 16 kHz, filtered by the high-pass."""
+    def feed(self, samples: Samples, frames: NDArray[np.float32]) -> None:
+        """Take samples (n,) at 16 kHz, filtered by the high-pass, and their log-Mel frames (m, n_mels)."""
         self._hum.feed(samples)
+        self._gain.feed(frames)
 
     def warnings(self, window: NDArray[np.float32], voice_dbfs: float) -> Iterator[WarningName]:
         """Yield what there is.
@@ -48,6 +51,8 @@ class Traces:
         self.hum_hz = self._hum.update(voice_dbfs)
         if self.hum_hz is not None:
             yield "hum"
+        if self._gain.present:
+            yield "gain_riding"
 
 
 class BandLimit:
@@ -81,6 +86,81 @@ class BandLimit:
         elif difference > self.FULL_DB and speech > self._decided_at - self.PAUSE_DB:
             self._present, self._decided_at = False, speech
         return self._present
+
+
+class GainRiding:
+    """Whether the floor rises while nobody speaks, as automatic gain control does.
+
+    In each pause, in steps of 0.1 s, the floor is followed from its lowest point to the highest one after it, in
+    five parts of the spectrum. A gain lifts all of them alike and steadily; a breath or a passing car does not. Two
+    such pauses within 30 s are needed, or a large rise.
+    """
+
+    STEP = 10  # frames (0.1 s)
+    PARTS = 5  # of the spectrum, without the lowest and highest bands
+    QUIET_DB = 14.0  # below the loudest steps: a pause
+    RISE_DB = 4.0  # of all parts together
+    LEAST_SHARE = 0.75  # of that, of the part that rises least
+    DIP_DB, STEADY_SHARE = 0.7, 0.85  # so many of the steps fall by no more than this
+    STEPS = 3  # of a rise, at least
+    STRONG_DB, STRONG_SHARE = 7.0, 0.85  # a rise of this much, with all parts this much alike, counts twice
+    TIMES, WITHIN = 2, 300  # so many rises within so many steps
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._rest = np.zeros((0, MELS), np.float32)
+        self._levels: deque[float] = deque(maxlen=self.WITHIN)  # of the last steps, dB
+        self._pause: list[NDArray[np.float32]] = []  # parts (PARTS,) of each step since the voice stopped, dB
+        self._count = 0  # steps so far
+        self._risen: deque[int] = deque()  # steps at which a pause with a rise ended
+
+    @property
+    def present(self) -> bool:
+        """Whether it was seen often enough lately."""
+        while self._risen and self._risen[0] < self._count - self.WITHIN:
+            self._risen.popleft()
+        return len(self._risen) >= self.TIMES
+
+    def feed(self, frames: NDArray[np.float32]) -> None:
+        """Take log-Mel frames (n, n_mels)."""
+        frames = np.concatenate([self._rest, frames])
+        whole = len(frames) // self.STEP * self.STEP
+        self._rest = frames[whole:]
+        for start in range(0, whole, self.STEP):
+            step = frames[start : start + self.STEP]
+            halves = np.exp(step).sum(1).reshape(2, -1).mean(1)
+            self._add(float(10 * np.log10(halves.max())), step)
+
+    def _add(self, level: float, step: NDArray[np.float32]) -> None:
+        self._count += 1
+        self._levels.append(level)
+        if level < np.quantile(self._levels, 0.95) - self.QUIET_DB:
+            parts = np.array_split(step[:, 3:-2].mean(0) * DB, self.PARTS)
+            self._pause.append(np.array([part.mean() for part in parts]))
+            return
+        # The first step holds the end of a word, and the last may hold the beginning of one.
+        self._risen.extend([self._count] * self._rises(self._pause[1:-1]))
+        self._pause = []
+
+    def _rises(self, steps: list[NDArray[np.float32]]) -> int:
+        """How often a pause counts: 0 to 2."""
+        if len(steps) < self.STEPS:
+            return 0
+        parts = np.array(steps)  # (n, PARTS)
+        floor = parts.mean(1)
+        low = int(np.argmin(floor[:-2]))
+        high = low + int(np.argmax(floor[low:]))
+        rise = floor[high] - floor[low]
+        if high - low < self.STEPS or rise < self.RISE_DB:
+            return 0
+        share = (parts[high] - parts[low]).min() / rise
+        steady = (np.diff(floor[low : high + 1]) > -self.DIP_DB).mean() >= self.STEADY_SHARE
+        if not steady or share < self.LEAST_SHARE:
+            return 0
+        return 2 if rise >= self.STRONG_DB and share >= self.STRONG_SHARE else 1
 
 
 class Hum:

@@ -43,6 +43,8 @@ WARNINGS: dict[str, str] = {
     "dc": "The input has a constant offset. It is removed here, but a cable or the sound card may be damaged.",
     "band_limited": "Nothing above 4 kHz arrives: a telephone, or a headset in its hands-free profile. Use a "
     "cable, or the microphone of the computer.",
+    "gain_riding": "The noise floor rises when you pause: automatic gain control. Switch it off in the settings of "
+    "the sound.",
     "hum": "There is mains hum. Try another cable or socket, or run the computer on its battery.",
 }
 

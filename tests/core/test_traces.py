@@ -61,6 +61,22 @@ def test_hum(detector: NoiseDetector, spoken: np.ndarray, mains: int):
     assert {r.hum_hz for r in after} == {None}
 
 
+def test_automatic_gain_control(detector: NoiseDetector, spoken: np.ndarray):
+    """A gain that rises by 15 dB/s in pauses, to 18 dB. The pauses alone are no sign, nor is a breath that grows."""
+    rng = np.random.default_rng(0)
+    word, pause = spoken[2 * RATE : 4 * RATE], 3 * RATE // 2
+    floor = rng.normal(0, 10 ** (-70 / 20), pause).astype(np.float32)
+    rising = (floor * 10 ** (np.minimum(15 * np.arange(pause) / RATE, 18) / 20)).astype(np.float32)
+    ridden = readings(detector, np.concatenate([word, rising] * 4))
+    assert all("gain_riding" in r.warnings for r in ridden[-8:])
+    steady = readings(detector, np.concatenate([word, floor] * 4))
+    assert not any("gain_riding" in r.warnings for r in steady)
+    hiss = np.convolve(rng.normal(0, 1, pause), np.ones(4) / 4, "same")  # its low half alone grows
+    breath = (floor + hiss * 10 ** ((-75 + 15 * np.arange(pause) / RATE) / 20)).astype(np.float32)
+    once = readings(detector, np.concatenate([word, breath, word, floor, word, floor, word]))
+    assert not any("gain_riding" in r.warnings for r in once)
+
+
 def test_an_offset_and_an_input_that_is_muted(detector: NoiseDetector, spoken: np.ndarray):
     shifted = readings(detector, spoken * 0.5 + np.float32(-0.02))
     assert all("dc" in r.warnings for r in shifted)
