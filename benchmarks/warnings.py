@@ -159,7 +159,7 @@ CASES: dict[str, tuple[Maker, Maker]] = {  # warning or reason: made by this scr
     "gated": (
         hard_gate,
         conversing(
-            filtered(*(f"agate=threshold=LEVEL/{n}:range=0:attack=5:release=50:ratio=9000" for n in (3, 6)))
+            filtered(*(f"agate=threshold=LEVEL/{n}:range=0:attack=5:release=50:ratio=9000" for n in (8, 16)))
         ),
     ),
     "dc": (

@@ -19,7 +19,7 @@ SILENT_S = (
     0.5  # a window with this much silence at its end is not judged: its start would make a muted input read clean
 )
 HEARD_S = 1.0  # a window with less sound is not judged
-GATED_S = 0.2  # more silence than this in a window raises the warning `gated`
+GATED_S = 0.2  # more silence than this between sounds in a window raises the warning `gated`
 MUTED_DBFS = -80.0  # a window without a block of 10 ms above this, and as far below the voice, is muted ...
 MUTED_DB = -60.0  # ... relative to the voice: microphone gains differ by 30 dB
 OFFSET = 0.01  # of full scale: a larger constant offset raises the warning `dc`
@@ -88,7 +88,8 @@ class Health:
         found: list[WarningName] = []
         if blocks[:, _CLIPPED].sum() >= CLIP_BLOCKS and not unlimited:
             found.append("clipping")
-        if (blocks[:, _SPAN] < SILENT_SPAN).sum() > GATED_S * BLOCKS_PER_S:
+        heard = np.flatnonzero(blocks[:, _SPAN] >= SILENT_SPAN)
+        if len(heard) and heard[-1] - heard[0] + 1 - len(heard) > GATED_S * BLOCKS_PER_S:  # silent in between
             found.append("gated")
         if abs(blocks[:, _DC].mean()) > OFFSET:
             found.append("dc")

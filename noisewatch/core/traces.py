@@ -20,6 +20,7 @@ from ..audio.signal import SAMPLE_RATE, Samples
 from .events import WarningName
 
 DB = 10 / np.log(10)  # of one unit of log-Mel power
+SILENT_DB = DB * np.log(FrontendConfig.log_floor) + 3  # log-Mel power of digital silence, and a little more
 
 
 class Traces:
@@ -153,6 +154,8 @@ class GainRiding:
         floor = parts.mean(1)
         low = int(np.argmin(floor[:-2]))
         high = low + int(np.argmax(floor[low:]))
+        if parts[low].min() < SILENT_DB:  # no floor, but digital silence
+            return 0
         rise = floor[high] - floor[low]
         if high - low < self.STEPS or rise < self.RISE_DB:
             return 0

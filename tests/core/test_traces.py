@@ -62,7 +62,7 @@ def test_hum(detector: NoiseDetector, spoken: np.ndarray, mains: int):
 
 
 def test_automatic_gain_control(detector: NoiseDetector, spoken: np.ndarray):
-    """A gain that rises by 15 dB/s in pauses, to 18 dB. The pauses alone are no sign, nor is a breath that grows."""
+    """A gain that rises by 15 dB/s in pauses, to 18 dB. The pauses alone are no sign, nor is a breath."""
     rng = np.random.default_rng(0)
     word, pause = spoken[2 * RATE : 4 * RATE], 3 * RATE // 2
     floor = rng.normal(0, 10 ** (-70 / 20), pause).astype(np.float32)

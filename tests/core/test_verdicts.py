@@ -59,7 +59,18 @@ def test_digital_silence_never_reads_clean(detector: NoiseDetector, voice: np.nd
     back = stream.push(voice[:32_000])
     assert [r.state for r in back[:9]] == ["unknown"] * 9
     assert back[-1].state != "unknown"
-    assert "gated" in back[-1].warnings
+    assert back[-1].warnings == ()
+
+
+def test_silence_between_words_is_a_gate_and_around_them_is_not(detector: NoiseDetector, voice: np.ndarray):
+    silence = np.zeros(4_000, np.float32)
+    word = voice[16_000:48_000]
+    for samples, gated in (
+        ([silence, word, word[:12_000]], False),
+        ([word[:22_000], silence, word[:22_000]], True),
+    ):
+        (reading,) = detector.stream().push(np.concatenate(samples)[:48_000])
+        assert ("gated" in reading.warnings) == gated
 
 
 def test_clipping_raises_a_warning(detector: NoiseDetector, voice: np.ndarray):
