@@ -5,8 +5,8 @@
 
 DATA is a folder with a manifest. For each warning, cases are made of clean recordings (10 s of one speaker, floor
 40 dB below the voice) in two ways: by this script, and by filters of ffmpeg. A case is found if at least half of
-its readings show the warning or the reason (`gated` and `gain_riding`: less, since only pauses do). Then, by
-source, the share of the readings of recordings as they are that show each.
+its readings show the reason, or of those that are judged the warning (`gated`, `gain_riding`: less, since only
+pauses do). Then, by source, the share of the readings of recordings as they are that show each.
 """
 
 from __future__ import annotations
@@ -211,7 +211,8 @@ def main() -> None:
         for make in makers:
             count = 0
             for number in range(given.count):
-                told = [name in (r.reason, *r.warnings) for r in readings(make(voices[number % len(voices)], rng))]
+                made = readings(make(voices[number % len(voices)], rng))
+                told = [name in (r.reason, *r.warnings) for r in made if r.noise is not None or r.reason == name]
                 count += sum(told) >= SHARE.get(name, 0.5) * len(told) > 0
             found.append(count)
         missed |= min(found) < 0.95 * given.count
