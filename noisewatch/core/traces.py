@@ -6,6 +6,7 @@ chosen on recordings that are not test data; `benchmarks/warnings.py` makes case
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 
@@ -113,7 +114,8 @@ class GainRiding:
     def reset(self) -> None:
         """Forget what was heard."""
         self._rest = np.zeros((0, MELS), np.float32)
-        self._levels: deque[float] = deque(maxlen=self.WITHIN)  # of the last steps, dB
+        self._levels: deque[float] = deque()  # of the last steps, dB
+        self._sorted: list[float] = []
         self._pause: list[NDArray[np.float32]] = []  # parts (PARTS,) of each step since the voice stopped, dB
         self._count = 0  # steps so far
         self._risen: deque[int] = deque()  # steps at which a pause with a rise ended
@@ -138,9 +140,11 @@ class GainRiding:
     def _add(self, level: float, step: NDArray[np.float32]) -> None:
         self._count += 1
         self._levels.append(level)
-        if level < np.quantile(self._levels, 0.95) - self.QUIET_DB:
-            parts = np.array_split(step[:, 3:-2].mean(0) * DB, self.PARTS)
-            self._pause.append(np.array([part.mean() for part in parts]))
+        insort(self._sorted, level)
+        if len(self._levels) > self.WITHIN:
+            del self._sorted[bisect_left(self._sorted, self._levels.popleft())]
+        if level < self._sorted[int(0.95 * (len(self._sorted) - 1))] - self.QUIET_DB:
+            self._pause.append(step[:, 3:-2].mean(0).reshape(self.PARTS, -1).mean(1) * np.float32(DB))
             return
         # The first step holds the end of a word, and the last may hold the beginning of one.
         self._risen.extend([self._count] * self._rises(self._pause[1:-1]))
@@ -164,6 +168,9 @@ class GainRiding:
         if not steady or share < self.LEAST_SHARE:
             return 0
         return 2 if rise >= self.STRONG_DB and share >= self.STRONG_SHARE else 1
+
+
+MAINS_HZ = 50, 60
 
 
 class Hum:
@@ -190,9 +197,13 @@ class Hum:
         self._lowpass = (lowpass / lowpass.sum()).astype(np.float32)
         self._factor = factor
         self._window = np.hanning(self.SIZE).astype(np.float32)
+        centres = np.outer(MAINS_HZ, np.arange(1, self.LINES + 1)) * self.SIZE / self.RATE
+        bins = np.round(centres).astype(int)[:, :, None]  # (mains, LINES, 1)
+        self._lines = bins + np.arange(-1, 2)
+        self._around = np.maximum(1, bins + np.array([*range(-10, -4), *range(5, 11)]))
         spectra = int((self.MEMORY_S * self.RATE - self.SIZE) / self.HOP) + 1
         self._least = int((self.LEAST_S * self.RATE - self.SIZE) / self.HOP) + 1
-        self._spectra = Ring(spectra, round(0.42 * self.SIZE))  # dB
+        self._spectra = Ring(spectra, round(0.445 * self.SIZE))  # dB
         self.reset()
 
     def reset(self) -> None:
@@ -229,16 +240,16 @@ class Hum:
         spectra = self._spectra.last(self._spectra.capacity)
         kth = int(self.QUIET * (len(spectra) - 1))
         always = np.partition(spectra, kth, axis=0)[kth]
+        lines = always[self._lines].max(2)  # (mains, LINES) dB
+        around = np.sort(always[self._around], axis=2)
+        middle = around.shape[2] // 2
+        excess = lines - (around[:, :, middle - 1] + around[:, :, middle]) / 2
         best, found = 0.0, None
-        for mains in (50, 60):
-            centres = np.round(np.arange(1, self.LINES + 1) * mains * self.SIZE / self.RATE).astype(int)
-            lines = np.array([always[c - 1 : c + 2].max() for c in centres])
-            around = [[*always[max(1, c - 10) : c - 4], *always[c + 5 : c + 11]] for c in centres]
-            excess = lines - np.array([np.median(a) for a in around])
-            first, second = np.sort(excess)[::-1][:2]
-            level_db = dbfs(float((10 ** (lines[excess > self.LINES_DB[0] / 2] / 10)).sum())) - voice_dbfs
+        for mains, level, above in zip(MAINS_HZ, lines, excess, strict=True):
+            first, second = np.sort(above)[::-1][:2]
+            level_db = dbfs(float((10 ** (level[above > self.LINES_DB[0] / 2] / 10)).sum())) - voice_dbfs
             several = second >= self.LINES_DB[0] and level_db >= self.LINES_DB[1]
-            single = excess[:2].max() >= self.LINE_DB[0] and level_db >= self.LINE_DB[1]
+            single = above[:2].max() >= self.LINE_DB[0] and level_db >= self.LINE_DB[1]
             if (several or single) and first + second > best:
                 best, found = first + second, mains
         return found
