@@ -183,6 +183,7 @@ class Hum:
     RATE = 1000  # Hz, after decimation
     SIZE, HOP = 512, 128  # of a spectrum, samples at that rate
     MEMORY_S, LEAST_S = 6.0, 2.4
+    AT_ONCE = 8000  # samples at 16 kHz: small pieces cost as much as large ones
     EVERY = 4  # spectra between two decisions
     QUIET = 0.1  # quantile over time
     LINES = 7  # the mains and its multiples, up to 400 Hz
@@ -208,6 +209,8 @@ class Hum:
 
     def reset(self) -> None:
         """Forget what was heard."""
+        self._waiting: list[Samples] = []
+        self._count = 0  # samples waiting
         self._tail = np.zeros(0, np.float32)  # at 16 kHz
         self._slow = np.zeros(0, np.float32)  # at RATE
         self._spectra.clear()
@@ -215,19 +218,27 @@ class Hum:
         self._found: int | None = None
 
     def feed(self, samples: Samples) -> None:
-        """Take samples (n,) at 16 kHz, filtered by the high-pass."""
-        buffer = np.concatenate([self._tail, samples])
-        count = max(0, (len(buffer) - len(self._lowpass)) // self._factor + 1)
+        """Take samples (n,) at 16 kHz, filtered by the high-pass. They are analysed half a second at a time."""
+        self._waiting.append(samples)
+        self._count += len(samples)
+        if self._count < self.AT_ONCE:
+            return
+        new = np.concatenate(self._waiting)
+        whole = len(new) // self.AT_ONCE * self.AT_ONCE
+        self._waiting, self._count = [new[whole:]], len(new) - whole
+        buffer = np.concatenate([self._tail, new[:whole]])
+        count = (len(buffer) - len(self._lowpass)) // self._factor + 1
         self._tail = buffer[count * self._factor :]
+        pieces = sliding_window_view(buffer, len(self._lowpass))[:: self._factor][:count]
+        self._slow = np.concatenate([self._slow, np.einsum("ij,j->i", pieces, self._lowpass)])
+        count = max(0, (len(self._slow) - self.SIZE) // self.HOP + 1)
         if count:
-            pieces = sliding_window_view(buffer, len(self._lowpass))[:: self._factor][:count]
-            self._slow = np.concatenate([self._slow, np.einsum("ij,j->i", pieces, self._lowpass)])
-        while len(self._slow) >= self.SIZE:
-            spectrum = np.fft.rfft(self._slow[: self.SIZE] * self._window)[: self._spectra.width]
-            power = 8 / self.SIZE**2 * (spectrum.real**2 + spectrum.imag**2)  # of a tone in the bin
-            self._spectra.push((10 * np.log10(power + 1e-16)).astype(np.float32)[None])
-            self._slow = self._slow[self.HOP :]
-            self._new += 1
+            frames = sliding_window_view(self._slow, self.SIZE)[:: self.HOP][:count]
+            spectra = np.fft.rfft(frames * self._window)[:, : self._spectra.width]
+            power = 8 / self.SIZE**2 * (spectra.real**2 + spectra.imag**2)  # of a tone in the bin
+            self._spectra.push((10 * np.log10(power + 1e-16)).astype(np.float32))
+            self._slow = self._slow[count * self.HOP :]
+            self._new += count
 
     def update(self, voice_dbfs: float) -> int | None:
         """Return the frequency of the mains in Hz, 50 or 60, or None. voice_dbfs: level of the voice."""
