@@ -1,7 +1,7 @@
 """Traces that a line, a cable or a program leaves in a signal: a band limit, mains hum, automatic gain control.
 
 Each needs more than a window, so each remembers what it heard, until the stream is interrupted. The numbers were
-chosen on recordings that are not test data; `benchmarks/warnings.py` makes cases, and counts how many are found.
+chosen on recordings that are not test data; `benchmarks/input_warnings.py` counts how many cases are found.
 """
 
 from __future__ import annotations

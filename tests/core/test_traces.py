@@ -1,4 +1,4 @@
-"""Traces that lines, codecs and cables leave in a voice. How many are found: benchmarks/warnings.py."""
+"""Traces that lines, codecs and cables leave in a voice. How many are found: benchmarks/input_warnings.py."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How many defective inputs are recognised, and how many ordinary recordings raise a warning.
 
-    python benchmarks/warnings.py DATA                      # recordings that are not test data
-    python benchmarks/warnings.py DATA --split test --count 100
+    python benchmarks/input_warnings.py DATA                      # recordings that are not test data
+    python benchmarks/input_warnings.py DATA --split test --count 100
 
 DATA is a folder with a manifest. For each warning, cases are made of clean recordings (10 s of one speaker, floor
 40 dB below the voice) in two ways: by this script, and by filters of ffmpeg. A case is found if at least half of
