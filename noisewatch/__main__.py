@@ -11,7 +11,7 @@ def main() -> None:
         import multiprocessing
 
         multiprocessing.freeze_support()
-        if sys.argv[1:] == ["-m", "noisewatch.inputs.lookout"]:
+        if sys.argv[1:] == ["-P", "-m", "noisewatch.inputs.lookout"]:
             from .inputs import lookout
 
             lookout.main()

@@ -15,10 +15,6 @@ class Resampler:
         self._rate = SAMPLE_RATE
         self._soxr: soxr.ResampleStream | None = None  # None at 16 kHz and at the start
 
-    def reset(self) -> None:
-        """Forget what was fed: the next block starts a new stream."""
-        self._soxr = None
-
     def feed(self, samples: Samples, sample_rate: int) -> Samples:
         """Take samples (n,) float32 at `sample_rate` (Hz); return those that are ready (m,) float32 at 16 kHz."""
         rest = np.zeros(0, np.float32)

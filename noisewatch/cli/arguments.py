@@ -34,4 +34,6 @@ def _typed(ctx: typer.Context, names: Iterable[str]) -> str:
 def _shown(ctx: typer.Context, name: str) -> str:
     (parameter,) = (p for p in ctx.command.params if p.name == name)
     given = max(parameter.opts, key=len)
+    if ctx.params.get(name) is False and parameter.secondary_opts:
+        given = max(parameter.secondary_opts, key=len)
     return given if given.startswith("-") else (parameter.metavar or given.upper())

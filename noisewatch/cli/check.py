@@ -88,7 +88,8 @@ def check(
             notify(sentence)
         for name in found.warnings:
             if name in WARNINGS:
-                notify(f"{name}: {WARNINGS[name]}")
+                whose = f"{printable(found.source)}: " if len(words) > 1 else ""
+                notify(f"{whose}{name}: {WARNINGS[name]}")
         print(json.dumps(asdict(found)) if as_json else _line(found, named=len(words) > 1), flush=True)
         codes.append({"ok": 0, "noisy": 3, "unknown": 6 if sources else 4}[found.answer])
     if max(codes):

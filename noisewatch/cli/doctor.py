@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..core.shipped import DEFAULT
-from ..errors import printable
-from .app import command
+from ..errors import UsageError, printable
+from . import settings
+from .app import command, plain
 from .config import in_force
 from .help import INPUT, OUTPUT
 from .options import Channel, ConfiguredModel, Device
@@ -36,17 +37,22 @@ def doctor(
 ) -> None:
     """Find out what is wrong: the machine, the microphone, and what it sends.
 
-    The report can be pasted into a bug report: it holds no audio. Exit code 0 if all is well, 3 with findings, 4
-    without a usable input.
+    The report can be pasted into a bug report: it holds no audio, and not the command of --exec. Exit code 0 if all
+    is well, 3 with findings, 4 without a usable input.
     """
     from ..tasks.doctor import examine
 
-    found = examine(device, channel=channel, model=model, seconds=seconds, waiting=_countdown)
-    rows, refused = in_force(ctx)
-    found.sections["configuration"] = {
-        row["option"]: f"{row['value']} ({row['from']})" for row in rows if row["from"] != "default"
-    }
-    if refused is not None:
+    try:
+        rows, refused = in_force(ctx)
+    except typer.BadParameter as error:  # of a variable or the file
+        rows, refused = (
+            [],
+            UsageError(f"{settings.origin_of(error) or 'the configuration'}: {plain(error.message)}"),
+        )
+    hop = next((row["value"] for row in rows if row["option"] == "hop"), None)
+    found = examine(device, channel=channel, model=model, hop=hop, seconds=seconds, waiting=_countdown)
+    found.sections["configuration"] = {row["option"]: _shown(row) for row in rows if row["from"] != "default"}
+    if refused is not None and str(refused) not in found.findings:
         found.findings.append(str(refused))
     if as_json:
         report = {**found.sections, "findings": found.findings, "usable": found.usable}
@@ -61,6 +67,12 @@ def doctor(
             print(f"  {number}. {sentence.replace(chr(10), chr(10) + '     ')}", flush=True)
     if found.exit_code:
         raise SystemExit(found.exit_code)
+
+
+def _shown(row: dict[str, Any]) -> str:
+    """An option in force; a command may hold secrets."""
+    value = "a command" if row["option"] == "exec" else row["value"]
+    return f"{value} ({row['from']})"
 
 
 def _countdown(stream: Stream, source: Source, seconds: float | None) -> AbstractContextManager[object]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.shipped import DEFAULT
-from ..errors import printable
+from ..errors import UsageError, printable
 from ..system.paths import expand_home
 from .app import command
 from .arguments import refuse_beside, refuse_without, typed
@@ -52,7 +52,7 @@ Reopen = Annotated[
     bool,
     typer.Option(
         "--reconnect/--no-reconnect",
-        help="Open a microphone again that has gone away or fallen silent.",
+        help="Reopen a microphone that has gone away or stopped sending.",
         rich_help_panel=INPUT,
     ),
 ]
@@ -173,11 +173,20 @@ def listen(
     if source is None and fast:
         refuse_without(ctx, "a recording", "fast")
     if source is not None:
-        refuse_beside(ctx, "source", "reconnect", "wait", "follow_default")
-    if not reconnect:
-        refuse_beside(ctx, "reconnect", "wait", "follow_default")
+        refuse_beside(ctx, "source", *(["reconnect"] * (not reconnect)), *(["wait"] * wait))
+        refuse_beside(ctx, "source", *(["follow_default"] * follow_default))
+    if not reconnect and (wait or follow_default):
+        if typed(ctx, "reconnect"):  # over what is configured
+            refuse_beside(ctx, "reconnect", *(["wait"] * wait), *(["follow_default"] * follow_default))
+            wait = follow_default = False
+        elif typed(ctx, "wait") or typed(ctx, "follow_default"):
+            reconnect = True
+        else:
+            raise UsageError("reconnect is configured as off, so wait and follow-default would be ignored.")
+    if follow_default and typed(ctx, "device") and not typed(ctx, "follow_default"):
+        follow_default = False
     if follow_default:
-        refuse_beside(ctx, "follow_default", "device", "calibration")
+        refuse_beside(ctx, "follow_default", "device", *(["calibration"] * calibration))
         calibration = False
     if threshold is not None and calibration and typed(ctx, "threshold"):
         refuse_beside(ctx, "threshold", "calibration")
@@ -263,7 +272,7 @@ def _meter(begin: Begin, model: str) -> None:
     try:
         # First, to show something while the rest loads.
         with live(meter, console) as drawn, suspendable(drawn, screen.drain):
-            listening = begin(meter.notes.append)
+            listening = begin(meter.note)
             meter.history = listening.history
             meter.stream, meter.source = listening.stream, listening.source
             _run(listening, lambda item: None)

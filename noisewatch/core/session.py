@@ -58,6 +58,7 @@ class Session:
         self._waited = 0.0  # s since the last block
         self._silent = 0.0  # s since the last block, or since the device was opened
         self._gone = False  # whether there is no device
+        self._device = source.name
         self._drops = 0  # of the source, when the current noise began
         self._pending: deque[Reading | Event] = deque()  # not yet yielded
 
@@ -70,8 +71,9 @@ class Session:
                 for block in blocks:
                     yield from self._yielded(self._judge(block))
                     idle = self._waited if source.live and self._waited >= STALL_S else 0.0
-                    if self._spent + idle >= self._seconds - 1e-6 or time.monotonic() >= deadline:
-                        break
+                    left_s = self._seconds - self._spent - idle
+                    if left_s * source.sample_rate < 0.5 or left_s <= 0 or time.monotonic() >= deadline:
+                        break  # less than half a sample is left
             except ModelError:
                 yield from self.interrupted()
                 raise
@@ -90,8 +92,8 @@ class Session:
         """Judge what the source sent: audio, a gap, or nothing for a tick."""
         source, stream = self.source, self.stream
         if isinstance(block, Gone):
-            self._waited += TICK_S
             first, self._gone = not self._gone, True
+            self._waited += 0.0 if first else TICK_S
             self._silent = 0.0
             return stream.lose("disconnected") if first or self._waited % 1 == 0 else []  # one reading per second
         self._gone = False
@@ -102,9 +104,11 @@ class Session:
                 return []
             return stream.pause() if source.pauses else stream.lose("stalled")
         if isinstance(block, Lost):
+            self._waited = self._silent = 0.0  # it includes the time that was waited
             self._spent += block.seconds
             self._lost(block.seconds)
-            return stream.lose("gap", block.seconds)
+            moved, self._device = source.name != self._device, source.name
+            return stream.lose("gap", block.seconds, moved=moved)
         self._waited = self._silent = 0.0
         if not len(block):
             return []

@@ -162,18 +162,21 @@ class Stream:
             events = [Event("input_lost", self.time, onset=self.time, reason="stalled")]
         return [self._unknown("stalled"), *events]
 
-    def lose(self, reason: Reason, lost_s: float = 0.0) -> list[Reading | Event]:
+    def lose(self, reason: Reason, lost_s: float = 0.0, *, moved: bool = False) -> list[Reading | Event]:
         """The input stopped, or audio was lost: the next samples begin a new window.
 
-        lost_s: how much audio was lost, s, if known. Stream time advances by it. Returns an `unknown` reading and,
-        unless the input was already lost, `noise_end` for a noise that was on, and `input_lost`.
+        lost_s: how much audio was lost, s, if known. Stream time advances by it. moved: what follows comes from
+        another device, whose gain is not known. Returns an `unknown` reading and, unless the input was already
+        lost, `noise_end` for a noise that was on, and `input_lost`.
         """
-        self._resampler.reset()
+        self._samples += len(self._resampler.flush())  # what the filter still held was heard, but is not judged
         self._highpass.reset()
         self._logmel.reset()
         self._frames.clear()
         self._health.reset()
         self._traces.reset()
+        if moved:
+            self._reference, self._unlimited_from = Reference(self.hop_s), math.inf
         self._state = self.model.initial_state()
         self._since_gap, self._next, self._decided = 0, WINDOW, 0
         _, events = self.detector.lose(self.time, reason)

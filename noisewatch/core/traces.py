@@ -66,6 +66,7 @@ class BandLimit:
 
     LIMITED_DB = -60.0  # at or below: limited
     FULL_DB = -54.0  # above: in full bandwidth
+    FADE_DB = 0.1  # a window: what was decided on a loud voice is decided anew on a quieter one after a while
     PAUSE_DB = 20.0  # a window this much quieter than the one that decided says nothing
 
     def __init__(self, config: FrontendConfig) -> None:
@@ -85,8 +86,11 @@ class BandLimit:
         difference = above - speech
         if difference <= self.LIMITED_DB:
             self._present, self._decided_at = True, speech
-        elif difference > self.FULL_DB and speech > self._decided_at - self.PAUSE_DB:
-            self._present, self._decided_at = False, speech
+        elif difference > self.FULL_DB:
+            if speech > self._decided_at - self.PAUSE_DB:
+                self._present, self._decided_at = False, speech
+            else:
+                self._decided_at -= self.FADE_DB
         return self._present
 
 

@@ -18,6 +18,8 @@ from ..errors import DeviceError
 from .devices import Device, list_devices
 from .portaudio import refresh
 
+KILL_S = 0.5  # time that a process may take to end when it is killed
+
 
 class Lookout:
     """A process that lists the devices whenever it is asked. Use it from one thread."""
@@ -28,9 +30,12 @@ class Lookout:
     def look(self) -> Future[list[Device]]:
         """Ask for the devices, as they are now. The result is DeviceError if the process fails."""
         answer: Future[list[Device]] = Future()
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # it has ended by itself
         try:
             if self._process is None:
-                command, pipe = [sys.executable, "-m", __name__], subprocess.PIPE
+                # -P: the folder that the user is in holds no modules of ours.
+                command, pipe = [sys.executable, "-P", "-m", __name__], subprocess.PIPE
                 self._process = subprocess.Popen(
                     command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, start_new_session=True
                 )
@@ -44,7 +49,8 @@ class Lookout:
         """End the process, even one that hangs. The next call of `look` starts another."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            with suppress(subprocess.TimeoutExpired):  # it may be stuck in the kernel
+                self._process.wait(KILL_S)
             self._process = None
 
 

@@ -61,7 +61,7 @@ class Microphone:
         self._quiet = contextlib.ExitStack()
         sd = portaudio()
         try:
-            self._stream = call_portaudio(self._open, undo=lambda stream: submit(stream.close))
+            self._stream = call_portaudio(self._open, undo=lambda stream: stream.close())
         except (sd.PortAudioError, OSError, ValueError) as error:
             raise DeviceError(
                 f"cannot open {printable(self.device.name)} (device {self.device.index}) at {self.sample_rate} Hz: "
@@ -91,7 +91,7 @@ class Microphone:
                     while True:
                         arrivals.add(*self._queue.get_nowait())
             except queue.Empty:
-                if not self._stream.active:
+                if not self._active:
                     raise DeviceError(
                         f"the input {printable(self.name)} is gone: unplugged, or its driver failed. "
                         "List other inputs: noisewatch devices"
@@ -108,6 +108,13 @@ class Microphone:
                 yield np.concatenate(blocks)
             elif not arrivals.waiting:
                 yield None
+
+    @property
+    def _active(self) -> bool:
+        try:
+            return bool(self._stream.active)
+        except portaudio().PortAudioError:  # PortAudio was started anew for another microphone
+            return False
 
     def close(self) -> None:
         """Stop and close the device; wait up to `CLOSE_S` for it."""
@@ -138,7 +145,11 @@ class Microphone:
             dtype="float32",
             callback=self._copy,
         )
-        stream.start()
+        try:
+            stream.start()
+        except BaseException:
+            stream.close()
+            raise
         return stream
 
     def _copy(self, data: Samples, frames: int, when: Any, status: Any) -> None:

@@ -23,11 +23,11 @@ Input = str | os.PathLike[str] | Source | None  # the name of a source, or a sou
 
 @dataclass(frozen=True)
 class Reconnect:
-    """Keep a microphone: open it again whenever it has gone away or fallen silent.
+    """Keep a microphone: open it again whenever it has gone away or stopped sending.
 
     wait            also wait for one that is missing at the start
     follow_default  listen to the system's default input, and move when another device becomes the default
-    notify          called with a sentence about what is waited for
+    notify          called with a sentence about what is waited for, moved to, or keeps failing
     """
 
     wait: bool = False

@@ -1,6 +1,6 @@
 """The PortAudio library: loading it, waiting for it, and its errors. The only module that imports sounddevice.
 
-PortAudio is not thread-safe, and its calls may hang in the sound system. One thread makes all of them.
+PortAudio is not thread-safe, and its calls may hang in the sound system. One thread makes all that may hang.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def refresh() -> None:
 
 
 def submit(call: Callable[[], T]) -> Future[T]:
-    """Have the PortAudio thread make a call. Calls that it makes itself, such as `call_portaudio`, do not wait."""
+    """Have the PortAudio thread make a call. A `call_portaudio` within it runs at once."""
 
     def quiet() -> T:
         with counted_as_hung(), quiet_stderr():
@@ -96,6 +96,8 @@ def call_portaudio(call: Callable[[], T], undo: Callable[[T], object] = lambda r
     try:
         return future.result(OPEN_S)
     except BaseException as error:
+        if isinstance(error, TimeoutError) and future.done():
+            return future.result()  # just in time, or its own error
         if not future.done():
             abandon(future, undo)
             if isinstance(error, TimeoutError):

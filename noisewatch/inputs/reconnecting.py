@@ -1,8 +1,7 @@
-"""A microphone that is opened again whenever it has gone away or fallen silent."""
+"""A microphone that is opened again whenever it has gone away or stopped sending."""
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections import deque
@@ -25,6 +24,7 @@ PAUSES_S = (0.25, 2.0)  # before an attempt: the first, the longest
 GROWTH = 1.4  # of a pause over the one before it
 JITTER = 0.2  # of a pause, so that several programs do not come back at the same moment
 LOOK_S = 3.0  # after which another process that looks for devices counts as hung
+STUCK_S = 60.0  # after which our own PortAudio counts as stuck, and the session ends
 DEFAULT_S = 5.0  # between two looks at which device is the default
 STORM = 10  # more reopenings than this within STORM_S ...
 STORM_S = 60.0
@@ -57,6 +57,7 @@ class Reconnecting:
         self._default = Default() if follow_default else None
         self._drops = 0  # of the earlier microphones, and the interruptions between them
         self._storm = False
+        self._problem = ""  # why it could not be opened the last time
         self._reopened: deque[float] = deque()  # when, within the last STORM_S (s, monotonic clock)
 
     @property
@@ -151,17 +152,32 @@ class Reconnecting:
 
         opening = submit(open_it)
         try:
-            yield from ticks.wait(opening, math.inf, sign)
+            yield from ticks.wait(opening, STUCK_S, sign)
+            if not opening.done():  # although another process has just been answered
+                raise DeviceError(
+                    f"PortAudio has not answered for {STUCK_S:.0f} s: {printable(device.name)} cannot be opened. "
+                    "Start noisewatch again."
+                )
         except BaseException:
-            abandon(opening, Microphone.close)
+            abandon(opening, lambda opened: opened.release(0.0))
             raise
-        if opening.exception() is not None:
+        error = opening.exception()
+        if isinstance(error, DeviceError):
+            sentence = str(error).partition(". ")[0]
+            if sentence != self._problem:
+                self._notify(f"{sentence}. It is tried again.")
+            self._problem = sentence
             return False
+        if error is not None:  # a channel that it does not have, or a fault of the program
+            raise error
+        self._problem = ""
         before, self._microphone = self._microphone, opening.result()
         self._drops += before.drops
         self._reopened.append(time.monotonic())
+        if self._default is not None:
+            self._default.forget()
         if self.name != before.name:
-            self._notify(f"listening to {printable(self.name)} from now on")
+            self._notify(f"now listening to {printable(self.name)}")
         return True
 
     def _pauses(self) -> Iterator[float]:
@@ -170,7 +186,9 @@ class Reconnecting:
         while True:
             while self._reopened and time.monotonic() - self._reopened[0] > STORM_S:
                 self._reopened.popleft()
-            if len(self._reopened) > STORM:
+            if not self._reopened:  # it has stayed for a minute, or stayed away
+                self._storm = False
+            if self._storm or len(self._reopened) > STORM:
                 if not self._storm:
                     self._notify(
                         f"{printable(self.name)} came back and failed {len(self._reopened)} times in a minute. "
@@ -179,7 +197,6 @@ class Reconnecting:
                 self._storm = True
                 yield STORM_PAUSE_S
             else:
-                self._storm = False
                 yield pause_s * random.uniform(1 - JITTER, 1 + JITTER)
                 pause_s = min(GROWTH * pause_s, longest_s)
 
@@ -200,7 +217,8 @@ def wait_for(word: str | None, channel: int, notify: Callable[[str], None]) -> M
             raise
         except DeviceError as error:
             if not waiting:
-                notify(f"waiting for {'a microphone' if word is None else printable(word)}: {error}")
+                why = str(error).partition(". ")[0]
+                notify(f"waiting for {'a microphone' if word is None else printable(word)}: {why}")
             waiting = True
         time.sleep(pause_s)
         pause_s = min(GROWTH * pause_s, longest_s)
@@ -260,3 +278,7 @@ class Default:
     def close(self) -> None:
         """Stop watching."""
         self._lookout.close()
+
+    def forget(self) -> None:
+        """Forget what was seen: the device was opened anew."""
+        self._looking, self._asked = None, time.monotonic()

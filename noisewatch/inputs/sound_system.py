@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..system.paths import exists
 from .portaudio import call_portaudio, portaudio
 
 
@@ -14,7 +15,7 @@ def sound_system() -> dict[str, str]:
     sd = portaudio()
     apis = call_portaudio(sd.query_hostapis)
     return {
-        "portaudio": sd.get_portaudio_version()[1],
+        "portaudio": call_portaudio(lambda: str(sd.get_portaudio_version()[1])),
         "host APIs": ", ".join(api["name"] for api in apis if api["devices"]) or "none with devices",
         "sound server": sound_server(),
     }
@@ -28,7 +29,7 @@ def sound_server() -> str:
     if named:
         return f"PULSE_SERVER={named}"
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-    pipewire, pulse = (runtime / "pipewire-0").exists(), (runtime / "pulse" / "native").exists()
+    pipewire, pulse = exists(runtime / "pipewire-0"), exists(runtime / "pulse" / "native")
     if pipewire:
         return "PipeWire" + (", with its interface for PulseAudio" if pulse else "")
     return "PulseAudio" if pulse else "none found"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -18,9 +19,13 @@ class Worker:
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._process = os.getpid()
 
     @property
     def current(self) -> bool:
@@ -29,6 +34,8 @@ class Worker:
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
         """Queue a call; returns its future result."""
+        if self._process != os.getpid():  # a fork inherits no thread
+            self._begin()
         future: Future[T] = Future()
         self._calls.put((future, call))
         with self._lock:

@@ -23,8 +23,8 @@ from ..audio.signal import SAMPLE_RATE, Samples
 from ..core.events import Reading
 from ..core.noise_detector import NoiseDetector
 from ..core.session import Session
-from ..core.shipped import find_model
-from ..errors import DeviceError, ModelError, NoisewatchError, UsageError, numeric
+from ..core.shipped import DEFAULT, find_model
+from ..errors import NoisewatchError, UsageError, numeric
 from ..inputs.devices import find_device, list_devices
 from ..inputs.microphone import Microphone
 from ..inputs.sound_system import sound_system
@@ -34,7 +34,7 @@ from .calibrations import of_device
 from .check import WARNED, Waiting
 
 LIBRARIES = ("numpy", "onnxruntime", "sounddevice", "soundfile", "soxr", "rich", "typer", "platformdirs")
-FAINT_DBFS = -50.0  # a voice or noise whose loudest tenth of a second is below this is recorded too softly
+FAINT_DBFS = -50.0  # an input that exceeds this less than a tenth of the time is recorded too softly
 DECISIONS = 40  # timed for the cost of one
 SLOW = 0.5  # share of the hop that a decision may cost
 
@@ -59,29 +59,32 @@ def examine(
     device: str | None = None,
     *,
     channel: int | None = None,
-    model: str = "duo",
+    model: str = DEFAULT,
+    hop: float | None = None,
     seconds: float = 5.0,
     waiting: Waiting = lambda stream, source, seconds: nullcontext(),
 ) -> Examination:
     """Examine this machine, listen for some seconds, and judge what was heard.
 
-    device, channel, model: as for `noisewatch.listen`. seconds: 3 to 600. waiting: entered while it listens. What
-    is broken does not raise, but becomes a finding. Raises UsageError for arguments out of range.
+    device, channel, model, hop: as for `noisewatch.listen`. seconds: 3 to 600. waiting: entered while it listens.
+    What is broken does not raise, but becomes a finding. Raises UsageError for arguments out of range.
     """
     if not 3 <= numeric("time to listen", seconds) <= 600:
         raise UsageError(f"seconds is {seconds:g}; allowed: 3 (one window) to 600.")
+    if channel is not None and numeric("channel", channel) < 1:
+        raise UsageError(f"the channel is {channel}; channels are counted from 1.")
     found = Examination()
-    found.sections["system"] = _system()
-    found.sections["packages"] = {name: metadata.version(name) for name in LIBRARIES}
+    _attempt(found, "system", _system)
+    _attempt(found, "packages", lambda: {name: _version(name) for name in LIBRARIES})
     _attempt(found, "sound", sound_system)
     _attempt(found, "devices", _devices)
     detector = _attempt(found, "model", lambda: _model(model))
     if isinstance(detector, NoiseDetector):
-        found.sections["cost"] = _cost(detector, found.findings)
+        _attempt(found, "cost", lambda: _cost(detector, hop, found.findings))
         try:
             _listen(found, detector, device, channel or 1, seconds, waiting)
         except NoisewatchError as error:
-            found.sections.setdefault("input", {})["error"] = str(error)
+            found.sections.setdefault("input", {})["error"] = str(error).partition("\n")[0]
             if str(error) not in found.findings:
                 found.findings.append(str(error))
     found.sections["terminal"] = _terminal()
@@ -92,10 +95,11 @@ def _attempt(found: Examination, section: str, examine: Callable[[], tuple[Facts
     """Fill in a section; an error becomes its only fact, and a finding."""
     try:
         facts = examine()
-    except (DeviceError, ModelError, UsageError) as error:
-        found.sections[section] = {"error": str(error)}
-        if str(error) not in found.findings:
-            found.findings.append(str(error))
+    except Exception as error:  # first aid does not fail
+        sentence = str(error) if isinstance(error, NoisewatchError) else f"{type(error).__name__}: {error}"
+        found.sections[section] = {"error": sentence.partition("\n")[0]}
+        if sentence not in found.findings:
+            found.findings.append(sentence)
         return None
     if isinstance(facts, tuple):
         found.sections[section] = facts[0]
@@ -111,6 +115,14 @@ def _system() -> Facts:
         "platform": platform.platform(),
         "processor": f"{platform.machine()}, {os.cpu_count()} cores",
     }
+
+
+def _version(package: str) -> str | None:
+    """None for a package that goes by another name, such as onnxruntime-gpu."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _devices() -> Facts:
@@ -134,9 +146,9 @@ def _model(name: str) -> tuple[Facts, NoiseDetector]:
     return facts, detector
 
 
-def _cost(detector: NoiseDetector, findings: list[str]) -> Facts:
+def _cost(detector: NoiseDetector, hop_s: float | None, findings: list[str]) -> Facts:
     """The time that one decision takes, against the hop."""
-    stream = detector.stream()
+    stream = detector.stream(hop=hop_s)
     hop = np.random.default_rng(0).normal(0, 0.01, round(stream.hop_s * SAMPLE_RATE)).astype(np.float32)
     stream.push(np.tile(hop, round(3 / stream.hop_s)))
     taken = []
@@ -148,7 +160,7 @@ def _cost(detector: NoiseDetector, findings: list[str]) -> Facts:
     if decision_s > SLOW * stream.hop_s:
         findings.append(
             f"a decision takes {1000 * decision_s:.0f} ms, and one is due every {1000 * stream.hop_s:.0f} ms. "
-            "Use --model tcn, or --hop 0.5."
+            "Use a cheaper model (tcn) or a longer hop (0.5)."
         )
     return {"decision_ms": round(1000 * decision_s, 1), "hop_ms": round(1000 * stream.hop_s)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -76,6 +77,11 @@ class Meter:
             Segment(right, DIM),
         ]
 
+    def note(self, sentence: str) -> None:
+        """Show a sentence; one that is repeated is shown once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
     @property
     def _warming_up(self) -> bool:
         """Whether there is no reading yet, or none since an interrupted input resumed."""
@@ -92,7 +98,10 @@ class Meter:
             return [Segment("WARMING UP", BOLD), Segment(f"  first reading in {missing:.1f} s", DIM)]
         verdict = self.history.verdict(reading)
         left = verdict.upper()
-        lasted = f"  for {duration(reading.time - self.history.since + self.history.waited_s)}"
+        seconds = reading.time - self.history.since + self.history.waited_s
+        if reading.reason in WAITING and self.history.began_at is not None:
+            seconds = (datetime.now() - self.history.began_at).total_seconds()
+        lasted = f"  for {duration(seconds)}"
         right = "SNR   - dB" if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB"
         return [
             Segment(left, COLOURS[verdict] + BOLD),

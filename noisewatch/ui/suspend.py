@@ -22,12 +22,13 @@ def suspendable(meter: Live, flush: Callable[[], object]) -> Iterator[None]:
         return
 
     def stop(*_: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-Z in the meantime
         meter.stop()
         flush()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)  # returns when the process is continued
-        signal.signal(number, stop)
         meter.start()
+        signal.signal(number, stop)
 
     signal.signal(number, stop)
     try:

@@ -22,7 +22,7 @@ REASONS: dict[str, str] = {
     "muted": "The input is muted: its level is below that of any open microphone. Unmute it, or turn it up.",
     "dead_channel": "The channel is dead: it carries a constant value. Choose another with --channel.",
     "stalled": "The input has stalled: no audio is arriving. Waiting for it to resume.",
-    "disconnected": "The device is gone. It is used again as soon as it is back.",
+    "disconnected": "The device is gone.",
     "gap": "Some audio was lost. A new window begins.",
     "too_short": "There is too little sound to judge.",
 }
@@ -34,18 +34,19 @@ _ENDED_LIVE = {
 }
 _ENDED_RECORDING = {
     "digital_silence": "The recording is digital silence.",
+    "muted": "It is quieter than any open microphone: it may have been muted.",
     "dead_channel": "Its channel is dead: it carries a constant value. Choose another with --channel.",
 }
 
-# What to do about a warning of readings; `clipping` is advice, and the others leave nothing to do.
+# What to do about a warning of readings. `clipping` is handled in `advice`; the others call for no action.
 WARNINGS: dict[str, str] = {
-    "gated": "There is digital silence between sounds: a noise gate or a suppressor is at work. Switch it off.",
+    "gated": "There is digital silence between sounds: a noise gate or noise suppression is active. Switch it off.",
     "dc": "The input has a constant offset. It is removed here, but a cable or the sound card may be damaged.",
     "band_limited": "Nothing above 4 kHz arrives: a telephone, or a headset in its hands-free profile. Use a "
-    "cable, or the microphone of the computer.",
-    "gain_riding": "The noise floor rises when you pause: automatic gain control. Switch it off in the settings of "
-    "the sound.",
-    "hum": "There is mains hum. Try another cable or socket, or run the computer on its battery.",
+    "wired headset or the computer's built-in microphone.",
+    "gain_riding": "The noise floor rises when you pause: automatic gain control. Switch it off in the sound "
+    "settings.",
+    "hum": "There is mains hum. Try another cable or socket, or run the computer on battery power.",
 }
 
 # Defects of a recording that is judged in spite of them.

@@ -25,10 +25,3 @@ def test_a_change_of_rate_loses_nothing():
     resampler = Resampler()
     parts = [resampler.feed(np.ones(rate, np.float32), rate) for rate in (48_000, 8_000, 16_000, 44_100)]
     assert len(np.concatenate([*parts, resampler.flush()])) == pytest.approx(4 * 16_000, abs=4)
-
-
-def test_reset_drops_what_the_filter_holds():
-    resampler = Resampler()
-    resampler.feed(np.ones(480, np.float32), 48_000)
-    resampler.reset()
-    assert len(resampler.flush()) == 0

@@ -61,7 +61,7 @@ def test_a_sound_server_that_restarts(tmp_path: Path, hiss: Path):
         finally:
             for each in (process, other, *players):
                 each.kill()
-                each.wait()
+                each.communicate()
     assert process.returncode == 130
     assert "1 drop" in err
     assert "Traceback" not in err
@@ -154,12 +154,13 @@ def test_it_ends_within_a_second_in_every_state(tmp_path: Path, hiss: Path):
             for process in processes.values():
                 until(process, "noise_start")
         server.daemon.send_signal(signal.SIGSTOP)
-        opening = {number: server.listen() for number in signals}
         for process in stalled.values():
             until(process, "input_lost")
         end("stalled", stalled)
+        opening = {number: server.listen() for number in signals}
+        time.sleep(2)  # they have loaded, and wait for the server, which they do for 3 s
         end("opening", opening)
-        time.sleep(8)
+        time.sleep(6)
         end("asking", asking)
         server.daemon.kill()
         server.daemon.wait()
@@ -218,7 +219,7 @@ def test_devices_that_come_and_go(tmp_path: Path, hiss: Path):
         finally:
             for each in (*started, *players):
                 each.kill()
-                each.wait()
+                each.communicate()
 
 
 # A driver whose device disappears a moment after it was opened, every time.
@@ -243,6 +244,31 @@ def _terminate(): pass
 def query_hostapis(): return [{"name": "api"}]
 def query_devices(kind=None): return _device if kind else [_device]
 """
+
+
+# Asks twice for the devices; in between, the process that is asked dies.
+DYING = """
+from noisewatch.inputs.lookout import Lookout
+
+lookout = Lookout()
+print([device.name for device in lookout.look().result(20)])
+lookout._process.kill()
+lookout._process.wait()
+print([device.name for device in lookout.look().result(20)])
+lookout.close()
+"""
+
+
+def test_a_lookout_that_dies_is_replaced(tmp_path: Path):
+    """And the folder that the user is in cannot spoil it."""
+    (tmp_path / "sounddevice.py").write_text(UNSTEADY)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "queue.py").write_text("raise ImportError('not the one of the standard library')\n")
+    command = [sys.executable, "-P", "-c", DYING]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("['mic']\n['mic']\n", "")
 
 
 def test_a_storm_of_reopenings_slows_down_and_says_so(run, tmp_path: Path):
