@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyte
 
@@ -73,6 +73,13 @@ class Terminal:
             if re.search(pattern, self.text):
                 return self.text
         raise AssertionError(f"{pattern!r} did not appear; the screen is:\n{self.text}")
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        """Read until a condition holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"it did not hold; the screen is:\n{self.text}"
+            self.read(0.1)
 
     @property
     def text(self) -> str:

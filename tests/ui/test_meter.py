@@ -75,12 +75,16 @@ def test_ctrl_z_and_fg(terminal):
     shell = terminal(90, 24, program=["bash", "--norc", "-i"], env={"PS1": "ready> "})
     shell.wait_for("ready> ")
     shell.type(f"{sys.executable} -m noisewatch listen demo\n")
-    for _ in range(2):
+    for number in (1, 2):
         shell.wait_for("CLEAN  for [1-9]")
         shell.type("\x1a")
-        assert "CLEAN" not in shell.wait_for(r"Stopped(.|\n)*ready> ")
+        shell.wait_until(lambda number=number: shell.raw.count(b"Stopped") == number)
         assert shell.left
+        drawn = len(shell.raw)
+        shell.read(1)
+        assert len(shell.raw) < drawn + 200  # a prompt, but no meter
         shell.type("fg\n")
+        shell.wait_until(lambda: not shell.left)
     shell.wait_for("CLEAN  for [1-9]")
     shell.type("\x03")
     shell.wait_for(r"heard \d+ s(.|\n)*ready> ")
