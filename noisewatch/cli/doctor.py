@@ -45,10 +45,8 @@ def doctor(
     try:
         rows, refused = in_force(ctx)
     except typer.BadParameter as error:  # of a variable or the file
-        rows, refused = (
-            [],
-            UsageError(f"{settings.origin_of(error) or 'the configuration'}: {plain(error.message)}"),
-        )
+        origin = settings.origin_of(error) or "the configuration"
+        rows, refused = [], UsageError(f"{origin}: {plain(error.message)}")
     hop = next((row["value"] for row in rows if row["option"] == "hop"), None)
     found = examine(device, channel=channel, model=model, hop=hop, seconds=seconds, waiting=_countdown)
     found.sections["configuration"] = {row["option"]: _shown(row) for row in rows if row["from"] != "default"}

@@ -172,21 +172,21 @@ def listen(
         refuse_without(ctx, "--keep-clips", "pre_roll")
     if source is None and fast:
         refuse_without(ctx, "a recording", "fast")
+    asked = [name for name, on in {"wait": wait, "follow_default": follow_default}.items() if on]
     if source is not None:
-        refuse_beside(ctx, "source", *(["reconnect"] * (not reconnect)), *(["wait"] * wait))
-        refuse_beside(ctx, "source", *(["follow_default"] * follow_default))
-    if not reconnect and (wait or follow_default):
+        refuse_beside(ctx, "source", *asked, *([] if reconnect else ["reconnect"]))
+    if not reconnect and asked:
         if typed(ctx, "reconnect"):  # over what is configured
-            refuse_beside(ctx, "reconnect", *(["wait"] * wait), *(["follow_default"] * follow_default))
+            refuse_beside(ctx, "reconnect", *asked)
             wait = follow_default = False
-        elif typed(ctx, "wait") or typed(ctx, "follow_default"):
+        elif any(typed(ctx, name) for name in asked):
             reconnect = True
         else:
             raise UsageError("reconnect is configured as off, so wait and follow-default would be ignored.")
     if follow_default and typed(ctx, "device") and not typed(ctx, "follow_default"):
         follow_default = False
     if follow_default:
-        refuse_beside(ctx, "follow_default", "device", *(["calibration"] * calibration))
+        refuse_beside(ctx, "follow_default", "device", *(["calibration"] if calibration else []))
         calibration = False
     if threshold is not None and calibration and typed(ctx, "threshold"):
         refuse_beside(ctx, "threshold", "calibration")

@@ -51,7 +51,11 @@ def find_device(word: str | None) -> Device:
 
     Raises DeviceError if nothing matches, and UsageError if several names match.
     """
-    devices = list_devices()
+    return find_among(list_devices(), word)
+
+
+def find_among(devices: list[Device], word: str | None) -> Device:
+    """`find_device` among devices that were listed before."""
     if word is None:
         return default_of(devices)
     if re.fullmatch(r"-?\d+", word):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..audio.signal import Samples
 from ..errors import DeviceError, LibraryError, printable
-from .devices import Device, default_of, find_again, find_device, list_devices
+from .devices import Device, default_of, find_again, find_among, find_device, list_devices
 from .lookout import Lookout
 from .microphone import Microphone
 from .portaudio import abandon, refresh, submit
@@ -207,21 +207,27 @@ def wait_for(word: str | None, channel: int, notify: Callable[[str], None]) -> M
     notify: called once with why it cannot be opened yet. Raises LibraryError, UsageError.
     """
     pause_s, longest_s = PAUSES_S
-    waiting = False
-    while True:
-        try:
-            if waiting:
-                refresh()
-            return Microphone(find_device(word), channel=channel)
-        except LibraryError:
-            raise
-        except DeviceError as error:
-            if not waiting:
-                why = str(error).partition(". ")[0]
-                notify(f"waiting for {'a microphone' if word is None else printable(word)}: {why}")
-            waiting = True
-        time.sleep(pause_s)
-        pause_s = min(GROWTH * pause_s, longest_s)
+    lookout, waiting = Lookout(), False
+    try:
+        while True:
+            try:
+                if waiting:
+                    find_among(lookout.look().result(LOOK_S), word)
+                    refresh()
+                return Microphone(find_device(word), channel=channel)
+            except LibraryError:
+                raise
+            except TimeoutError:  # the sound server hangs
+                lookout.close()
+            except DeviceError as error:
+                if not waiting:
+                    why = str(error).partition(". ")[0]
+                    notify(f"waiting for {'a microphone' if word is None else printable(word)}: {why}")
+                waiting = True
+            time.sleep(pause_s)
+            pause_s = min(GROWTH * pause_s, longest_s)
+    finally:
+        lookout.close()
 
 
 class Ticks:
