@@ -22,6 +22,7 @@ from noisewatch.audio import logmel as frontend
 from noisewatch.audio.highpass import high_passed
 from noisewatch.audio.logmel import FRAMES, MELS, LogMel
 from noisewatch.audio.signal import WINDOW, Samples
+from noisewatch.core.events import KINDS
 from noisewatch.corpus import catalogue as catalogues
 from noisewatch.corpus import channel, draw, render, scene, synthetic, tracks
 from noisewatch.corpus.catalogue import Catalogue
@@ -35,15 +36,16 @@ from .distill import Teachers
 from .stop import leave_to_parent
 from .window_cache import WindowCache, cached
 
-# (B, 298, 40) log-Mel; (B,) reference dBFS; (B, 7) targets; (B, 2, 150) levels of voice and all else, dB re loud
+# (B, 298, 40) log-Mel; (B,) reference dBFS; (B, 9) targets; (B, 2, 150) levels of voice and all else, dB re loud
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 # Columns of the targets: the labels of the window, and the teachers' median and width of the SNR with their weight.
-SNR, WEIGHT, FLOOR_ONLY, VOICE, TEACHER_WEIGHT, TEACHER_SNR, TEACHER_WIDTH = range(7)
+# NOW is the SNR of the noise in the last 0.5 s, SOUND the place of its kind in KINDS, -1 if it is not known.
+SNR, WEIGHT, FLOOR_ONLY, VOICE, NOW, SOUND, TEACHER_WEIGHT, TEACHER_SNR, TEACHER_WIDTH = range(9)
 
 # A window in the cache, 24.5 kB, and the teachers' outputs for it. `complete` is last: a torn record lacks it.
 WINDOW_RECORD = np.dtype(
     [("logmel", "<f2", (FRAMES, MELS)), ("tracks", "<f2", (2, WINDOW // levels.FRAME)),
-     ("reference", "<f4"), ("targets", "<f4", 4), ("complete", "?")]
+     ("reference", "<f4"), ("targets", "<f4", 6), ("complete", "?")]
 )  # fmt: skip
 TEACHER_RECORD = np.dtype([("snr_db", "<f4"), ("width_db", "<f4"), ("complete", "?")])
 
@@ -117,7 +119,8 @@ class Windows(Dataset[Batch]):
 def window_record(window: Window, logmel: LogMel) -> np.void:
     """A window as the cache stores it."""
     logmel.reset()
-    targets = (window.snr_db, window.weight, window.floor_only, window.voice)
+    sound = KINDS.index(window.sound) if window.sound in KINDS else -1
+    targets = (window.snr_db, window.weight, window.floor_only, window.voice, window.now_db, sound)
     # Half precision resolves 0.07 dB at worst, and halves the storage.
     features = logmel.feed(high_passed(window.samples))
     fields = (features, window.tracks_db, window.reference_dbfs, targets, True)

@@ -26,11 +26,8 @@ class Teachers:
         self.names = tuple(names)
         self.models = [Model(name) for name in names]
         for model in self.models:
-            if model.frames != FRAMES or model.initial_state():
-                raise ModelError(
-                    f"{model.path} judges {model.frames} frames at a time and has {len(model.initial_state())} "
-                    f"states; a teacher judges {FRAMES} frames and has none."
-                )
+            if model.frames != FRAMES:
+                raise ModelError(f"{model.path} judges {model.frames} frames at a time; a teacher judges {FRAMES}.")
             if not model.has_width:
                 raise ModelError(
                     f"{model.path} does not say how certain its SNR is (output {WIDTH}), which a teacher has to. "
@@ -53,5 +50,5 @@ class Teachers:
 
     def __call__(self, logmel: NDArray[np.float32], reference_dbfs: float) -> tuple[float, float]:
         """Mean SNR of a window (298, 40) in dB, and mean width of its distribution in dB."""
-        outputs = [m(logmel, reference_dbfs, m.initial_state())[0] for m in self.models]
+        outputs = [m.judge(logmel, reference_dbfs) for m in self.models]
         return float(np.mean([o.snr_db for o in outputs])), float(np.mean([o.snr_width_db for o in outputs]))

@@ -6,7 +6,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -23,7 +23,7 @@ from noisewatch.audio.logmel import FrontendConfig, LogMel
 from noisewatch.audio.signal import WINDOW, WINDOW_S
 from noisewatch.core.card import METADATA_KEY, Card
 from noisewatch.core.detector import DetectorConfig
-from noisewatch.core.model import INPUTS, OUTPUTS, WIDTH, Model
+from noisewatch.core.model import INPUTS, OUTPUTS, STATE, STREAMING_OUTPUTS, WIDTH, Model, Output
 from noisewatch.corpus.manifest import load_audio
 from noisewatch.errors import InputError, ParityError, UsageError
 from noisewatch.system.files import atomic_write
@@ -33,10 +33,12 @@ from noisewatch.version import __version__
 from .checkpoint import best_of, load_checkpoint, newest_run
 from .nets import NETS
 from .nets.head import Verdict
+from .nets.stcn import HOP, STCN, Carry
 from .profile import macs, parameters
 
 TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
+STREAMING = {"step_s": HOP / 100, "lead_s": 0.2, "trail_s": 0.3}  # of cards; lead and trail are measured
 HALVED = 1024  # weights with at least so many values are rounded to half precision, which halves the file
 
 
@@ -63,8 +65,12 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         _write(net, card, draft)
-        largest = parity(net, Model(draft))
-        agreement = f"ONNX Runtime and torch differ by {largest:.1e} at most over {PARITY_WINDOWS} windows"
+        model = Model(draft)
+        largest, over = parity(net, model), f"{PARITY_WINDOWS} windows"
+        if model.step:
+            largest = max(largest, streaming_parity(net, model))
+            over += " and a stream in calls of any length"
+        agreement = f"ONNX Runtime and torch differ by {largest:.1e} at most over {over}"
         if not largest <= TOLERANCE:
             raise ParityError(f"{agreement}; allowed: {TOLERANCE:.0e}. Nothing was written.")
         with atomic_write(out, "wb") as file:
@@ -85,6 +91,7 @@ def card_of(
         window_s=WINDOW_S,
         hop_s=0.1,
         threshold=DetectorConfig(threshold).threshold,
+        **(STREAMING if isinstance(net.net, STCN) else {}),
         frontend=FrontendConfig.stored(state["frontend"]),
         licence=licence,
         trained_on=data["sources"],
@@ -121,18 +128,45 @@ class Judge(nn.Module):
         self.net, self.scale = net, scale
 
     def forward(self, logmel: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
-        verdict: Verdict = self.net(logmel, reference).scaled(self.scale)
-        return verdict.noise, verdict.snr_db, verdict.voice, verdict.snr_width_db
+        return self.outputs(self.net(logmel, reference))
+
+    def outputs(self, verdict: Verdict) -> tuple[Tensor, ...]:
+        """The outputs of a model file without the state, in the order of `STREAMING_OUTPUTS`."""
+        v = verdict.scaled(self.scale)
+        more = () if v.now is None else (v.now, v.voice_dbfs, v.kind)
+        return v.noise, v.snr_db, v.voice, v.snr_width_db, *more  # type: ignore[return-value]
+
+
+class Steps(nn.Module):
+    """A streaming network as its model file has it: with a state, and any number of steps a call."""
+
+    def __init__(self, judge: Judge) -> None:
+        super().__init__()
+        self.judge = judge
+
+    def forward(self, logmel: Tensor, reference: Tensor, state: Tensor) -> tuple[Tensor, ...]:
+        carry = Carry(state)
+        verdict = self.judge.net.judge(logmel, reference, carry)
+        return *self.judge.outputs(verdict), carry.new_state
 
 
 def _write(net: Judge, card: Card, path: Path) -> None:
-    example = (torch.zeros(1, card.frames, card.frontend.n_mels), torch.zeros(1))
+    mels = card.frontend.n_mels
+    inputs = (torch.zeros(1, card.frames, mels), torch.zeros(1))
+    module: nn.Module = net
+    names, outputs, axes = list(INPUTS), [*OUTPUTS, WIDTH], {}
+    if card.step:
+        numbers = int(net.net.state_numbers)  # type: ignore[arg-type, union-attr]
+        module, inputs = Steps(net), (torch.zeros(1, 2 * card.step, mels), torch.zeros(1), torch.zeros(1, numbers))
+        names, outputs = [*names, STATE], list(STREAMING_OUTPUTS)
+        axes = {"logmel": {0: "streams", 1: "frames"}, "reference": {0: "streams"}, STATE: {0: "streams"}}
+        axes |= {name: {0: "steps"} for name in outputs[:-1]} | {outputs[-1]: {0: "streams"}}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter announces its deprecation
         torch.onnx.export(
-            net, example, str(path), input_names=list(INPUTS), output_names=[*OUTPUTS, WIDTH], opset_version=17,
-            dynamo=False,
+            module, inputs, str(path), input_names=names, output_names=outputs, opset_version=17, dynamo=False,
+            dynamic_axes=axes,
             # The runtime folds batch norms into the weights when it loads them, and in single precision.
             training=torch.onnx.TrainingMode.PRESERVE,
         )  # fmt: skip
@@ -165,11 +199,35 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 def parity(net: Judge, model: Model) -> float:
     """The largest relative difference of any output over many windows; absolute for outputs below 1."""
     windows = list(parity_windows())
-    by_onnx = np.array([model(logmel, reference, model.initial_state())[0] for logmel, reference in windows])
+    by_onnx = [model.judge(logmel, reference) for logmel, reference in windows]
+    return _difference(net, by_onnx, windows)
+
+
+def streaming_parity(net: Judge, model: Model) -> float:
+    """The same over all windows of a stream, which the file gets in calls of any length, and torch one by one."""
+    clip = load_audio(Path(str(resources.files("noisewatch") / "demo.flac")))
+    rng, frames, reference = np.random.default_rng(1), LogMel().feed(clip), -26.0
+    whole = np.concatenate([model.lead_in(frames), frames])
+    state, outputs, at = model.initial_state(), [], 0
+    while at + model.step <= len(whole):
+        end = min(at + model.step * int(rng.choice([1, 1, 2, 3, 7, 40])), len(whole) // model.step * model.step)
+        (given,), state = model.advance(whole[None, at:end], np.array([reference], np.float32), state)
+        outputs, at = outputs + given, end
+    first = (model.frames + model.step - 1) // model.step - 1  # step that completes the first window
+    ends = range(model.frames, len(frames) + 1, model.step)
+    windows = [(frames[end - model.frames : end], reference) for end in ends]
+    return _difference(net, outputs[first : first + len(windows)], windows)
+
+
+def _difference(net: Judge, by_onnx: Sequence[Output], windows: Sequence[tuple[NDArray[np.float32], float]]) -> float:
     loader: DataLoader[Any] = DataLoader(windows, batch_size=16)  # type: ignore[arg-type]
     with torch.no_grad():
-        by_torch = torch.cat([torch.stack(net(x, reference.float()), 1) for x, reference in loader]).numpy()
-    return float((np.abs(by_onnx - by_torch) / np.maximum(1, np.abs(by_torch))).max())  # both (64, 4)
+        columns = [torch.cat(parts) for parts in zip(*(net(x, r.float()) for x, r in loader), strict=True)]
+    if len(columns) > len(OUTPUTS) + 1:
+        columns[-1] = columns[-1].softmax(1)
+    theirs = torch.cat([c.reshape(len(windows), -1) for c in columns], 1).numpy()
+    ours = np.array([[*o[:6], *o.kind] if o.kind else o[: theirs.shape[1]] for o in by_onnx])
+    return float((np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))).max())
 
 
 def parity_windows() -> Iterator[tuple[NDArray[np.float32], float]]:

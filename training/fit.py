@@ -132,7 +132,7 @@ def train_step(run: Run, batch: Batch, windows: Windows) -> None:
     x, reference, targets, tracks = fabric.to_device(batch)
     if config.batch_augment:
         x = augmented(x, config.batch_augment, hash((config.seed, run.step, fabric.global_rank)))
-    value = loss(run.net(x, reference), targets, tracks)
+    value = loss(run.net(x, reference), targets, tracks, run.bare.tracks_span)
     # All processes have to agree on the loss.
     mean = float(cast(Tensor, fabric.all_reduce(value.detach())))
     if not math.isfinite(mean):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from noisewatch.corpus.catalogue import CLEAN_DB
 
-from .dataset import FLOOR_ONLY, SNR, TEACHER_SNR, TEACHER_WEIGHT, TEACHER_WIDTH, VOICE, WEIGHT
+from .dataset import FLOOR_ONLY, NOW, SNR, SOUND, TEACHER_SNR, TEACHER_WEIGHT, TEACHER_WIDTH, VOICE, WEIGHT
 from .nets.head import EDGES, LEAST_DB, Verdict
 
 VERDICT_DB = 28  # between noisy windows, at or below 20 dB, and clean ones, at or above 40
@@ -16,13 +16,15 @@ SOFT_DB = 0.7  # scale of the logistic step of a label: its SNR is known to abou
 FLOOR_WEIGHT = 0.3  # of the levels above CLEAN_DB where only a floor is known: an estimate
 EDGES_WEIGHT, CENTRE_WEIGHT, VOICE_WEIGHT, TRACKS_WEIGHT = 0.1, 0.4, 0.25, 0.5  # the verdict has 1
 CERTAIN = 20.0  # logit
+NOW_WEIGHT, KIND_WEIGHT = 0.5, 0.1
+NOW_DB, NOW_SOFT_DB = 30.0, 2.5  # of the label of `now`: between noisy and clean, and its scale
 WIDTH_SCALES = 4.394  # width of the central 80 % of a logistic distribution, in units of its scale
 
 
-def loss(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
+def loss(verdict: Verdict, targets: Tensor, tracks: Tensor, span: tuple[int, int] = (0, 150)) -> Tensor:
     """Weighted mean loss of a batch: SNR and voice (cross-entropy), and levels over time (Huber).
 
-    targets (B, 7) and tracks (B, 2, T) as in `dataset`. A verdict of n B rows (an ensemble in training) is compared
+    targets (B, 9) and tracks (B, 2, 150) as in `dataset`; span: the part of these that `verdict.tracks` covers. A verdict of n B rows (an ensemble in training) is compared
     with the targets n times. Windows of weight 0 are left out; levels are clamped at 45 dB under the loud part.
     """
     members = len(verdict.voice) // len(targets)
@@ -37,13 +39,27 @@ def loss(verdict: Verdict, targets: Tensor, tracks: Tensor) -> Tensor:
     snr = noisy + EDGES_WEIGHT * edges.sum(1) + CENTRE_WEIGHT * error * (1 - targets[:, FLOOR_ONLY])
     voice = F.binary_cross_entropy_with_logits(verdict.voice, targets[:, VOICE])
     times = verdict.tracks.shape[2]
+    tracks = tracks[:, :, span[0] : span[1]]
     tracks = F.avg_pool1d(tracks.clamp(min=LEAST_DB), max(1, tracks.shape[2] // times))
     tracks = F.interpolate(tracks, size=times, mode="linear")
     return (
         (snr * weight).sum() / weight.sum().clamp(min=1)
         + VOICE_WEIGHT * voice
         + TRACKS_WEIGHT * F.smooth_l1_loss(verdict.tracks / 10, tracks / 10)
+        + _of_the_moment(verdict, targets)
     )
+
+
+def _of_the_moment(verdict: Verdict, targets: Tensor) -> Tensor | float:
+    """Cross-entropy of noise in the last 0.5 s and of its kind, for the networks that tell them."""
+    if verdict.now is None or verdict.kind is None:
+        return 0.0
+    weight = targets[:, WEIGHT]
+    sounds = torch.sigmoid((NOW_DB - targets[:, NOW]) / NOW_SOFT_DB)
+    now = F.binary_cross_entropy_with_logits(verdict.now, sounds, weight, reduction="sum")
+    kind = F.cross_entropy(verdict.kind, targets[:, SOUND].long(), ignore_index=-1, reduction="sum")
+    known = (targets[:, SOUND] >= 0).sum()
+    return NOW_WEIGHT * now / weight.sum().clamp(min=1) + KIND_WEIGHT * kind / known.clamp(min=1)
 
 
 def edge_losses(verdict: Verdict, targets: Tensor, voice: Tensor | None = None) -> Tensor:

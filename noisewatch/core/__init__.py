@@ -10,7 +10,8 @@ detector        from noise probabilities to states and events
 card            the description of a network inside its model file
 shipped         models by name
 ort             ONNX Runtime, on one thread and within limits
-model           a network: a window of log-Mel frames in, noise, SNR and voice out
+model           a network: log-Mel frames in, noise, SNR and voice out
+estimates       the network of one stream, and what it carries from call to call
 stream          samples in, readings and events out
 noise_detector  a loaded model that opens streams
 session         a source judged by a stream, from start to end

@@ -12,7 +12,10 @@ from ..system.validation import validated
 
 METADATA_KEY = "noisewatch"  # key of the card in the metadata of the ONNX file
 LONGEST_NAME = 100  # characters
-RANGES = {"window_s": (0.03, WINDOW_S), "hop_s": (0.01, 60), "threshold": (0.05, 0.99)}
+RANGES = {
+    "window_s": (0.03, WINDOW_S), "hop_s": (0.01, 60), "threshold": (0.05, 0.99), "step_s": (0, 1),
+    "lead_s": (0, 10), "trail_s": (0, 10),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class Card:
     window_s: float  # s of audio that one decision looks back over
     hop_s: float  # s between decisions; a stream may override it
     threshold: float  # readings with at least this noise probability count as noise; a stream may override it
+    step_s: float = 0.0  # s of audio that a streaming network takes at a time; 0: a windowed network
+    lead_s: float = 0.2  # s from the onset of a noise until the network shows it
+    trail_s: float = 2.7  # s from the end of a noise until the network no longer shows it
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     licence: str = ""  # of the weights
     trained_on: list[dict[str, Any]] = field(default_factory=list)  # source, kind, minutes, licence
@@ -42,6 +48,11 @@ class Card:
     def frames(self) -> int:
         """Front-end frames in a window."""
         return self.frontend.frames(round(self.window_s * self.frontend.sample_rate))
+
+    @property
+    def step(self) -> int:
+        """Front-end frames that a streaming network takes at a time; 0 for a windowed network."""
+        return round(self.step_s * self.frontend.sample_rate) // self.frontend.hop
 
     def to_json(self) -> str:
         """The card as it is stored in the metadata."""
@@ -73,6 +84,8 @@ class Card:
                 raise ValueError(f"{name} is {value!r}; allowed: {low} to {high}")
         if abs(self.hop_s * 100 - round(self.hop_s * 100)) > 1e-6:
             raise ValueError(f"hop_s is {self.hop_s!r}; allowed: multiples of 0.01")
+        if self.step_s and abs(1 / self.step_s - round(1 / self.step_s)) > 1e-6 or self.step_s % 0.01 > 1e-6 < 0.01 - self.step_s % 0.01:
+            raise ValueError(f"step_s is {self.step_s!r}; allowed: 0, or a multiple of 0.01 that divides 1")
         cutoff = self.frontend.highpass_hz
         if not (cutoff == 0 or 1 <= cutoff <= 100):
             raise ValueError(f"highpass_hz is {cutoff!r}; allowed: 0 (none), or 1 to 100")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
 from ..audio.signal import WINDOW_S
 from ..errors import UsageError, numeric
 from .episode import EPS_S, Episode, Evidence
-from .events import Event, Reason, State
+from .events import Event, Kind, Reason, State
+
+BUSY_S = 3.0  # a noise that returned twice within this time is held for as long, if readings look back less
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,12 @@ class Detector:
     >>> state, events = detector.update(3.0, 0.92)
     """
 
-    def __init__(self, config: DetectorConfig | None = None, *, hop_s: float = 0.1) -> None:
-        """A detector for readings that are `hop_s` seconds apart."""
+    def __init__(
+        self, config: DetectorConfig | None = None, *, hop_s: float = 0.1, reach_s: float = WINDOW_S
+    ) -> None:
+        """A detector for readings that are `hop_s` seconds apart, and that show the noise of the last `reach_s`."""
         self.config = config or DetectorConfig()
-        self.hop_s = hop_s
+        self.hop_s, self.reach_s = hop_s, reach_s
         self.phase = Phase.UNDECIDED
         self._since = 0.0  # s: the reading that led to PRESUMED, STARTING or ENDING
         self._gap: float | None = None  # s: the first of the latest unjudged readings; None if the last was judged
@@ -130,6 +135,7 @@ class Detector:
         self._episode = Episode()  # the noise that is on, or may be starting
         self._count = 0  # noises so far
         self._last_end = -float("inf")  # s: when the last noise was reported as over
+        self._returns: deque[float] = deque(maxlen=2)  # s: when the noise last returned from ENDING
 
     def update(
         self,
@@ -137,18 +143,21 @@ class Detector:
         noise: float | None,
         reason: Reason | None = None,
         *,
+        now: float | None = None,
         snr_db: float | None = None,
         level_dbfs: float | None = None,
+        kind: Kind | None = None,
     ) -> tuple[State, list[Event]]:
         """Take the reading at `time` (s of stream time); return its state and the events that it caused.
 
-        noise: probability, 0..1; None if the window could not be judged, for the `reason` given. snr_db and
-        level_dbfs are used only for the figures of events. Times must not decrease.
+        noise: probability, 0..1; None if the window could not be judged, for the `reason` given. now: the same of the
+        last 0.5 s; if the model tells it, it decides. snr_db, level_dbfs and kind are used only for the figures of
+        events. Times must not decrease.
         """
         if noise is None:
             return "unknown", self._unjudged(time, reason)
         events = self._resumed(time)
-        reading = Evidence(time, noise, snr_db, level_dbfs)
+        reading = Evidence(time, noise if now is None else now, snr_db, level_dbfs, kind)
         if self.phase in (Phase.NOISY, Phase.ENDING):
             events += self._while_noisy(reading)
         else:
@@ -187,19 +196,28 @@ class Detector:
 
     def _while_noisy(self, reading: Evidence) -> list[Event]:
         if reading.noise >= self.config.off:
+            if self.phase is Phase.ENDING:
+                self._returns.append(reading.time)
             self.phase = Phase.NOISY
             self._episode.add(reading)
             return []
         if self.phase is Phase.NOISY:
             self.phase, self._since = Phase.ENDING, reading.time
         self._episode.add(reading, tail=True)
-        if not self._lasted(reading.time, self.config.min_off_s):
+        if not self._lasted(reading.time, self._hold_s):
             return []
         return self._end_noise(reading.time, self._estimated_end())
 
     def _lasted(self, time: float, least_s: float) -> bool:
         """Whether the current phase has lasted long enough, including the reading at `time`."""
         return time - self._since + self.hop_s >= least_s - EPS_S
+
+    @property
+    def _hold_s(self) -> float:
+        """How long readings must be clean before the noise is over: longer for one that keeps returning."""
+        first = self._returns[0] if len(self._returns) == 2 else -float("inf")
+        busy = self.reach_s < WINDOW_S and self._returns[-1] - first <= BUSY_S if self._returns else False
+        return max(BUSY_S, self.config.min_off_s) if busy else self.config.min_off_s
 
     def _interrupt(self, time: float) -> None:
         """The reading at `time` was not judged, so it supports no verdict."""
@@ -245,6 +263,7 @@ class Detector:
 
     def _start_noise(self, time: float) -> list[Event]:
         self.phase = Phase.NOISY
+        self._returns.clear()
         self._count += 1
         onset, figures = self._episode.onset, self._episode.figures()
         return [Event("noise_start", time, onset=onset, id=self._count, **figures)]
@@ -259,7 +278,7 @@ class Detector:
     def _estimated_onset(self, time: float) -> float:
         """Estimated onset of a noise that the reading at `time` was the first to show, s."""
         if time == self._first:
-            return max(self._unjudged_until, time - WINDOW_S)  # as far back as that reading reaches
+            return max(self._unjudged_until, time - self.reach_s)  # as far back as that reading reaches
         return time - self.config.lead_s - self.hop_s / 2
 
     def _estimated_end(self) -> float:

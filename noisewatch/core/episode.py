@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from copy import copy
 from dataclasses import dataclass
 from typing import TypedDict
 
 from ..audio.signal import WINDOW_S
+from .events import Kind
 
 EPS_S = 1e-6  # tolerance: times are sums of hops
 
@@ -21,6 +22,7 @@ class Evidence:
     noise: float  # probability, 0..1
     snr_db: float | None = None  # None without a voice
     level_dbfs: float | None = None
+    kind: Kind | None = None
 
 
 class Figures(TypedDict):
@@ -30,6 +32,7 @@ class Figures(TypedDict):
     mean: float | None
     snr_db: float | None
     level_dbfs: float | None
+    kind: Kind | None
 
 
 class Episode:
@@ -41,6 +44,7 @@ class Episode:
     def __init__(self, onset: float = 0.0, first: Evidence | None = None) -> None:
         self.onset, self._peak = onset, 0.0
         self._noise, self._snr, self._power = _Mean(), _Mean(), _Mean()
+        self._kinds: Counter[Kind] = Counter()
         self._levels: deque[Evidence] = deque()  # of the last window; some may lie after the end
         self._tail: list[Evidence] = []  # at most min_off_s of readings
         if first is not None:
@@ -61,10 +65,12 @@ class Episode:
             self._noise.add(each.noise)
             if each.snr_db is not None:
                 self._snr.add(each.snr_db)
+            if each.kind is not None:
+                self._kinds[each.kind] += 1
         self._tail = []
 
     def figures(self, until: float = math.inf) -> Figures:
-        """Peak and mean probability, mean SNR over readings with a voice, and mean level up to `until` (s)."""
+        """Peak and mean probability, mean SNR over readings with a voice, mean level up to `until` (s), and the most frequent kind."""
         power = copy(self._power)
         for number, reading in enumerate(self._levels):
             if reading.level_dbfs is not None and (
@@ -72,7 +78,8 @@ class Episode:
             ):
                 power.add(10 ** (reading.level_dbfs / 10))
         level = 10 * math.log10(power.value) if power.value else None
-        return {"peak": self._peak, "mean": self._noise.value, "snr_db": self._snr.value, "level_dbfs": level}
+        kind = self._kinds.most_common(1)[0][0] if self._kinds else None
+        return {"peak": self._peak, "mean": self._noise.value, "snr_db": self._snr.value, "level_dbfs": level, "kind": kind}
 
 
 class _Mean:

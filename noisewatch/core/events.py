@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 State = Literal["clean", "noisy", "unknown"]
 Reason = Literal[
@@ -38,9 +38,15 @@ WarningName = Literal[
     "gain_riding",  # automatic gain control
     "short",  # a stream shorter than a window
     "late",  # the input was ahead, so earlier decisions were skipped
+    "restarted",  # the network's state had become infinite, and was computed anew
 ]
 EventName = Literal["noise_start", "noise_end", "input_lost", "input_back"]
+Kind = Literal[
+    "animal", "human", "impact", "machine", "music", "nature", "signal", "traffic", "typing", "voices"
+]  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
+NOW_S = 0.5  # what `now` looks back over, s
 VOICE = 0.5  # voice probability at or above which a window counts as speech
 
 
@@ -58,6 +64,11 @@ class Reading:
     warnings    what may make the reading less reliable
     reference   whether the voice level that pauses are judged against was `heard` in this stream or is `assumed`
     hum_hz      frequency of the mains, 50 or 60 Hz, with the warning `hum`
+    now         probability that there was noise in the last 0.5 s, 0..1. This and the next four: None for a windowed model
+    noise_dbfs  level of the noise as if alone, dBFS; None where its SNR is not known
+    voice_dbfs  level of the voice as if alone, dBFS; None without speech
+    kind        which kind of noise it is; None where it is clean or not sure
+    kind_probability  of `kind`, 0..1
     utc         wall clock of the decision, ISO 8601; None for a recording, whose date is unknown
     """
 
@@ -71,6 +82,11 @@ class Reading:
     warnings: tuple[WarningName, ...] = ()
     reference: Literal["heard", "assumed"] = "assumed"
     hum_hz: int | None = None
+    now: float | None = None
+    noise_dbfs: float | None = None
+    voice_dbfs: float | None = None
+    kind: Kind | None = None
+    kind_probability: float | None = None
     utc: str | None = None
 
     @property
@@ -97,6 +113,7 @@ class Event:
     mean        mean noise probability, 0..1
     snr_db      mean SNR over the readings with a voice, dB
     level_dbfs  mean level of all audio, dBFS
+    kind        the kind of noise that most readings of it name
     reason      why the input cannot be judged (input_lost)
     device      the device or recording
     model       name of the model
@@ -116,6 +133,7 @@ class Event:
     mean: float | None = None
     snr_db: float | None = None
     level_dbfs: float | None = None
+    kind: Kind | None = None
     reason: Reason | None = None
     device: str | None = None
     model: str | None = None
@@ -144,7 +162,7 @@ def label_line(start: float, end: float, mean: float, snr_db: float | None) -> s
     return f"{start:.3f}\t{end:.3f}\t{label(mean, snr_db)}\n"
 
 
-_DIGITS = {"noise": 4, "voice": 4, "peak": 4, "mean": 4, "worst_noise": 4}
+_DIGITS = {"noise": 4, "now": 4, "kind_probability": 4, "voice": 4, "peak": 4, "mean": 4, "worst_noise": 4}
 _DIGITS |= {"noisy": 9, "unknown": 9, "threshold": 9, "hop_s": 9}  # values that programs compare
 
 

@@ -24,22 +24,32 @@ from .shipped import DEFAULT, find_model
 INPUTS = ("logmel", "reference")  # (1, frames, mels) float32; (1,) float32 dBFS
 OUTPUTS = ("noise", "snr_db", "voice")  # (1,) float32 each: logit, dB, logit
 WIDTH = "snr_width_db"  # (1,) float32, optional: width in dB of the central 80 % of the SNR, counted below 28 dB
+# A streaming network has one more input, and all of these outputs. Its frames and its batch may have any length.
+STATE = "state"  # (batch, numbers) float32; zeros before the first frames
+STREAMING_OUTPUTS = (*OUTPUTS, WIDTH, "now", "voice_dbfs", "kind", f"{STATE}_out")  # now: logit; kind: (n, 10) logits
 FLOAT = "tensor(float)"
 # Limits for files of unknown origin. The shipped models have a few MB.
 MAX_FILE = 256 << 20  # bytes
-MAX_STATE = 1 << 24  # numbers carried from one decision to the next
+MAX_STATE = 1 << 20  # numbers that a stream carries from one call to the next
 
 Frames = NDArray[np.float32]
-Carried = dict[str, NDArray[Any]]  # state that a streaming network carries from one decision to the next
+State = NDArray[np.float32]
+
+
+class NotFinite(ModelError):
+    """The network returns NaN or infinity."""
 
 
 class Output(NamedTuple):
-    """The network's estimate for one window."""
+    """The network's estimate for one window. The fields with a default are None for networks without them."""
 
     noise_logit: float
     snr_db: float
     voice_logit: float
-    snr_width_db: float | None = None  # how uncertain the SNR is; None if the network does not estimate it
+    snr_width_db: float | None = None  # how uncertain the SNR is
+    now_logit: float | None = None  # noise in the last 0.5 s
+    voice_dbfs: float | None = None  # active level of the voice
+    kind: tuple[float, ...] | None = None  # probability of each kind of noise, in the order of `KINDS`
 
     @property
     def noise(self) -> float:
@@ -51,20 +61,27 @@ class Output(NamedTuple):
         """Probability that someone speaks, 0..1."""
         return _sigmoid(self.voice_logit)
 
+    @property
+    def now(self) -> float | None:
+        """Probability of noise in the last 0.5 s, 0..1."""
+        return None if self.now_logit is None else _sigmoid(self.now_logit)
+
 
 class Model:
     """A loaded network: log-Mel frames in, noise, SNR and voice out.
 
-    It holds no per-stream state, so many streams and threads can share one model.
+    It holds no per-stream state, so many streams and threads can share one model. A windowed network judges each window
+    anew. A streaming network (`step` > 0) takes the frames of a stream `step` at a time, or any multiple of it in one
+    call with the same result, and gives an estimate for the window that ends with each step.
 
     path    the file
-    digest  8 hexadecimal digits that distinguish models of the same name
-    card    its `Card`
-    frames  front-end frames in a window
-    has_width  whether it estimates how uncertain the SNR is
+    card    its description
+    frames  frames of a window, 298
+    step    frames that a streaming network takes at a time, 10; 0 for a windowed one
+    digest  identifies the file
 
     >>> model = Model("duo")
-    >>> output, state = model(window, -26.0, model.initial_state())  # window: (model.frames, n_mels) float32
+    >>> output = model.judge(window, -26.0)  # window: (model.frames, n_mels) float32
     """
 
     def __init__(self, source: str | Path = DEFAULT) -> None:
@@ -78,33 +95,74 @@ class Model:
         self.digest = hashlib.blake2b(data, digest_size=4).hexdigest()
         try:
             self.card = _card(self._session, self.path)
-            self.frames = self.card.frames
-            self._carried = _checked_state(self._session, self.card, self.path)
+            self.frames, self.step = self.card.frames, self.card.step
+            self._numbers = _checked(self._session, self.card, self.path)
         except UnicodeDecodeError as error:
             raise ModelError(
                 f"{self.path} contains text that is not UTF-8: {first_line(error)}. Copy or export it again."
             ) from error
-        self._judged = _judged(self._session)
-        self.has_width = WIDTH in self._judged
-        self._outputs = [*self._judged, *(f"{name}_out" for name in self._carried)]
+        offered = [o.name for o in self._session.get_outputs()]
+        self.has_width = WIDTH in offered
+        self._outputs = (
+            list(STREAMING_OUTPUTS) if self.step else [*OUTPUTS, *(name for name in offered if name == WIDTH)]
+        )
 
-    def initial_state(self) -> Carried:
-        """The state for the first decision of a stream: zeros by input name; empty for networks without state."""
-        return {name: np.zeros(shape, np.float32) for name, shape in self._carried.items()}
-
-    def __call__(self, window: Frames, reference_dbfs: float, state: Carried) -> tuple[Output, Carried]:
-        """Judge one window; return the output, and the state to pass with the next window of the same stream.
+    def judge(self, window: Frames, reference_dbfs: float) -> Output:
+        """Judge one window on its own.
 
         window: (frames, n_mels) float32, natural-log Mel power; reference_dbfs: the voice level that pauses are
         judged against. Raises ModelError for a network that fails, does not finish, or returns NaN or infinity.
         """
-        feeds = {"logmel": window[None], "reference": np.array([reference_dbfs], np.float32), **state}
+        reference = np.array([reference_dbfs], np.float32)
+        if not self.step:
+            values = self._run({"logmel": window[None], "reference": reference})
+            return self._output([value.item() for value in values])
+        whole = np.concatenate([self.lead_in(window), window])[None]
+        (outputs,), _ = self.advance(whole, reference, self.initial_state())
+        return outputs[-1]
+
+    def lead_in(self, frames: Frames) -> Frames:
+        """What a streaming network takes before the first frames of a stream, so that windows end with its steps."""
+        return np.repeat(frames[:1], -self.frames % self.step, axis=0)
+
+    def initial_state(self, streams: int = 1) -> State:
+        """The state (streams, numbers) before the first frames of streams, for `advance`."""
+        return np.zeros((streams, self._numbers), np.float32)
+
+    def advance(
+        self, frames: Frames, references_dbfs: Frames, state: State
+    ) -> tuple[list[list[Output]], State]:
+        """Take the next steps of some streams; return the outputs of each stream and step, and the new state.
+
+        frames: (streams, steps * step, n_mels), of each stream directly after those of the call before;
+        references_dbfs: (streams,); state: of the call before. Outputs are about the window once a stream has `frames`
+        frames, and mean nothing before. Only for a streaming network. Raises ModelError as `judge` does.
+        """
+        streams, steps = len(frames), frames.shape[1] // self.step
+        values: list[NDArray[np.float32]]
+        *values, new_state = self._run({"logmel": frames, "reference": references_dbfs, STATE: state})
+        kinds = np.exp(values[-1] - values[-1].max(1, keepdims=True))
+        kinds /= kinds.sum(1, keepdims=True)
+        columns = [value.reshape(-1).tolist() for value in values[:-1]]
+        rows = [self._output([*row, tuple(kind)]) for *row, kind in zip(*columns, kinds.tolist(), strict=True)]
+        if not np.isfinite(new_state).all():
+            raise NotFinite(f"{self.path} returns a state that is not finite. Choose another model, or train it again.")
+        return [rows[i * steps : (i + 1) * steps] for i in range(streams)], new_state
+
+    def _output(self, values: list[Any]) -> Output:
+        output = Output(*values)
+        if not math.isfinite(sum(value for value in values if isinstance(value, float))):
+            raise NotFinite(
+                f"{self.path} returns {output}: its weights are broken. Choose another model, or train it again."
+            )
+        return output
+
+    def _run(self, feeds: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         options = run_options()
         number = watchdog.begin(options)
         try:
-            values = self._session.run(self._outputs, feeds, options)
-            judged, carried = values[: len(self._judged)], values[len(self._judged) :]
-            output = Output(*(value.item() for value in judged))
+            values: list[NDArray[np.float32]] = self._session.run(self._outputs, feeds, options)
+            return values
         except Exception as error:  # onnxruntime raises a dozen exception classes
             why = f"fails at run time: {first_line(error)}"
             if options.terminate:
@@ -112,11 +170,6 @@ class Model:
             raise ModelError(f"{self.path} {why}. Choose another model, or export it again.") from error
         finally:
             watchdog.end(number)
-        if not all(value is None or math.isfinite(value) for value in output):
-            raise ModelError(
-                f"{self.path} returns {output}: its weights are broken. Choose another model, or train it again."
-            )
-        return output, dict(zip(self._carried, carried, strict=True))
 
 
 def _read(path: Path) -> bytes:
@@ -154,45 +207,44 @@ def _card(session: Any, path: Path) -> Card:
     return card
 
 
-def _checked_state(session: Any, card: Card, path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the state that the network carries. Raises ModelError if it contradicts its card."""
+def _checked(session: Any, card: Card, path: Path) -> int:
+    """The size of the state, 0 for a windowed network. Raises ModelError if the file contradicts its card."""
     inputs = {i.name: i for i in session.get_inputs()}
     outputs = {o.name: o for o in session.get_outputs()}
-    if any(name not in inputs for name in INPUTS) or any(name not in outputs for name in OUTPUTS):
+    wanted = (*INPUTS, STATE) if card.step else INPUTS
+    returned = STREAMING_OUTPUTS if card.step else OUTPUTS
+    if set(wanted) != set(inputs) or not set(returned) <= set(outputs):
+        what = "streaming noisewatch model" if card.step else "noisewatch model"
         raise ModelError(
-            f"{path} has inputs {_few(inputs)} and outputs {_few(outputs)}; a noisewatch model has "
-            f"{', '.join(INPUTS)} and {', '.join(OUTPUTS)}. Export it with `noisewatch export-onnx`."
+            f"{path} has inputs {_few(inputs)} and outputs {_few(outputs)}; a {what} has {', '.join(wanted)} and "
+            f"{', '.join(returned)}. Export it with `noisewatch export-onnx`."
         )
-    shape, promised = inputs["logmel"].shape, [1, card.frames, card.frontend.n_mels]
-    if shape != promised:
+    mels = card.frontend.n_mels
+    shape, promised = inputs["logmel"].shape, [1, card.frames, mels]
+    if shape != promised if not card.step else (len(shape) != 3 or shape[2] != mels or _fixed(shape[:2])):
+        fits = f"[streams, frames, {mels}]" if card.step else promised
         raise ModelError(
-            f"{path} takes log-Mel windows of shape {shape}; its card specifies {promised}. "
+            f"{path} takes log-Mel frames of shape {shape}; its card specifies {fits}. "
             "Export it with `noisewatch export-onnx`."
         )
-    state = {name: tuple(i.shape) for name, i in inputs.items() if name not in INPUTS}
-    judged = _judged(session)
-    returned = [*judged, *(f"{name}_out" for name in state)]
     unfit = [f"input {name} of {i.type}" for name, i in inputs.items() if i.type != FLOAT]
-    unfit += [f"output {n} of {outputs[n].type}" for n in returned if n in outputs and outputs[n].type != FLOAT]
-    unfit += [f"input reference of shape {s}" for s in [inputs["reference"].shape] if s != [1]]
-    unfit += [f"output {name} of shape {outputs[name].shape}" for name in judged if outputs[name].shape != [1]]
-    for name, sizes in state.items():
-        out = outputs.get(f"{name}_out")
-        if out is None or out.shape != list(sizes) or not all(isinstance(n, int) and n > 0 for n in sizes):
-            unfit.append(f"state {name} of shape {list(sizes)}")
+    unfit += [f"output {n} of {outputs[n].type}" for n in returned if outputs[n].type != FLOAT]
+    if card.step:
+        numbers = inputs[STATE].shape[-1]
+        if len(inputs[STATE].shape) != 2 or not isinstance(numbers, int) or not 0 < numbers <= MAX_STATE:
+            unfit.append(f"a state of shape {inputs[STATE].shape}, where [streams, 1 to {MAX_STATE}] is allowed")
+    else:
+        numbers = 0
+        shapes = {"input reference": inputs["reference"].shape}
+        shapes |= {f"output {n}": outputs[n].shape for n in (*OUTPUTS, WIDTH) if n in outputs}
+        unfit += [f"{name} of shape {found}" for name, found in shapes.items() if found != [1]]
     if unfit:
-        raise ModelError(
-            f"{path} has {_few(unfit)}. Inputs must be float, outputs float of shape [1], and a state NAME must "
-            "have an output NAME_out of the same fixed shape. Export it with `noisewatch export-onnx`."
-        )
-    if (numbers := sum(map(math.prod, state.values()))) > MAX_STATE:
-        raise ModelError(f"{path} carries a state of {numbers} numbers; allowed: {MAX_STATE}.")
-    return state
+        raise ModelError(f"{path} has {_few(unfit)}. Export it with `noisewatch export-onnx`.")
+    return int(numbers)
 
 
-def _judged(session: Any) -> list[str]:
-    """The outputs that describe the window, in the order of `Output`."""
-    return [*OUTPUTS, *(o.name for o in session.get_outputs() if o.name == WIDTH)]
+def _fixed(shape: Iterable[Any]) -> bool:
+    return any(isinstance(size, int) for size in shape)
 
 
 def _sigmoid(logit: float) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Generator
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import numpy as np
@@ -13,10 +14,11 @@ from ..audio.highpass import HighPass
 from ..audio.logmel import LogMel
 from ..audio.resampler import Resampler
 from ..audio.ring import Ring
-from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, Samples, as_float
+from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, WINDOW_S, Samples, as_float
 from ..errors import InputError, UsageError, numeric
 from .detector import Detector, DetectorConfig
-from .events import VOICE, Event, Reading, Reason, WarningName
+from .estimates import Estimates, Request
+from .events import KINDS, NOW_S, VOICE, Event, Kind, Reading, Reason, WarningName
 from .health import HEARD_S, Health
 from .model import Model, Output
 from .reference import MEASURED_SNR_DB, Reference
@@ -25,7 +27,22 @@ from .traces import Traces
 HOP_RANGE_S = (0.01, 60.0)
 RATES = (1_000, 768_000)  # Hz
 WIDEST_DB = 15.0  # an SNR whose central 80 % spreads further than this below 28 dB is not reported
+HEARD_DB = 28.0  # an SNR above this is clean, however far above: the level of the noise is not known
+NAMED = 0.6  # least probability of a kind that is named
 REST_S = 0.5  # a stream that ends this long after its last decision gets a final one
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is known of a window before the network is asked."""
+
+    time: float  # s of stream time: the end of the window
+    due: bool  # for a reading; else only for the detector
+    level_dbfs: float | None  # since the moment before
+    active_dbfs: float  # active level of the window
+    reason: Reason | None
+    warnings: tuple[WarningName, ...]
+    hum_hz: int | None
 
 
 class Stream:
@@ -61,12 +78,24 @@ class Stream:
         self.hop_s = numeric("hop", model.card.hop_s if hop is None else hop)
         self._hop = _hop_samples(self.hop_s, frontend.hop)
         if config is None:
-            config = DetectorConfig(threshold=model.card.threshold if threshold is None else threshold)
+            config = DetectorConfig(
+                threshold=model.card.threshold if threshold is None else threshold,
+                lead_s=model.card.lead_s,
+                trail_s=model.card.trail_s,
+            )
         elif threshold is not None:
             raise UsageError(
                 f"the threshold is {threshold}, but {config.threshold} in the config. Give one of the two."
             )
-        self.detector = Detector(config, hop_s=self.hop_s)
+        self._tick = self._hop  # samples between two decisions of the detector
+        if model.step:
+            self._tick = model.step * frontend.hop
+            if self._hop % self._tick:
+                raise UsageError(
+                    f"the hop is {self.hop_s} s; {model.card.name} allows multiples of {model.card.step_s:g} s."
+                )
+        tick_s = self._tick / SAMPLE_RATE
+        self.detector = Detector(config, hop_s=tick_s, reach_s=NOW_S if model.step else WINDOW_S)
         self.model = model
         self.skipped = 0
         self._resampler = Resampler()
@@ -75,12 +104,14 @@ class Stream:
         self._frames = Ring(model.frames, frontend.n_mels)
         self._health = Health(WINDOW)
         self._traces = Traces(frontend)
-        self._state = model.initial_state()
-        self._reference = Reference(self.hop_s)
+        self._estimates = Estimates(model, self._frames)
+        self._reference = Reference(tick_s)
+        self._measured: list[float] = []  # levels of voices that the reference does not count yet
+        self._moments: list[Moment] = []  # that wait for their estimates
         self._samples = 0  # of the stream, at 16 kHz
         self._since_gap = 0  # samples since the stream began or was interrupted
-        self._next = WINDOW  # _since_gap at which the next decision is due
-        self._decided = 0  # _since_gap at the last decision
+        self._next = self._first_tick  # _since_gap at which the network and the detector are due
+        self._decided = 0  # _since_gap at the last reading
         self._unlimited_from = math.inf  # s: when floats first exceeded full scale, which rules out clipping at 1.0
         self._paused = False
         self._lost = 0  # samples that never arrived
@@ -140,6 +171,12 @@ class Stream:
         behind: a live input is ahead of the caller. If several decisions are due, only the last is made, with
         the warning `late`, and `skipped` counts the others.
         """
+        return self._estimates.alone(self.judging(samples, sample_rate, behind=behind))
+
+    def judging(
+        self, samples: ArrayLike, sample_rate: int, *, behind: bool = False
+    ) -> Generator[Request, list[Output], list[Reading | Event]]:
+        """`process` as a generator that yields what it asks a streaming network, for `estimates.together`."""
         if not RATES[0] <= numeric("sample rate", sample_rate) <= RATES[1]:
             raise InputError(f"the sample rate is {sample_rate} Hz; allowed: {RATES[0]} to {RATES[1]}.")
         x = as_float(samples, self.time, sample_rate)
@@ -149,7 +186,7 @@ class Stream:
         if self._paused and len(x):
             self._paused = False
             items.append(Event("input_back", self.time, onset=self.time))
-        return items + self._judge(self._resampler.feed(x, sample_rate), behind=behind)
+        return items + (yield from self._judge(self._resampler.feed(x, sample_rate), behind=behind))
 
     def pause(self) -> list[Reading | Event]:
         """The input sends nothing for now, but no audio is lost: the next samples continue the window.
@@ -176,9 +213,10 @@ class Stream:
         self._health.reset()
         self._traces.reset()
         if moved:
-            self._reference, self._unlimited_from = Reference(self.hop_s), math.inf
-        self._state = self.model.initial_state()
-        self._since_gap, self._next, self._decided = 0, WINDOW, 0
+            self._reference, self._unlimited_from = Reference(self.detector.hop_s), math.inf
+        self._estimates.reset()
+        self._measured.clear()
+        self._since_gap, self._next, self._decided = 0, self._first_tick, 0
         _, events = self.detector.lose(self.time, reason)
         reading = self._unknown(reason)
         if lost_s:
@@ -193,38 +231,93 @@ class Stream:
 
         Audio shorter than 3 s gets its only reading here, with the warning `short`.
         """
-        items = self._judge(self._resampler.flush())
+        items = self._estimates.alone(self._judge(self._resampler.flush()))
         if not self._decided and 0 < self._samples == self._since_gap < WINDOW:
-            items += self._decide(("short",))
+            items += self._conclude(self._moment(("short",), due=True), self._estimates.now(self.reference_dbfs))
         elif self._decided and self._since_gap - self._decided >= REST_S * SAMPLE_RATE:
-            items += self._decide(())
+            items += self._conclude(self._moment((), due=True), self._estimates.now(self.reference_dbfs))
         return [*items, *self.detector.finish(self.time)]
 
-    def _judge(self, x: Samples, *, behind: bool = False) -> list[Reading | Event]:
-        """Take samples (n,) at 16 kHz and make the decisions that are due."""
+    @property
+    def _first_tick(self) -> int:
+        """Samples until the first tick: a streaming network takes frames from the beginning."""
+        return self._tick if self.model.step else WINDOW
+
+    def _judge(
+        self, x: Samples, *, behind: bool = False
+    ) -> Generator[Request, list[Output], list[Reading | Event]]:
+        """Take samples (n,) at 16 kHz and make the decisions that are due. Yields what the network is to estimate."""
         items: list[Reading | Event] = []
         while len(x):
             due = self._next - self._since_gap
             part, x = x[:due], x[due:]
-            audible = self._highpass.feed(part)
-            frames = self._logmel.feed(audible)
-            self._frames.push(frames)
-            self._health.feed(part, audible)
-            self._traces.feed(audible, frames)
-            self._samples += len(part)
-            self._since_gap += len(part)
+            self._feed(part)
             if self._since_gap < self._next:
                 break
-            self._next += self._hop
-            if behind and len(x) >= self._hop:
-                self.skipped += 1
-            else:
-                items += self._decide(("late",) if behind else ())
+            self._next += self._tick
+            skip = behind and len(x) >= self._hop
+            if self._since_gap >= WINDOW:
+                self._meet(("late",) if behind else (), skip=skip)
+            # A voice counts for the reference from the next whole second on. So a second takes one call of a streaming
+            # network, or ten, with the same result.
+            if not self.model.step or self._since_gap % SAMPLE_RATE == 0:
+                items += yield from self._estimated()
+                for dbfs in self._measured:
+                    self._reference.add(dbfs)
+                self._measured.clear()
+        return items + (yield from self._estimated())
+
+    def _feed(self, part: Samples) -> None:
+        audible = self._highpass.feed(part)
+        frames = self._logmel.feed(audible)
+        self._frames.push(frames)
+        self._estimates.feed(frames)
+        self._health.feed(part, audible)
+        self._traces.feed(audible, frames)
+        self._samples += len(part)
+        self._since_gap += len(part)
+
+    def _meet(self, warnings: tuple[WarningName, ...], *, skip: bool) -> None:
+        """The tick at which a decision is due. skip: the input is ahead, so no reading is given for it."""
+        reading = (self._since_gap - WINDOW) % self._hop == 0
+        self.skipped += reading and skip
+        if self.model.step or not skip:
+            self._moments.append(self._moment(warnings, due=reading and not skip))
+
+    def _moment(self, warnings: tuple[WarningName, ...], *, due: bool) -> Moment:
+        health, span = self._health, self._tick
+        if due:
+            span = min(self._hop, self._since_gap - self._decided)
+            self._decided = self._since_gap
+        reason: Reason | None = (
+            "too_short" if self._since_gap < HEARD_S * SAMPLE_RATE else health.reason(self._reference.dbfs)
+        )
+        hum_hz = None
+        if due and reason is None:
+            traces = self._traces.warnings(self._frames.last(self._frames.capacity), self._reference.dbfs)
+            warnings = (*health.warnings(unlimited=self.time >= self._unlimited_from), *traces, *warnings)
+            hum_hz = self._traces.hum_hz
+        level, active = health.level_dbfs(span // BLOCK), health.active_dbfs()
+        return Moment(self.time, due, level, active, reason, warnings, hum_hz)
+
+    def _estimated(self) -> Generator[Request, list[Output], list[Reading | Event]]:
+        """The decisions at the moments that wait, once the network has estimated them."""
+        moments, self._moments = self._moments, []
+        wanted = [m for m in moments if self.model.step or m.reason is None]
+        outputs: list[Output] = yield from self._estimates.of(len(wanted), self._reference.dbfs)
+        if self._estimates.restarted and wanted:  # only the last is known
+            moments = [replace(wanted[-1], warnings=(*wanted[-1].warnings, "restarted"))]
+            self._estimates.restarted = False
+        estimated = iter(outputs[-len(moments):] if self.model.step else outputs)
+        items: list[Reading | Event] = []
+        for moment in moments:
+            output = next(estimated) if self.model.step or moment.reason is None else None
+            items += self._conclude(moment, output)
         return items
 
-    def _decide(self, warnings: tuple[WarningName, ...]) -> list[Reading | Event]:
-        """The reading of the current window, and its events."""
-        reading, events = self._verdict(warnings)
+    def _conclude(self, moment: Moment, output: Output | None) -> list[Reading | Event]:
+        """The reading of a moment, if it is due, and the events that it causes."""
+        reading, events = self._verdict(moment, output)
         if reading.warnings:
             events = [replace(event, warnings=reading.warnings) for event in events]
         if self._lost_s:  # the whole loss is known only now that the input is back
@@ -232,44 +325,50 @@ class Stream:
                 if event.event == "input_back":
                     events[number] = replace(event, lost_s=self._lost_s)
                     self._lost_s = 0.0
-        return [reading, *events]
+        return [reading, *events] if moment.due else [*events]
 
-    def _verdict(self, warnings: tuple[WarningName, ...]) -> tuple[Reading, list[Event]]:
-        health, time = self._health, self.time
-        level = health.level_dbfs(min(self._hop, self._since_gap - self._decided) // BLOCK)
-        self._decided = self._since_gap
-        reason: Reason | None = (
-            "too_short" if self._since_gap < HEARD_S * SAMPLE_RATE else health.reason(self._reference.dbfs)
-        )
-        if reason is not None:
-            _, events = self.detector.update(time, None, reason)
-            return self._unknown(reason, level, warnings), events
-        output, origin = self._run(), self._reference.origin
+    def _verdict(self, moment: Moment, output: Output | None) -> tuple[Reading, list[Event]]:
+        time, level = moment.time, moment.level_dbfs
+        if moment.reason is not None or output is None:
+            _, events = self.detector.update(time, None, moment.reason)
+            return self._unknown(moment.reason, level, moment.warnings, time), events
+        origin, threshold = self._reference.origin, self.detector.config.threshold
         spoken = output.voice >= VOICE
         sure = output.snr_width_db is None or output.snr_width_db <= WIDEST_DB
         snr_db = output.snr_db if spoken and sure else None
-        state, events = self.detector.update(time, output.noise, snr_db=snr_db, level_dbfs=level)
+        kind, kind_probability = named(output, threshold)
+        state, events = self.detector.update(
+            time, output.noise, now=output.now, snr_db=snr_db, level_dbfs=level, kind=kind
+        )
         if spoken and output.snr_db >= MEASURED_SNR_DB:
-            self._reference.add(health.active_dbfs())
-        traces = self._traces.warnings(self._frames.last(self._frames.capacity), self._reference.dbfs)
-        warnings = (*health.warnings(unlimited=time >= self._unlimited_from), *traces, *warnings)
-        hum_hz = self._traces.hum_hz
+            self._measured.append(moment.active_dbfs)
+        voice_dbfs = output.voice_dbfs if spoken else None
+        noise_dbfs = None
+        if output.voice_dbfs is not None and sure and output.snr_db <= HEARD_DB:
+            noise_dbfs = (output.voice_dbfs if spoken else self._reference.dbfs) - output.snr_db
         return Reading(
-            time, output.noise, snr_db, output.voice, level, state, None, warnings, origin, hum_hz
-        ), events
+            time, output.noise, snr_db, output.voice, level, state, None, moment.warnings, origin, moment.hum_hz,
+            output.now, noise_dbfs, voice_dbfs, kind, kind_probability,
+        ), events  # fmt: skip
 
     def _unknown(
-        self, reason: Reason, level_dbfs: float | None = None, warnings: tuple[WarningName, ...] = ()
+        self,
+        reason: Reason | None,
+        level_dbfs: float | None = None,
+        warnings: tuple[WarningName, ...] = (),
+        time: float | None = None,
     ) -> Reading:
-        origin = self._reference.origin
-        return Reading(self.time, None, None, None, level_dbfs, "unknown", reason, warnings, origin)
+        at = self.time if time is None else time
+        return Reading(at, None, None, None, level_dbfs, "unknown", reason, warnings, self._reference.origin)
 
-    def _run(self) -> Output:
-        frames = self._frames.last(self.model.frames)
-        if len(frames) < self.model.frames:  # a stream shorter than a window is repeated until it fills one
-            frames = np.resize(frames, (self.model.frames, frames.shape[1]))
-        output, self._state = self.model(frames, self._reference.dbfs, self._state)
-        return output
+
+def named(output: Output, threshold: float) -> tuple[Kind | None, float | None]:
+    """The kind of a noise and its probability, where there is noise and the network is sure enough."""
+    if output.kind is None or output.noise < threshold:
+        return None, None
+    best = max(range(len(KINDS)), key=output.kind.__getitem__)
+    sure = output.kind[best] >= NAMED
+    return (KINDS[best], output.kind[best]) if sure else (None, None)
 
 
 def _hop_samples(hop_s: float, grid: int) -> int:

@@ -15,11 +15,13 @@ from . import channel
 from .catalogue import Catalogue
 from .channel import Room
 from .config import SceneConfig
-from .scene import Scene
+from .scene import Noise, Scene
 from .tracks import long_enough, noise_track, shaped, voice_track, word_track
 
 CUT_LEVEL = 0.01  # least level of a shaped noise, relative to the whole
 NOISY_DB = 20.0  # a window is noisy at or below this SNR, and clean at or above catalogue.CLEAN_DB
+NOW = 25  # frames of 20 ms: the last 0.5 s
+NO_NOISE_DB = 60.0
 COARSE_WEIGHT = 0.3  # of windows whose quantisation hiss is neither clean nor noise in the room
 
 
@@ -36,6 +38,8 @@ class Window:
     weight: float  # 0: not scored
     voice: bool  # someone is speaking
     tracks_db: Samples  # (2, 150) levels of the voice and of the rest every 20 ms, dB re the window's loudest tenth
+    now_db: float  # SNR of the noise in the last 0.5 s, `NO_NOISE_DB` if there is none
+    sound: str  # kind of sound of the noise, empty if not known, if there are several, or if it is not noisy
 
 
 def tracks(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> tuple[Samples, Samples, Samples]:
@@ -94,9 +98,28 @@ def render(scene: Scene, catalogue: Catalogue, config: SceneConfig) -> Window:
         if scene.voice is not None and (scene.mic.agc_db or a < b):
             scene = replace(scene, snr_db=levels.snr_db(voice, noise))  # they changed it
     tracks_db = _over_time(np.stack([voice, noise + floor]), mixed)
+    now_db = _now_db(scene, voice, noise)
     if scene.mic.dc or scene.mic.drift:  # inaudible, so levels and labels are without it
         mixed = mixed + channel.infrasound(scene.mic, scene.voice_dbfs, np.random.default_rng([scene.seed, 1]))
-    return _labelled(scene, mixed, floors_db, scored, tracks_db)
+    sound = _sound(scene.noise, catalogue) if scene.snr_db is not None and scene.snr_db <= NOISY_DB else ""
+    return _labelled(scene, mixed, floors_db, scored, tracks_db, now_db, sound)
+
+
+def _now_db(scene: Scene, voice: Samples, noise: Samples) -> float:
+    """SNR of the noise in the last 0.5 s: of the voice of the window, or of the reference level without one."""
+    power = levels.frame_power(noise)[-NOW:]
+    if not power.max() > 0:
+        return NO_NOISE_DB
+    voice_dbfs = levels.dbfs(levels.active_power(levels.frame_power(voice))) if scene.voice else scene.reference_dbfs
+    return min(NO_NOISE_DB, voice_dbfs - levels.dbfs(levels.active_power(power)))
+
+
+def _sound(noise: Noise | None, catalogue: Catalogue) -> str:
+    """The kind of sound of a noise; empty if it is synthetic, or of several kinds."""
+    if noise is None or not noise.takes:
+        return ""
+    sounds = {"voices" if noise.spoken else catalogue.noise[take.index].row.sound for take in noise.takes}
+    return sounds.pop() if len(sounds) == 1 else ""
 
 
 def _over_time(tracks: Samples, mixed: Samples) -> Samples:
@@ -106,7 +129,15 @@ def _over_time(tracks: Samples, mixed: Samples) -> Samples:
     return np.stack([10 * np.log10(levels.frame_power(t) / loud + 1e-8) for t in tracks]).astype(np.float32)
 
 
-def _labelled(scene: Scene, samples: Samples, floors_db: list[float], scored: bool, tracks_db: Samples) -> Window:
+def _labelled(
+    scene: Scene,
+    samples: Samples,
+    floors_db: list[float],
+    scored: bool,
+    tracks_db: Samples,
+    now_db: float,
+    sound: str,
+) -> Window:
     snr = scene.snr_db
     below_db = [*floors_db, *([] if snr is None else [snr])]
     coarse = scene.mic.coding in ("8bit", "mulaw") and (snr is None or snr > NOISY_DB)
@@ -118,6 +149,8 @@ def _labelled(scene: Scene, samples: Samples, floors_db: list[float], scored: bo
         weight=(COARSE_WEIGHT if coarse else 1.0) if scored else 0.0,
         voice=scene.voice is not None,
         tracks_db=tracks_db,
+        now_db=now_db,
+        sound=sound,
     )
 
 

@@ -14,12 +14,14 @@ from .dense import Dense
 from .duo import Duo
 from .head import NoiseNet
 from .mhatt import MHAtt
+from .stcn import STCN
 from .tcn import TCN
 from .vgg import VGG11
 
-NETS: dict[str, Callable[[], NoiseNet | Duo]] = {
+NETS: dict[str, Callable[[], NoiseNet | Duo | STCN]] = {
     "duo": lambda: Duo({"mhatt": NoiseNet(MHAtt()), "tcn": NoiseNet(TCN())}),
     "tcn": lambda: NoiseNet(TCN()),
+    "stcn": STCN,
     "bcresnet1": lambda: NoiseNet(BCResNet(scale=1)),
     "bcresnet8": lambda: NoiseNet(BCResNet(scale=8)),
     "bcresnet16": lambda: NoiseNet(BCResNet(scale=16)),

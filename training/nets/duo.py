@@ -26,6 +26,8 @@ class Duo(nn.Module):
     B, the mean.
     """
 
+    tracks_span = NoiseNet.tracks_span
+
     def __init__(self, members: Mapping[str, NoiseNet]) -> None:
         super().__init__()
         self.members = nn.ModuleDict(members)
@@ -35,7 +37,7 @@ class Duo(nn.Module):
         times = min(int(verdict.tracks.shape[2]) for verdict in verdicts)  # (B, 2, 75) of mhatt, (B, 2, 149) of tcn
         verdicts = [v._replace(tracks=_coarser(v.tracks, times)) for v in verdicts]
         if self.training:
-            return Verdict(*(torch.cat(parts) for parts in zip(*verdicts, strict=True)))
-        voice, tracks = (torch.stack([v[i] for v in verdicts]).mean(0) for i in (0, -1))
+            return Verdict.joined(verdicts)
+        voice, tracks = (torch.stack([v[i] for v in verdicts]).mean(0) for i in (0, 4))
         weight, centre, sharpness = (torch.cat([v[i] for v in verdicts], 2) for i in (1, 2, 3))
         return Verdict(voice, weight - math.log(len(verdicts)), centre, sharpness, tracks)

@@ -10,6 +10,7 @@ the SNR is its median, so the two do not contradict each other.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -86,6 +87,19 @@ class Verdict(NamedTuple):
     centre: Tensor  # (B, 2, C) dB SNR
     sharpness: Tensor  # (B, 2, C) natural logarithm of the slope, 1/dB
     tracks: Tensor  # (B, 2, T') levels of the voice and of everything else over time, dB re the loud part
+    # Of streaming networks only:
+    now: Tensor | None = None  # (B,) logit of noise in the last 0.5 s
+    kind: Tensor | None = None  # (B, 10) logits of the kinds of sound, in the order of `events.KINDS`
+    voice_dbfs: Tensor | None = None  # (B,) active level of the voice
+
+    @classmethod
+    def joined(cls, verdicts: Sequence[Verdict]) -> Verdict:
+        """The verdicts of several batches as one."""
+        return cls(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*verdicts, strict=True)))
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Verdict:
+        """The same change made to every tensor."""
+        return Verdict(*(None if part is None else change(part) for part in self))
 
     def log_cdf(self, edges: Tensor, voice: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logarithms of P(SNR <= edge) and P(SNR > edge) at edges (E,): (B, E) each.
@@ -129,7 +143,43 @@ class Verdict(NamedTuple):
         return self._replace(weight=weight, sharpness=self.sharpness + math.log(scale))
 
 
-class NoiseNet(nn.Module):
+class Head(nn.Module):
+    """The last layers: from features of a window, and its levels, to a verdict."""
+
+    def __init__(self, features: int, hidden: int) -> None:
+        """features: how many `verdict` is given besides those of the levels."""
+        super().__init__()
+        features += len(BROADBAND_RANKS) + 2 * len(TRACK_RANKS) + 7
+        self.mix = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Dropout(0.1))
+        self.out = nn.Linear(hidden, 11)
+
+    def verdict(
+        self, features: Tensor, quantiles: Tensor, tracks: Tensor, loud: Tensor, reference: Tensor
+    ) -> tuple[Verdict, Tensor]:
+        """The verdict and the hidden layer (B, hidden) that it is computed from.
+
+        features (B, F); quantiles (B, 12) of the level, dB re the loud part; tracks (B, 2, T') dB re the loud part;
+        loud (B, 1) and reference (B,) dBFS.
+        """
+        times = int(tracks.shape[2])
+        voice_db, noise_db = active_level(tracks).chunk(2, dim=1)  # (B, 1) each
+        ranks = torch.tensor([round(r * (times - 1)) for r in TRACK_RANKS], device=tracks.device)
+        spread = ascending(tracks).index_select(2, ranks).flatten(1) / 20
+
+        quantiles = quantiles / 20
+        above = (loud - reference.unsqueeze(1)) / 20  # the loud part against the reference voice
+        against = torch.cat([above, above + quantiles[:, 1:2], above + quantiles[:, 5:6], above + noise_db / 20], 1)
+        active = torch.cat([voice_db, noise_db, voice_db - noise_db], 1) / 20
+        hidden = self.mix(torch.cat([features, quantiles, spread, active, against.clamp(-4, 4)], 1))
+        voice, heard, floor, shift, sharpness = self.out(hidden).split([1, 2, 2, 2, 4], 1)
+        noise = torch.cat([-20 * above - noise_db, voice_db - noise_db], 1)  # dB re the reference, re the voice
+        centre = torch.stack([FLOOR_DB + 15 * floor, noise + 15 * shift], 2)  # (B, 2, 2)
+        weight = F.logsigmoid(torch.stack([-heard, heard], 2))
+        verdict = Verdict(voice.squeeze(1), weight, centre, sharpness.unflatten(1, (2, 2)) - 1, tracks)
+        return verdict._replace(voice_dbfs=(voice_db + loud).squeeze(1)), hidden
+
+
+class NoiseNet(Head):
     """A trunk with the project's inputs and outputs.
 
     Inputs: `logmel` (B, 298, 40) raw natural-log Mel power, `reference` (B,) dBFS, the voice level that a
@@ -139,16 +189,15 @@ class NoiseNet(nn.Module):
     information than one bit per window, and the verdict is computed from them.
     """
 
+    tracks_span = (0, 150)  # the 20 ms of the window that `Verdict.tracks` covers
+
     def __init__(self, trunk: nn.Module, hidden: int = 48) -> None:
-        super().__init__()
         channels = cast(int, trunk.channels)
+        super().__init__(3 * channels + 32, hidden)
         self.normalise = Normalise()
         self.trunk = trunk  # (B, 1, 40, 298) -> (B, channels, T')
         self.tracks = nn.Conv1d(channels, 2, 1)
         self.order = nn.Linear(MELS * len(RANKS), 32)
-        features = 3 * channels + 32 + len(BROADBAND_RANKS) + 2 * len(TRACK_RANKS) + 7
-        self.mix = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Dropout(0.1))
-        self.out = nn.Linear(hidden, 11)
 
     def forward(self, logmel: Tensor, reference: Tensor) -> Verdict:
         x, level, loud = self.normalise(logmel)  # (B, T, M), (B, T), (B, 1)
@@ -157,21 +206,9 @@ class NoiseNet(nn.Module):
         times = int(f.shape[2])
         event = max(1, EVENT * times // FRAMES)
         loudest = F.avg_pool1d(f, event, stride=max(1, event // 6)).amax(dim=2)
-
         tracks = 15 * self.tracks(f) - 20  # (B, 2, T')
-        voice_db, noise_db = active_level(tracks).chunk(2, dim=1)  # (B, 1) each
-        ranks = torch.tensor([round(r * (times - 1)) for r in TRACK_RANKS], device=x.device)
-        spread = ascending(tracks).index_select(2, ranks).flatten(1) / 20
-
-        quantiles = ranked(level.unsqueeze(1), BROADBAND_RANKS).squeeze(1) / 20  # (B, 12), dB re loud
-        above = (loud - reference.unsqueeze(1)) / 20  # the loud part against the reference voice
-        against = torch.cat([above, above + quantiles[:, 1:2], above + quantiles[:, 5:6], above + noise_db / 20], 1)
-        active = torch.cat([voice_db, noise_db, voice_db - noise_db], 1) / 20
+        quantiles = ranked(level.unsqueeze(1), BROADBAND_RANKS).squeeze(1)  # (B, 12)
         order = F.relu(self.order(ranked(x, RANKS).flatten(1)))
-        pooled = [f.mean(dim=2), f.amax(dim=2), loudest]
-        y = self.out(self.mix(torch.cat([*pooled, order, quantiles, spread, active, against.clamp(-4, 4)], 1)))
-        voice, heard, floor, shift, sharpness = y.split([1, 2, 2, 2, 4], 1)
-        noise = torch.cat([-20 * above - noise_db, voice_db - noise_db], 1)  # dB re the reference, re the voice
-        centre = torch.stack([FLOOR_DB + 15 * floor, noise + 15 * shift], 2)  # (B, 2, 2)
-        weight = F.logsigmoid(torch.stack([-heard, heard], 2))
-        return Verdict(voice.squeeze(1), weight, centre, sharpness.unflatten(1, (2, 2)) - 1, tracks)
+        features = torch.cat([f.mean(dim=2), f.amax(dim=2), loudest, order], 1)
+        verdict, _ = self.verdict(features, quantiles, tracks, loud, reference)
+        return verdict._replace(voice_dbfs=None)

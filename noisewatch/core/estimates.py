@@ -1,0 +1,120 @@
+"""The network of one stream: what it is asked, and what it carries from call to call."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from ..audio.ring import Ring
+from .model import Frames, Model, NotFinite, Output, State
+
+T = TypeVar("T")
+
+
+class Request(NamedTuple):
+    """The next steps of a stream, for `Model.advance`."""
+
+    frames: Frames  # (steps * step, n_mels)
+    reference_dbfs: float
+    state: State  # (1, numbers)
+
+
+class Estimates:
+    """Asks the network of a stream. A windowed one judges the ring of frames, a streaming one the frames that it is fed.
+
+    restarted  the state had to be computed anew, and only the last output of `of` is known
+    """
+
+    def __init__(self, model: Model, ring: Ring) -> None:
+        self._model, self._ring = model, ring
+        self.restarted = False
+        self._restarts = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """The next frames begin a new stream."""
+        self._state = self._model.initial_state() if self._model.step else None
+        self._waiting: list[Frames] = []
+        self._begun = False
+
+    def feed(self, frames: Frames) -> None:
+        """Take the next frames (n, n_mels) of the stream."""
+        if self._model.step and len(frames):
+            if not self._begun:
+                self._waiting.append(self._model.lead_in(frames))
+                self._begun = True
+            self._waiting.append(frames)
+
+    def of(self, count: int, reference_dbfs: float) -> Generator[Request, list[Output], list[Output]]:
+        """The outputs for all steps since the last call; of a windowed network, `count` (0 or 1) for the last window."""
+        if self._state is None:
+            return [self.now(reference_dbfs)] if count else []
+        frames = np.concatenate([*self._waiting, np.zeros((0, self._ring.width), np.float32)])
+        whole = len(frames) // self._model.step * self._model.step
+        if not whole:
+            return []
+        self._waiting = [frames[whole:]]
+        try:
+            answer = yield Request(frames[:whole], reference_dbfs, self._state)
+        except NotFinite:
+            if self._restarts:
+                raise
+            self._restarts, self.restarted = 1, True
+            known = self._ring.last(self._ring.capacity)
+            known = known[: len(known) - len(frames) + whole]
+            answer = yield Request(
+                np.concatenate([self._model.lead_in(known), known]), reference_dbfs, self._model.initial_state()
+            )
+        outputs, self._state = answer
+        return outputs
+
+    def now(self, reference_dbfs: float) -> Output:
+        """The output for the frames in the ring; fewer than a window's are repeated until they fill one."""
+        frames = self._ring.last(self._model.frames)
+        if len(frames) < self._model.frames:
+            frames = np.resize(frames, (self._model.frames, frames.shape[1]))
+        return self._model.judge(frames, reference_dbfs)
+
+    def alone(self, judging: Generator[Request, list[Output], T]) -> T:
+        """Answer the requests of one stream until it has its result."""
+        return together(self._model, [judging])[0]
+
+
+def together(model: Model, judging: list[Generator[Request, list[Output], T]]) -> list[T]:
+    """Answer the requests of several streams, in one call of the network where they ask for as many steps."""
+    results: dict[int, T] = {}
+    waiting: dict[int, Request] = {}
+
+    def resume(index: int, answer: object) -> None:
+        waiting.pop(index, None)
+        stream = judging[index]
+        try:
+            waiting[index] = stream.throw(answer) if isinstance(answer, Exception) else stream.send(answer)
+        except StopIteration as end:
+            results[index] = end.value
+
+    for index in range(len(judging)):
+        resume(index, None)
+    while waiting:
+        size = len(next(iter(waiting.values())).frames)
+        same = [index for index, request in waiting.items() if len(request.frames) == size]
+        for index, answer in zip(same, answers(model, [waiting[i] for i in same]), strict=True):
+            resume(index, answer)
+    return [results[index] for index in range(len(judging))]
+
+
+def answers(model: Model, requests: list[Request]) -> list[tuple[list[Output], State] | NotFinite]:
+    """The answer to each of several requests of one size, or why there is none."""
+    try:
+        outputs, states = model.advance(
+            np.stack([request.frames for request in requests]),
+            np.array([request.reference_dbfs for request in requests], np.float32),
+            np.concatenate([request.state for request in requests]),
+        )
+    except NotFinite as error:
+        if len(requests) == 1:
+            return [error]
+        return [answer for request in requests for answer in answers(model, [request])]
+    return [(outputs[i], states[i : i + 1]) for i in range(len(requests))]
