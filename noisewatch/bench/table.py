@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..evaluation import tables
 from .report import BenchReport, Spread, Step
 
-HEAD = ("step", "ms per s of audio", "ratio to push", "MB", "M MAC per s", "times the floor")
+HEAD = ("step", "ms", "ratio", "MB", "MMAC", "x floor")
 
 
 def markdown(report: BenchReport) -> str:
@@ -20,8 +20,11 @@ def markdown(report: BenchReport) -> str:
         "",
         f"{report.date}, {report.machine}. {used[0].upper()}{used[1:]}{f'; {others}' if others else ''}.",
         "",
-        f"Medians of {report.rounds} rounds in turns, in brackets the extremes. A matrix product reaches "
-        f"{_spread(report.gmacs)} G MAC a second on one thread.",
+        "ms and million multiply-accumulates (MMAC) for one second of audio; ratio to the whole path of the "
+        "default model, in each round; MB added to the process; x floor: over the time of the MAC in a matrix product.",
+        "",
+        f"Medians of {report.rounds} rounds, in brackets the extremes. A matrix product makes "
+        f"{_spread(report.gmacs)} billion MAC a second on one thread.",
     ]
     for left in report.left_out:
         lines += ["", f"{left.name}: {left.reason}. Install it with `{left.install}`."]
@@ -40,7 +43,7 @@ def _cells(step: Step) -> tuple[str, ...]:
 
 
 def _spread(value: Spread) -> str:
-    digits = 2 if value.median < 10 else 1
+    digits = 2 if value.median < 10 else 1 if value.median < 100 else 0
     return f"{value.median:.{digits}f} ({value.min:.{digits}f} to {value.max:.{digits}f})"
 
 
