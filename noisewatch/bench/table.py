@@ -21,7 +21,8 @@ def markdown(report: BenchReport) -> str:
         f"{report.date}, {report.machine}. {used[0].upper()}{used[1:]}{f'; {others}' if others else ''}.",
         "",
         "ms and million multiply-accumulates (MMAC) for one second of audio; ratio to the whole path of the "
-        "default model, in each round; MB added to the process; x floor: over the time of the MAC in a matrix product.",
+        "default model, in each round; MB added to the process; x floor: over the time of the MAC in a matrix "
+        "product.",
         "",
         f"Medians of {report.rounds} rounds, in brackets the extremes. A matrix product makes "
         f"{_spread(report.gmacs)} billion MAC a second on one thread.",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from conftest import processes_with, wait_for
 
+from noisewatch.bench.contestant import WORKER
 from noisewatch.core.shipped import DEFAULT, shipped_models
 
 OWN = [
@@ -76,6 +77,19 @@ def test_every_step_is_timed(report: dict[str, Any]):
 def test_ratios_are_to_the_whole_path_of_the_default_model(report: dict[str, Any]):
     (whole,) = (step for step in report["steps"] if step["name"] == f"push {DEFAULT}")
     assert whole["ratio"] == {"median": 1.0, "min": 1.0, "max": 1.0}
+    for step in report["steps"]:
+        low = step["ms_per_s"]["min"] / whole["ms_per_s"]["max"]
+        high = step["ms_per_s"]["max"] / whole["ms_per_s"]["min"]
+        assert low <= step["ratio"]["median"] <= high, step["name"]
+
+
+def test_the_floor_is_the_time_of_the_multiply_accumulates(report: dict[str, Any]):
+    for step in report["steps"]:
+        if step["times_floor"] is not None:
+            floor_ms = {end: step["macs_per_s"] / report["gmacs"][end] / 1e6 for end in ("min", "max")}
+            low = step["ms_per_s"]["min"] / floor_ms["min"]
+            high = step["ms_per_s"]["max"] / floor_ms["max"]
+            assert low * 0.999 <= step["times_floor"]["median"] <= high * 1.001, step["name"]
 
 
 def test_a_step_stands_for_as_many_multiply_accumulates_as_it_makes(report: dict[str, Any]):
@@ -117,14 +131,31 @@ def test_nothing_outlives_it(number: signal.Signals):
     command = [sys.executable, "-m", "noisewatch", "bench", "--seconds", "600"]
     pipe = subprocess.PIPE
     process = subprocess.Popen(
-        command, env={**os.environ, name: value}, stdout=pipe, stderr=pipe, text=True, cwd="/tmp"
-    )
+        command, env={**os.environ, name: value}, stdout=pipe, stderr=pipe, text=True, cwd="/tmp",
+        start_new_session=True,
+    )  # fmt: skip
     try:
         wait_for(lambda: len(processes_with(marker)) > len(OWN))
-        process.send_signal(number)
+        os.killpg(process.pid, number)  # as a terminal does
         out, err = process.communicate(timeout=60)
         assert process.returncode == (130 if number == signal.SIGINT else -number)
         assert (out, err) == ("", "")
         wait_for(lambda: not processes_with(marker))
     finally:
         process.kill()
+
+
+def test_a_worker_ends_with_the_process_that_asks():
+    command = [sys.executable, "-P", "-m", WORKER]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd="/tmp") as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        print("front end", "0.01", sep="\n", file=worker.stdin, flush=True)
+        assert "audio_s" in json.loads(worker.stdout.readline())
+        assert json.loads(worker.stdout.readline())["ms"] > 0
+        worker.stdin.close()
+        try:
+            assert worker.wait(60) == 0
+        finally:
+            worker.kill()
