@@ -11,11 +11,15 @@ def main() -> None:
         import multiprocessing
 
         multiprocessing.freeze_support()
+        # Processes of our own, which Python would start by the name of their module.
         if sys.argv[1:] == ["-P", "-m", "noisewatch.inputs.lookout"]:
             from .inputs import lookout
 
-            lookout.main()
-            return
+            return lookout.main()
+        if sys.argv[1:] == ["-P", "-m", "noisewatch.bench.worker"]:
+            from .bench import worker
+
+            return worker.main()
     try:
         from .cli import main as command
 

@@ -70,7 +70,20 @@ MAY_IMPORT = {
     "recordings": {"system", "audio", "decoding", "inputs", "core", "ui"},
     "corpus": {"system", "audio", "decoding", "inputs", "core", "ui"},
     "evaluation": {"system", "audio", "inputs", "core", "ui", "tasks", "corpus"},
-    "cli": {"system", "audio", "inputs", "core", "outputs", "ui", "tasks", "recordings", "corpus", "evaluation"},
+    "bench": {"system", "audio", "inputs", "core", "recordings", "evaluation"},
+    "cli": {
+        "system",
+        "audio",
+        "inputs",
+        "core",
+        "outputs",
+        "ui",
+        "tasks",
+        "recordings",
+        "corpus",
+        "evaluation",
+        "bench",
+    },
     "training": {"system", "audio", "core", "ui", "corpus", "evaluation"},
 }
 

@@ -11,7 +11,7 @@ PREFIX = "NOISEWATCH_"  # of environment variables
 # In the order in which people need them.
 COMMANDS = {
     "Listen": ("listen", "check", "scan", "devices", "calibrate", "doctor"),
-    "Train": ("prepare", "train", "export-onnx", "evaluate", "models"),
+    "Train": ("prepare", "train", "export-onnx", "evaluate", "models", "bench"),
     "Configure": ("config",),
 }
 ORDER = [name for names in COMMANDS.values() for name in names]

@@ -17,6 +17,7 @@ from ..audio.signal import SAMPLE_RATE, Samples
 from ..core.ort import first_line
 from . import enhancers, quality
 from .scorers import Judgement, Scorer
+from .vads import SileroLite
 
 WADA_SHAPE = 0.4  # shape of the Gamma distribution of speech amplitudes (Kim & Stern, Interspeech 2008)
 
@@ -93,13 +94,12 @@ def _voicequal(module: Any) -> Estimate:
 
 def _silero(module: Any) -> Estimate:
     """SNR as the level of the frames that Silero labels as speech over the level of the rest."""
-    vad = module.SileroVAD(SAMPLE_RATE)
-    size = vad.window_size_samples
+    vad = SileroLite(module)
 
     def estimate(samples: Samples) -> float:
         vad.reset()
-        frames = samples[: len(samples) // size * size].reshape(-1, size)
-        spoken = np.array([vad.process(memoryview(frame.copy().data)) for frame in frames])
+        frames = samples[: len(samples) // vad.size * vad.size].reshape(-1, vad.size)
+        spoken = np.array([vad(frame) for frame in frames])
         power = (frames**2).mean(axis=1)
         speech = (power * spoken).sum() / (spoken.sum() + 1e-3)
         rest = (power * (1 - spoken)).sum() / ((1 - spoken).sum() + 1e-3)

