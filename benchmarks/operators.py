@@ -20,7 +20,7 @@ import onnxruntime
 
 from noisewatch.audio.logmel import LogMel
 from noisewatch.bench.task import clip
-from noisewatch.core.model import Model
+from noisewatch.core.model import STATE, Model
 from noisewatch.core.ort import CPU
 from noisewatch.core.reference import ASSUMED_DBFS
 from noisewatch.core.shipped import shipped_models
@@ -51,9 +51,12 @@ def events(model: Model, frames: np.ndarray) -> list[dict[str, Any]]:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = onnxruntime.InferenceSession(model.path, options, [CPU])
-        feeds = {"reference": np.array([ASSUMED_DBFS], np.float32), **model.initial_state()}
+        feeds = {"reference": np.array([ASSUMED_DBFS], np.float32)}
+        if model.step:
+            feeds[STATE] = model.initial_state()
         for run in range(RUNS):
-            session.run(None, {"logmel": frames[None, 10 * run : 10 * run + model.frames], **feeds})
+            window = frames[None, 10 * run : 10 * run + (model.step or model.frames)]
+            session.run(None, {"logmel": window, **feeds})
         found: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text())
         return found
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -38,7 +38,7 @@ from .profile import macs, parameters
 
 TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
-STREAMING = {"step_s": HOP / 100, "lead_s": 0.2, "trail_s": 0.3}  # of cards; lead and trail are measured
+STEP_S = HOP / 100
 HALVED = 1024  # weights with at least so many values are rounded to half precision, which halves the file
 
 
@@ -84,14 +84,16 @@ def card_of(
     name: str, net: Judge, state: dict[str, Any], metrics: dict[str, float], threshold: float, licence: str
 ) -> Card:
     """The card of a network from the checkpoint that holds its weights."""
-    data = json.loads(state["data"])
+    data, streams = json.loads(state["data"]), isinstance(net.net, STCN)
     return Card(
         name=name,
         version=__version__,
         window_s=WINDOW_S,
         hop_s=0.1,
         threshold=DetectorConfig(threshold).threshold,
-        **(STREAMING if isinstance(net.net, STCN) else {}),
+        step_s=STEP_S if streams else 0.0,
+        lead_s=0.2,
+        trail_s=0.3 if streams else 2.7,
         frontend=FrontendConfig.stored(state["frontend"]),
         licence=licence,
         trained_on=data["sources"],
@@ -134,7 +136,7 @@ class Judge(nn.Module):
         """The outputs of a model file without the state, in the order of `STREAMING_OUTPUTS`."""
         v = verdict.scaled(self.scale)
         more = () if v.now is None else (v.now, v.voice_dbfs, v.kind)
-        return v.noise, v.snr_db, v.voice, v.snr_width_db, *more  # type: ignore[return-value]
+        return v.noise, v.snr_db, v.voice, v.snr_width_db, *more
 
 
 class Steps(nn.Module):
@@ -146,17 +148,18 @@ class Steps(nn.Module):
 
     def forward(self, logmel: Tensor, reference: Tensor, state: Tensor) -> tuple[Tensor, ...]:
         carry = Carry(state)
-        verdict = self.judge.net.judge(logmel, reference, carry)
+        verdict = cast(STCN, self.judge.net).judge(logmel, reference, carry)
         return *self.judge.outputs(verdict), carry.new_state
 
 
 def _write(net: Judge, card: Card, path: Path) -> None:
     mels = card.frontend.n_mels
-    inputs = (torch.zeros(1, card.frames, mels), torch.zeros(1))
+    inputs: tuple[Tensor, ...] = (torch.zeros(1, card.frames, mels), torch.zeros(1))
     module: nn.Module = net
-    names, outputs, axes = list(INPUTS), [*OUTPUTS, WIDTH], {}
+    axes: dict[str, dict[int, str]] = {}
+    names, outputs = list(INPUTS), [*OUTPUTS, WIDTH]
     if card.step:
-        numbers = int(net.net.state_numbers)  # type: ignore[arg-type, union-attr]
+        numbers = cast(STCN, net.net).state_numbers
         module, inputs = Steps(net), (torch.zeros(1, 2 * card.step, mels), torch.zeros(1), torch.zeros(1, numbers))
         names, outputs = [*names, STATE], list(STREAMING_OUTPUTS)
         axes = {"logmel": {0: "streams", 1: "frames"}, "reference": {0: "streams"}, STATE: {0: "streams"}}
@@ -191,8 +194,8 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
             name = tensor.name
             tensor.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
             casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
-    for cast in reversed(casts):
-        model.graph.node.insert(0, cast)
+    for node in reversed(casts):
+        model.graph.node.insert(0, node)
     return model
 
 
@@ -208,7 +211,8 @@ def streaming_parity(net: Judge, model: Model) -> float:
     clip = load_audio(Path(str(resources.files("noisewatch") / "demo.flac")))
     rng, frames, reference = np.random.default_rng(1), LogMel().feed(clip), -26.0
     whole = np.concatenate([model.lead_in(frames), frames])
-    state, outputs, at = model.initial_state(), [], 0
+    outputs: list[Output] = []
+    state, at = model.initial_state(), 0
     while at + model.step <= len(whole):
         end = min(at + model.step * int(rng.choice([1, 1, 2, 3, 7, 40])), len(whole) // model.step * model.step)
         (given,), state = model.advance(whole[None, at:end], np.array([reference], np.float32), state)
@@ -219,7 +223,9 @@ def streaming_parity(net: Judge, model: Model) -> float:
     return _difference(net, outputs[first : first + len(windows)], windows)
 
 
-def _difference(net: Judge, by_onnx: Sequence[Output], windows: Sequence[tuple[NDArray[np.float32], float]]) -> float:
+def _difference(
+    net: Judge, by_onnx: Sequence[Output], windows: Sequence[tuple[NDArray[np.float32], float]]
+) -> float:
     loader: DataLoader[Any] = DataLoader(windows, batch_size=16)  # type: ignore[arg-type]
     with torch.no_grad():
         columns = [torch.cat(parts) for parts in zip(*(net(x, r.float()) for x, r in loader), strict=True)]

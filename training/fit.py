@@ -19,7 +19,7 @@ from noisewatch.errors import OutputError
 from .batch_augment import augmented
 from .dataset import Batch, Windows, batches
 from .failures import diverged, memory_errors, suspects
-from .loss import loss
+from .loss import loss, span
 from .progress import RunProgress
 from .run import Run, set_up
 from .stop import Stop, Stopped
@@ -132,7 +132,7 @@ def train_step(run: Run, batch: Batch, windows: Windows) -> None:
     x, reference, targets, tracks = fabric.to_device(batch)
     if config.batch_augment:
         x = augmented(x, config.batch_augment, hash((config.seed, run.step, fabric.global_rank)))
-    value = loss(run.net(x, reference), targets, tracks, run.bare.tracks_span)
+    value = loss(run.net(x, reference), targets, tracks, span(run.bare))
     # All processes have to agree on the loss.
     mean = float(cast(Tensor, fabric.all_reduce(value.detach())))
     if not math.isfinite(mean):

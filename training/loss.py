@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noisewatch.corpus.catalogue import CLEAN_DB
@@ -24,8 +26,9 @@ WIDTH_SCALES = 4.394  # width of the central 80 % of a logistic distribution, in
 def loss(verdict: Verdict, targets: Tensor, tracks: Tensor, span: tuple[int, int] = (0, 150)) -> Tensor:
     """Weighted mean loss of a batch: SNR and voice (cross-entropy), and levels over time (Huber).
 
-    targets (B, 9) and tracks (B, 2, 150) as in `dataset`; span: the part of these that `verdict.tracks` covers. A verdict of n B rows (an ensemble in training) is compared
-    with the targets n times. Windows of weight 0 are left out; levels are clamped at 45 dB under the loud part.
+    targets (B, 9) and tracks (B, 2, 150) as in `dataset`; span: the part of these that `verdict.tracks` covers. A
+    verdict of n B rows (an ensemble in training) is compared with the targets n times. Windows
+    of weight 0 are left out; levels are clamped at 45 dB under the loud part.
     """
     members = len(verdict.voice) // len(targets)
     targets, tracks = targets.repeat(members, 1), tracks.repeat(members, 1, 1)
@@ -48,6 +51,11 @@ def loss(verdict: Verdict, targets: Tensor, tracks: Tensor, span: tuple[int, int
         + TRACKS_WEIGHT * F.smooth_l1_loss(verdict.tracks / 10, tracks / 10)
         + _of_the_moment(verdict, targets)
     )
+
+
+def span(net: nn.Module) -> tuple[int, int]:
+    """The part of the tracks that a network estimates."""
+    return cast(tuple[int, int], net.tracks_span)
 
 
 def _of_the_moment(verdict: Verdict, targets: Tensor) -> Tensor | float:

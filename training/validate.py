@@ -14,7 +14,7 @@ from noisewatch.corpus.render import NOISY_DB
 from noisewatch.evaluation.statistics import roc_auc
 
 from .dataset import FLOOR_ONLY, NOW, SNR, SOUND, VOICE, WEIGHT, Batch
-from .loss import edge_losses, loss
+from .loss import edge_losses, loss, span
 from .nets.head import Verdict
 from .temperature import temperature_scale
 
@@ -42,7 +42,7 @@ def validate(net: nn.Module, validation: list[Batch]) -> dict[str, float]:
 
     estimated = scored & spoken & (targets[:, FLOOR_ONLY] == 0) & (true >= 0) & (true <= 30)
     return {
-        "loss": float(loss(verdict, targets, tracks, net.tracks_span)),
+        "loss": float(loss(verdict, targets, tracks, span(net))),
         "auc": roc_auc(noise[clean], noise[noisy]),
         "auc_speech": roc_auc(noise[clean & spoken], noise[noisy & spoken]),
         "snr_mae_db": float((snr - true)[estimated].abs().mean()),

@@ -88,14 +88,21 @@ def _network(name: str) -> Task:
     model = Model(name)
     frames = LogMel(model.card.frontend).feed(clip())
     starts = cycle(range(0, len(frames) - model.frames, HOP // model.card.frontend.hop))
-    state = model.initial_state()
 
-    def decide() -> None:
+    def window() -> object:
+        start = next(starts)
+        return model.judge(frames[start : start + model.frames], ASSUMED_DBFS)
+
+    if not model.step:
+        return Task(window, HOP_S, model.card.macs)
+    state, reference = model.initial_state(), np.array([ASSUMED_DBFS], np.float32)
+
+    def step() -> None:
         nonlocal state
         start = next(starts)
-        _, state = model(frames[start : start + model.frames], ASSUMED_DBFS, state)
+        _, state = model.advance(frames[None, start : start + model.step], reference, state)
 
-    return Task(decide, HOP_S, model.card.macs)
+    return Task(step, HOP_S, model.card.macs)
 
 
 def _push(name: str) -> Task:

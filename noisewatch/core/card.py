@@ -84,7 +84,7 @@ class Card:
                 raise ValueError(f"{name} is {value!r}; allowed: {low} to {high}")
         if abs(self.hop_s * 100 - round(self.hop_s * 100)) > 1e-6:
             raise ValueError(f"hop_s is {self.hop_s!r}; allowed: multiples of 0.01")
-        if self.step_s and abs(1 / self.step_s - round(1 / self.step_s)) > 1e-6 or self.step_s % 0.01 > 1e-6 < 0.01 - self.step_s % 0.01:
+        if self.step_s and 100 % max(1, round(self.step_s * 100)):
             raise ValueError(f"step_s is {self.step_s!r}; allowed: 0, or a multiple of 0.01 that divides 1")
         cutoff = self.frontend.highpass_hz
         if not (cutoff == 0 or 1 <= cutoff <= 100):

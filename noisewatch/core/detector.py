@@ -150,9 +150,9 @@ class Detector:
     ) -> tuple[State, list[Event]]:
         """Take the reading at `time` (s of stream time); return its state and the events that it caused.
 
-        noise: probability, 0..1; None if the window could not be judged, for the `reason` given. now: the same of the
-        last 0.5 s; if the model tells it, it decides. snr_db, level_dbfs and kind are used only for the figures of
-        events. Times must not decrease.
+        noise: probability, 0..1; None if the window could not be judged, for the `reason` given. now: the same of
+        the last 0.5 s; if the model tells it, it decides. snr_db, level_dbfs and kind are used only for the figures
+        of events. Times must not decrease.
         """
         if noise is None:
             return "unknown", self._unjudged(time, reason)

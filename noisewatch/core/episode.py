@@ -70,7 +70,7 @@ class Episode:
         self._tail = []
 
     def figures(self, until: float = math.inf) -> Figures:
-        """Peak and mean probability, mean SNR over readings with a voice, mean level up to `until` (s), and the most frequent kind."""
+        """Peak and mean probability, mean SNR with a voice, mean level up to `until` (s), most frequent kind."""
         power = copy(self._power)
         for number, reading in enumerate(self._levels):
             if reading.level_dbfs is not None and (
@@ -79,7 +79,13 @@ class Episode:
                 power.add(10 ** (reading.level_dbfs / 10))
         level = 10 * math.log10(power.value) if power.value else None
         kind = self._kinds.most_common(1)[0][0] if self._kinds else None
-        return {"peak": self._peak, "mean": self._noise.value, "snr_db": self._snr.value, "level_dbfs": level, "kind": kind}
+        return {
+            "peak": self._peak,
+            "mean": self._noise.value,
+            "snr_db": self._snr.value,
+            "level_dbfs": level,
+            "kind": kind,
+        }
 
 
 class _Mean:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..audio.ring import Ring
 from .model import Frames, Model, NotFinite, Output, State
 
 T = TypeVar("T")
+Judging = Generator["Request", "Answer", T]  # a stream that asks its network, and then has its result
 
 
 class Request(NamedTuple):
@@ -21,8 +22,15 @@ class Request(NamedTuple):
     state: State  # (1, numbers)
 
 
+class Answer(NamedTuple):
+    """What the network says to a request."""
+
+    outputs: list[Output]  # one for each step
+    state: State  # (1, numbers), for the next request
+
+
 class Estimates:
-    """Asks the network of a stream. A windowed one judges the ring of frames, a streaming one the frames that it is fed.
+    """Asks the network of a stream: a windowed one about the frames in the ring, a streaming one about new ones.
 
     restarted  the state had to be computed anew, and only the last output of `of` is known
     """
@@ -47,8 +55,8 @@ class Estimates:
                 self._begun = True
             self._waiting.append(frames)
 
-    def of(self, count: int, reference_dbfs: float) -> Generator[Request, list[Output], list[Output]]:
-        """The outputs for all steps since the last call; of a windowed network, `count` (0 or 1) for the last window."""
+    def of(self, count: int, reference_dbfs: float) -> Judging[list[Output]]:
+        """The outputs for all steps since the last call; of a windowed network, `count` (0 or 1) for the window."""
         if self._state is None:
             return [self.now(reference_dbfs)] if count else []
         frames = np.concatenate([*self._waiting, np.zeros((0, self._ring.width), np.float32)])
@@ -67,8 +75,8 @@ class Estimates:
             answer = yield Request(
                 np.concatenate([self._model.lead_in(known), known]), reference_dbfs, self._model.initial_state()
             )
-        outputs, self._state = answer
-        return outputs
+        self._state = answer.state
+        return answer.outputs
 
     def now(self, reference_dbfs: float) -> Output:
         """The output for the frames in the ring; fewer than a window's are repeated until they fill one."""
@@ -77,21 +85,24 @@ class Estimates:
             frames = np.resize(frames, (self._model.frames, frames.shape[1]))
         return self._model.judge(frames, reference_dbfs)
 
-    def alone(self, judging: Generator[Request, list[Output], T]) -> T:
+    def alone(self, judging: Judging[T]) -> T:
         """Answer the requests of one stream until it has its result."""
         return together(self._model, [judging])[0]
 
 
-def together(model: Model, judging: list[Generator[Request, list[Output], T]]) -> list[T]:
+def together(model: Model, judging: Sequence[Judging[T]]) -> list[T]:
     """Answer the requests of several streams, in one call of the network where they ask for as many steps."""
     results: dict[int, T] = {}
     waiting: dict[int, Request] = {}
 
-    def resume(index: int, answer: object) -> None:
+    def resume(index: int, answer: Answer | NotFinite | None) -> None:
         waiting.pop(index, None)
         stream = judging[index]
         try:
-            waiting[index] = stream.throw(answer) if isinstance(answer, Exception) else stream.send(answer)
+            if isinstance(answer, NotFinite):
+                waiting[index] = stream.throw(answer)
+            else:
+                waiting[index] = next(stream) if answer is None else stream.send(answer)
         except StopIteration as end:
             results[index] = end.value
 
@@ -105,7 +116,7 @@ def together(model: Model, judging: list[Generator[Request, list[Output], T]]) -
     return [results[index] for index in range(len(judging))]
 
 
-def answers(model: Model, requests: list[Request]) -> list[tuple[list[Output], State] | NotFinite]:
+def answers(model: Model, requests: list[Request]) -> list[Answer | NotFinite]:
     """The answer to each of several requests of one size, or why there is none."""
     try:
         outputs, states = model.advance(
@@ -117,4 +128,4 @@ def answers(model: Model, requests: list[Request]) -> list[tuple[list[Output], S
         if len(requests) == 1:
             return [error]
         return [answer for request in requests for answer in answers(model, [request])]
-    return [(outputs[i], states[i : i + 1]) for i in range(len(requests))]
+    return [Answer(outputs[i], states[i : i + 1]) for i in range(len(requests))]

@@ -64,7 +64,7 @@ class Reading:
     warnings    what may make the reading less reliable
     reference   whether the voice level that pauses are judged against was `heard` in this stream or is `assumed`
     hum_hz      frequency of the mains, 50 or 60 Hz, with the warning `hum`
-    now         probability that there was noise in the last 0.5 s, 0..1. This and the next four: None for a windowed model
+    now         probability of noise in the last 0.5 s, 0..1. This and the next four are None for a windowed model
     noise_dbfs  level of the noise as if alone, dBFS; None where its SNR is not known
     voice_dbfs  level of the voice as if alone, dBFS; None without speech
     kind        which kind of noise it is; None where it is clean or not sure

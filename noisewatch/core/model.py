@@ -25,8 +25,15 @@ INPUTS = ("logmel", "reference")  # (1, frames, mels) float32; (1,) float32 dBFS
 OUTPUTS = ("noise", "snr_db", "voice")  # (1,) float32 each: logit, dB, logit
 WIDTH = "snr_width_db"  # (1,) float32, optional: width in dB of the central 80 % of the SNR, counted below 28 dB
 # A streaming network has one more input, and all of these outputs. Its frames and its batch may have any length.
-STATE = "state"  # (batch, numbers) float32; zeros before the first frames
-STREAMING_OUTPUTS = (*OUTPUTS, WIDTH, "now", "voice_dbfs", "kind", f"{STATE}_out")  # now: logit; kind: (n, 10) logits
+STATE, STATE_OUT = "state", "state_out"  # (batch, numbers) float32; zeros before the first frames
+STREAMING_OUTPUTS = (
+    *OUTPUTS,
+    WIDTH,
+    "now",
+    "voice_dbfs",
+    "kind",
+    f"{STATE}_out",
+)  # now: logit; kind: (n, 10) logits
 FLOAT = "tensor(float)"
 # Limits for files of unknown origin. The shipped models have a few MB.
 MAX_FILE = 256 << 20  # bytes
@@ -70,9 +77,9 @@ class Output(NamedTuple):
 class Model:
     """A loaded network: log-Mel frames in, noise, SNR and voice out.
 
-    It holds no per-stream state, so many streams and threads can share one model. A windowed network judges each window
-    anew. A streaming network (`step` > 0) takes the frames of a stream `step` at a time, or any multiple of it in one
-    call with the same result, and gives an estimate for the window that ends with each step.
+    It holds no per-stream state, so many streams and threads can share one model. A windowed network judges each
+    window anew. A streaming network (`step` > 0) takes the frames of a stream `step` at a time, or any multiple of
+    it in one call with the same result, and gives an estimate for the window that ends with each step.
 
     path    the file
     card    its description
@@ -115,38 +122,41 @@ class Model:
         """
         reference = np.array([reference_dbfs], np.float32)
         if not self.step:
-            values = self._run({"logmel": window[None], "reference": reference})
+            values = self._run({"logmel": window[None], "reference": reference}, count=1)
             return self._output([value.item() for value in values])
         whole = np.concatenate([self.lead_in(window), window])[None]
         (outputs,), _ = self.advance(whole, reference, self.initial_state())
         return outputs[-1]
 
     def lead_in(self, frames: Frames) -> Frames:
-        """What a streaming network takes before the first frames of a stream, so that windows end with its steps."""
+        """What a streaming network takes before the first frames of a stream, so that windows end with steps."""
         return np.repeat(frames[:1], -self.frames % self.step, axis=0)
 
     def initial_state(self, streams: int = 1) -> State:
         """The state (streams, numbers) before the first frames of streams, for `advance`."""
         return np.zeros((streams, self._numbers), np.float32)
 
-    def advance(
-        self, frames: Frames, references_dbfs: Frames, state: State
-    ) -> tuple[list[list[Output]], State]:
+    def advance(self, frames: Frames, references_dbfs: Frames, state: State) -> tuple[list[list[Output]], State]:
         """Take the next steps of some streams; return the outputs of each stream and step, and the new state.
 
         frames: (streams, steps * step, n_mels), of each stream directly after those of the call before;
-        references_dbfs: (streams,); state: of the call before. Outputs are about the window once a stream has `frames`
-        frames, and mean nothing before. Only for a streaming network. Raises ModelError as `judge` does.
+        references_dbfs: (streams,); state: of the call before. Outputs mean nothing until a stream has had a whole
+        window. Only for a streaming network. Raises ModelError as `judge` does; NotFinite, which is one, also for a
+        state that is not finite.
         """
         streams, steps = len(frames), frames.shape[1] // self.step
         values: list[NDArray[np.float32]]
-        *values, new_state = self._run({"logmel": frames, "reference": references_dbfs, STATE: state})
+        *values, new_state = self._run(
+            {"logmel": frames, "reference": references_dbfs, STATE: state}, count=streams * steps
+        )
         kinds = np.exp(values[-1] - values[-1].max(1, keepdims=True))
         kinds /= kinds.sum(1, keepdims=True)
         columns = [value.reshape(-1).tolist() for value in values[:-1]]
         rows = [self._output([*row, tuple(kind)]) for *row, kind in zip(*columns, kinds.tolist(), strict=True)]
         if not np.isfinite(new_state).all():
-            raise NotFinite(f"{self.path} returns a state that is not finite. Choose another model, or train it again.")
+            raise NotFinite(
+                f"{self.path} returns a state that is not finite. Choose another model, or train it again."
+            )
         return [rows[i * steps : (i + 1) * steps] for i in range(streams)], new_state
 
     def _output(self, values: list[Any]) -> Output:
@@ -157,11 +167,14 @@ class Model:
             )
         return output
 
-    def _run(self, feeds: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    def _run(self, feeds: dict[str, NDArray[np.float32]], *, count: int) -> list[NDArray[np.float32]]:
+        """The outputs, of which each but the state has `count` rows."""
         options = run_options()
         number = watchdog.begin(options)
         try:
             values: list[NDArray[np.float32]] = self._session.run(self._outputs, feeds, options)
+            if any(len(v) != count for v, name in zip(values, self._outputs, strict=True) if name != STATE_OUT):
+                raise ValueError(f"it returns {[v.shape for v in values]} for {count} windows")
             return values
         except Exception as error:  # onnxruntime raises a dozen exception classes
             why = f"fails at run time: {first_line(error)}"

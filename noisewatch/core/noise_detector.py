@@ -55,12 +55,13 @@ class NoiseDetector:
     ) -> list[list[Reading]]:
         """Push one block into each of several streams, as `Stream.push` does, with the same readings.
 
-        A streaming network takes the steps of all streams in one call, which costs less than one call each. The streams
-        must be this detector's. Raises what `push` raises, and UsageError for another number of blocks or a stream of
-        another detector.
+        A streaming network takes the steps of all streams in one call, which costs less than one call each.
+        Raises what `push` raises, and UsageError for another number of blocks, or a stream of another detector.
         """
         if len(streams) != len(blocks):
-            raise UsageError(f"there are {len(streams)} streams and {len(blocks)} blocks. Give each stream one block.")
+            raise UsageError(
+                f"there are {len(streams)} streams and {len(blocks)} blocks. Give each stream one block."
+            )
         if any(stream.model is not self.model for stream in streams):
             raise UsageError("a stream is of another detector. Push it with its own.")
         judging = [s.judging(block, sample_rate) for s, block in zip(streams, blocks, strict=True)]

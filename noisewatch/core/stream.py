@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -17,7 +16,7 @@ from ..audio.ring import Ring
 from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, WINDOW_S, Samples, as_float
 from ..errors import InputError, UsageError, numeric
 from .detector import Detector, DetectorConfig
-from .estimates import Estimates, Request
+from .estimates import Estimates, Judging
 from .events import KINDS, NOW_S, VOICE, Event, Kind, Reading, Reason, WarningName
 from .health import HEARD_S, Health
 from .model import Model, Output
@@ -175,7 +174,7 @@ class Stream:
 
     def judging(
         self, samples: ArrayLike, sample_rate: int, *, behind: bool = False
-    ) -> Generator[Request, list[Output], list[Reading | Event]]:
+    ) -> Judging[list[Reading | Event]]:
         """`process` as a generator that yields what it asks a streaming network, for `estimates.together`."""
         if not RATES[0] <= numeric("sample rate", sample_rate) <= RATES[1]:
             raise InputError(f"the sample rate is {sample_rate} Hz; allowed: {RATES[0]} to {RATES[1]}.")
@@ -243,10 +242,8 @@ class Stream:
         """Samples until the first tick: a streaming network takes frames from the beginning."""
         return self._tick if self.model.step else WINDOW
 
-    def _judge(
-        self, x: Samples, *, behind: bool = False
-    ) -> Generator[Request, list[Output], list[Reading | Event]]:
-        """Take samples (n,) at 16 kHz and make the decisions that are due. Yields what the network is to estimate."""
+    def _judge(self, x: Samples, *, behind: bool = False) -> Judging[list[Reading | Event]]:
+        """Take samples (n,) at 16 kHz and make the decisions that are due. Yields questions to the network."""
         items: list[Reading | Event] = []
         while len(x):
             due = self._next - self._since_gap
@@ -258,8 +255,8 @@ class Stream:
             skip = behind and len(x) >= self._hop
             if self._since_gap >= WINDOW:
                 self._meet(("late",) if behind else (), skip=skip)
-            # A voice counts for the reference from the next whole second on. So a second takes one call of a streaming
-            # network, or ten, with the same result.
+            # A voice counts for the reference from the next whole second on: so a second takes one call of a
+            # streaming network, or ten, with the same result.
             if not self.model.step or self._since_gap % SAMPLE_RATE == 0:
                 items += yield from self._estimated()
                 for dbfs in self._measured:
@@ -300,7 +297,7 @@ class Stream:
         level, active = health.level_dbfs(span // BLOCK), health.active_dbfs()
         return Moment(self.time, due, level, active, reason, warnings, hum_hz)
 
-    def _estimated(self) -> Generator[Request, list[Output], list[Reading | Event]]:
+    def _estimated(self) -> Judging[list[Reading | Event]]:
         """The decisions at the moments that wait, once the network has estimated them."""
         moments, self._moments = self._moments, []
         wanted = [m for m in moments if self.model.step or m.reason is None]
@@ -308,7 +305,7 @@ class Stream:
         if self._estimates.restarted and wanted:  # only the last is known
             moments = [replace(wanted[-1], warnings=(*wanted[-1].warnings, "restarted"))]
             self._estimates.restarted = False
-        estimated = iter(outputs[-len(moments):] if self.model.step else outputs)
+        estimated = iter(outputs[-len(moments) :] if self.model.step else outputs)
         items: list[Reading | Event] = []
         for moment in moments:
             output = next(estimated) if self.model.step or moment.reason is None else None

@@ -110,7 +110,9 @@ def _now_db(scene: Scene, voice: Samples, noise: Samples) -> float:
     power = levels.frame_power(noise)[-NOW:]
     if not power.max() > 0:
         return NO_NOISE_DB
-    voice_dbfs = levels.dbfs(levels.active_power(levels.frame_power(voice))) if scene.voice else scene.reference_dbfs
+    voice_dbfs = (
+        levels.dbfs(levels.active_power(levels.frame_power(voice))) if scene.voice else scene.reference_dbfs
+    )
     return min(NO_NOISE_DB, voice_dbfs - levels.dbfs(levels.active_power(power)))
 
 

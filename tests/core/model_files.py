@@ -1,10 +1,12 @@
 """Model files for tests: toy networks with a card, and networks that misbehave."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from conftest import TOYS
 
 from noisewatch.core.card import METADATA_KEY, Card
+from noisewatch.core.model import STREAMING_OUTPUTS
 
 CARD = Card(name="toy", version="0", window_s=3.0, hop_s=0.1, threshold=0.5)
 
@@ -31,16 +33,13 @@ def hostile(path: Path, kind: str) -> Path:
     from onnx import TensorProto, helper, save
 
     f, i, node = TensorProto.FLOAT, TensorProto.INT64, helper.make_node
+    if kind.startswith("state"):
+        return _hostile_state(path, {"state huge": 1 << 34, "state of any size": "n", "state of none": 0}[kind])
     inputs = [helper.make_tensor_value_info("logmel", f, [1, 298, 40])]
     inputs += [helper.make_tensor_value_info("reference", f, [1])]
     outputs = [helper.make_tensor_value_info(name, f, [1]) for name in ("noise", "snr_db", "voice")]
     nodes, constants = [node("Identity", ["reference"], [name]) for name in ("snr_db", "voice")], []
-    if kind.startswith("state"):
-        shape = {"state huge": [1 << 34], "state of any shape": ["n", 3], "state of none": [0]}[kind]
-        inputs += [helper.make_tensor_value_info("h", f, shape)]
-        outputs += [helper.make_tensor_value_info("h_out", f, shape)]
-        nodes += [node("Identity", ["h"], ["h_out"]), node("Identity", ["reference"], ["noise"])]
-    elif kind in ("constant", "expanded"):
+    if kind in ("constant", "expanded"):
         constants = [helper.make_tensor("n", i, [1], [1 << 29])]  # 2 GB
         made = (
             node("ConstantOfShape", ["n"], ["big"])
@@ -89,6 +88,31 @@ def hostile(path: Path, kind: str) -> Path:
         opset_imports=[helper.make_opsetid("", 17)], ir_version=9,
     )  # fmt: skip
     helper.set_model_props(model, {METADATA_KEY: CARD.to_json()})
+    save(model, path)
+    return path
+
+
+def _hostile_state(path: Path, numbers: int | str) -> Path:
+    """A streaming network with a state of another size than is allowed."""
+    from onnx import TensorProto, helper, save
+
+    f, node = TensorProto.FLOAT, helper.make_node
+    shapes = {"logmel": ["b", "t", 40], "reference": ["b"], "state": ["b", numbers]}
+    told = [name for name in STREAMING_OUTPUTS if name not in ("kind", "state_out")]
+    nodes = [node("Identity", ["reference"], [name]) for name in told] + [
+        node("Identity", ["state"], ["state_out"])
+    ]
+    nodes += [node("Reshape", ["reference", "column"], ["one"]), node("Expand", ["one", "row"], ["kind"])]
+    outputs = [helper.make_tensor_value_info(name, f, ["b"]) for name in told]
+    outputs += [helper.make_tensor_value_info("kind", f, None)]
+    outputs += [helper.make_tensor_value_info("state_out", f, shapes["state"])]
+    constants = [
+        helper.make_tensor(n, TensorProto.INT64, [2], v) for n, v in (("column", [-1, 1]), ("row", [1, 10]))
+    ]
+    inputs = [helper.make_tensor_value_info(name, f, shape) for name, shape in shapes.items()]
+    graph = helper.make_graph(nodes, "hostile", inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, {METADATA_KEY: replace(CARD, step_s=0.1).to_json()})
     save(model, path)
     return path
 

@@ -19,15 +19,15 @@ def test_toy_models_match_their_script():
     import make_toys
     import onnx
 
-    for name, options in make_toys.TOYS.items():
-        assert onnx.load(TOYS / f"{name}.onnx") == make_toys.toy(**options)
+    for name, model in make_toys.toys().items():
+        assert onnx.load(TOYS / f"{name}.onnx") == model
 
 
-def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.ndarray):
-    detector = NoiseDetector(toy(tmp_path / "m.onnx", replace(CARD, window_s=0.12).to_json(), "counting"))
-    readings = detector.stream().push(voice)
-    assert [r.noise for r in readings[:3]] == pytest.approx([1 / (1 + np.exp(-n)) for n in (1, 2, 3)])
-    assert detector.stream().push(voice)[0] == readings[0]  # nothing carried between streams
+def test_a_streaming_model_carries_its_state_through_a_stream(tmp_path: Path, voice: np.ndarray):
+    detector = NoiseDetector(toy(tmp_path / "m.onnx", replace(CARD, step_s=0.1).to_json(), "counting"))
+    readings = detector.stream(hop=0.2).push(voice)
+    assert [r.noise for r in readings[:3]] == pytest.approx([1 / (1 + np.exp(-n / 10)) for n in (0, 2, 4)])
+    assert detector.stream(hop=0.2).push(voice)[0] == readings[0]  # nothing carried between streams
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,9 @@ def test_a_model_with_state_runs_in_the_same_engine(tmp_path: Path, voice: np.nd
         (lambda p: p.write_bytes(b""), "not an ONNX model"),
         (lambda p: toy(p, CARD.to_json(), "renamed"), "inputs mel, reference"),
         (lambda p: toy(p, replace(CARD, window_s=1.0).to_json()), r"its card specifies \[1, 98, 40\]"),
+        (lambda p: toy(p, replace(CARD, step_s=0.1).to_json()), "a streaming noisewatch model has .*state"),
+        (lambda p: toy(p, CARD.to_json(), "counting"), "inputs logmel, reference, state"),
+        (lambda p: toy(p, replace(CARD, step_s=0.3).to_json()), "step_s is 0.3"),
         (lambda p: toy(p, CARD.to_json(), "wide"), r"output noise of shape \[2\]"),
         (lambda p: os.truncate(toy(p, CARD.to_json()), 300 << 20), "315 MB; allowed: 268"),
         (lambda p: damaged(p, b"reference", b"\xff"), "text that is not UTF-8|not an ONNX model"),

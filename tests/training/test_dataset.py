@@ -28,7 +28,7 @@ def test_a_seed_replays_every_window(catalogue: Catalogue):
     assert logmel.shape == (4, 298, 40)
     np.testing.assert_array_equal(logmel[1], first[5][0])
     assert reference.shape == (4,)
-    assert targets.shape == (4, 7)
+    assert targets.shape == (4, 9)
     assert tracks.shape == (4, 2, 150)
 
 

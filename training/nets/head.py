@@ -95,11 +95,12 @@ class Verdict(NamedTuple):
     @classmethod
     def joined(cls, verdicts: Sequence[Verdict]) -> Verdict:
         """The verdicts of several batches as one."""
-        return cls(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*verdicts, strict=True)))
+        parts = zip(*verdicts, strict=True)
+        return cls(*(None if part[0] is None else torch.cat(part) for part in parts))  # type: ignore[arg-type]
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Verdict:
         """The same change made to every tensor."""
-        return Verdict(*(None if part is None else change(part) for part in self))
+        return Verdict(*(None if part is None else change(part) for part in self))  # type: ignore[arg-type]
 
     def log_cdf(self, edges: Tensor, voice: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logarithms of P(SNR <= edge) and P(SNR > edge) at edges (E,): (B, E) each.

@@ -1,11 +1,11 @@
-"""A streaming temporal convolutional network: a feature is computed once, a verdict from the features of the window.
+"""A streaming temporal convolutional network: features are computed once, verdicts from those of the window.
 
-Like `tcn`, but its convolutions look back, 0.13 s ahead at most, so that a stream pays for new frames only. No state may
-depend on the window, so the input is normalised by the loudest frame nearby rather than by the loud part of the
+Like `tcn`, but its convolutions look back, 0.13 s ahead at most, so a stream pays for new frames only. No state
+may depend on the window, so the input is normalised by the loudest frame nearby rather than by the loud part of the
 window; the levels that this removes return behind the trunk.
 
-A feature depends on the last 1 s. A verdict depends on the newest features whose frames all lie within the last 298, so
-on these frames alone, however long the stream is.
+A feature depends on the last 1 s. A verdict depends on the newest 95 features, and with them on no frame before the
+last 298, however long the stream is.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class Trunk(nn.Module):
         x = carry.newest(carry(bands, NEAR_AHEAD)[..., :-NEAR_AHEAD], FRAMES - NEAR + 1)
         x = ((x * DB - near) / 30 + 1).clamp(-1.5, 1.5)
         y = self.widen(self.stem(carry.newest(carry(x, STEM - STRIDE), FRAMES - NEAR)))  # (B, C, 1, T / 2)
-        for block in self.blocks:
-            y = block(carry(y, 2 * block.dilation))
+        for dilation, block in zip(DILATIONS, self.blocks, strict=True):
+            y = block(carry(y, 2 * dilation))
         late = AHEAD - NEAR_AHEAD
         near = carry(near, late)[..., 1:-late:STRIDE]  # (B, 1, 1, T / 2)
         steps = carry(near, 1)
@@ -178,18 +178,19 @@ class STCN(Head):
         parts = [*pooled, *lowest, unfolded(tracks, TOKENS, BLOCK), unfolded(levels, LEVELS, HOP // POOL), against]
         sizes = [int(p.shape[1]) for p in pooled], 4 * MELS, 2 * TOKENS, LEVELS, 1
         rows = torch.cat(parts, 1).transpose(1, 3).reshape(-1, sum(sizes[0]) + sum(sizes[1:]))  # (B S, features)
-        pooled_, lowest_, tracks, levels, reference = rows.split([sum(sizes[0]), *sizes[1:]], 1)
+        pooled_, lowest_, tracks, levels, reference = torch.split(rows, [sum(sizes[0]), *sizes[1:]], 1)
 
         rising = ascending(levels.unsqueeze(1)).squeeze(1)  # (B S, 59)
         loud = rising[:, -LOUD:].mean(1, keepdim=True)
         quantiles = (rising[:, list(BROADBAND_RANKS)] - loud).clamp(-RANGE_DB, 10.0)
-        tracks = (tracks.unflatten(1, (2, TOKENS)) - loud.unsqueeze(2)).clamp(-90.0, 20.0)
+        tracks = (tracks.reshape(-1, 2, TOKENS) - loud.unsqueeze(2)).clamp(-90.0, 20.0)
         order = torch.relu(self.order(((lowest_ - loud).clamp(-RANGE_DB, 10.0)) / 40 + 1))
-        window, recent = pooled_.split([sum(sizes[0][:3]), sum(sizes[0][3:])], 1)
+        window, recent = torch.split(pooled_, [sum(sizes[0][:3]), sum(sizes[0][3:])], 1)
         verdict, hidden = self.verdict(
             torch.cat([window, order], 1), quantiles, tracks, loud - MEL_SUM_DB, reference.squeeze(1)
         )
         noise_dbfs = tracks[:, 1, -NOW * BLOCK :].amax(1, keepdim=True) + loud - MEL_SUM_DB
+        assert verdict.voice_dbfs is not None
         voice_dbfs = verdict.voice_dbfs.unsqueeze(1)
         levels_now = torch.cat([voice_dbfs - noise_dbfs, reference - noise_dbfs, loud - MEL_SUM_DB - noise_dbfs], 1)
         now = self.now(torch.cat([recent, hidden, (levels_now / 20).clamp(-4, 4)], 1)).squeeze(1)
