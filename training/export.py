@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -144,10 +145,11 @@ class Steps(nn.Module):
 
     def __init__(self, judge: Judge) -> None:
         super().__init__()
-        self.judge = judge
+        self.judge, self.plan = judge, cast(STCN, judge.net).plan
+        self.numbers = sum(math.prod(shape) * sum(counts) for shape, counts in self.plan.items())
 
     def forward(self, logmel: Tensor, reference: Tensor, state: Tensor) -> tuple[Tensor, ...]:
-        carry = Carry(state)
+        carry = Carry(self.plan, state)
         verdict = cast(STCN, self.judge.net).judge(logmel, reference, carry)
         return *self.judge.outputs(verdict), carry.new_state
 
@@ -159,8 +161,8 @@ def _write(net: Judge, card: Card, path: Path) -> None:
     axes: dict[str, dict[int, str]] = {}
     names, outputs = list(INPUTS), [*OUTPUTS, WIDTH]
     if card.step:
-        numbers = cast(STCN, net.net).state_numbers
-        module, inputs = Steps(net), (torch.zeros(1, 2 * card.step, mels), torch.zeros(1), torch.zeros(1, numbers))
+        module = steps = Steps(net)
+        inputs = (torch.zeros(1, 2 * card.step, mels), torch.zeros(1), torch.zeros(1, steps.numbers))
         names, outputs = [*names, STATE], list(STREAMING_OUTPUTS)
         axes = {"logmel": {0: "streams", 1: "frames"}, "reference": {0: "streams"}, STATE: {0: "streams"}}
         axes |= {name: {0: "steps"} for name in outputs[:-1]} | {outputs[-1]: {0: "streams"}}

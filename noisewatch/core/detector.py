@@ -9,7 +9,7 @@ from enum import Enum
 from ..audio.signal import WINDOW_S
 from ..errors import UsageError, numeric
 from .episode import EPS_S, Episode, Evidence
-from .events import Event, Kind, Reason, State
+from .events import NOW_S, Event, Kind, Reason, State
 
 BUSY_S = 3.0  # a noise that returned twice within this time is held for as long, if readings look back less
 
@@ -121,12 +121,11 @@ class Detector:
     >>> state, events = detector.update(3.0, 0.92)
     """
 
-    def __init__(
-        self, config: DetectorConfig | None = None, *, hop_s: float = 0.1, reach_s: float = WINDOW_S
-    ) -> None:
-        """A detector for readings that are `hop_s` seconds apart, and that show the noise of the last `reach_s`."""
+    def __init__(self, config: DetectorConfig | None = None, *, hop_s: float = 0.1) -> None:
+        """A detector for readings that are `hop_s` seconds apart."""
         self.config = config or DetectorConfig()
-        self.hop_s, self.reach_s = hop_s, reach_s
+        self.hop_s = hop_s
+        self._reach_s = WINDOW_S  # how far the readings look back
         self.phase = Phase.UNDECIDED
         self._since = 0.0  # s: the reading that led to PRESUMED, STARTING or ENDING
         self._gap: float | None = None  # s: the first of the latest unjudged readings; None if the last was judged
@@ -157,6 +156,7 @@ class Detector:
         if noise is None:
             return "unknown", self._unjudged(time, reason)
         events = self._resumed(time)
+        self._reach_s = WINDOW_S if now is None else NOW_S
         reading = Evidence(time, noise if now is None else now, snr_db, level_dbfs, kind)
         if self.phase in (Phase.NOISY, Phase.ENDING):
             events += self._while_noisy(reading)
@@ -216,7 +216,7 @@ class Detector:
     def _hold_s(self) -> float:
         """How long readings must be clean before the noise is over: longer for one that keeps returning."""
         first = self._returns[0] if len(self._returns) == 2 else -float("inf")
-        busy = self.reach_s < WINDOW_S and self._returns[-1] - first <= BUSY_S if self._returns else False
+        busy = self._reach_s < WINDOW_S and self._returns[-1] - first <= BUSY_S if self._returns else False
         return max(BUSY_S, self.config.min_off_s) if busy else self.config.min_off_s
 
     def _interrupt(self, time: float) -> None:
@@ -278,7 +278,7 @@ class Detector:
     def _estimated_onset(self, time: float) -> float:
         """Estimated onset of a noise that the reading at `time` was the first to show, s."""
         if time == self._first:
-            return max(self._unjudged_until, time - self.reach_s)  # as far back as that reading reaches
+            return max(self._unjudged_until, time - self._reach_s)  # as far back as that reading reaches
         return time - self.config.lead_s - self.hop_s / 2
 
     def _estimated_end(self) -> float:

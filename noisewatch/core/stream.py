@@ -13,11 +13,11 @@ from ..audio.highpass import HighPass
 from ..audio.logmel import LogMel
 from ..audio.resampler import Resampler
 from ..audio.ring import Ring
-from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, WINDOW_S, Samples, as_float
+from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, Samples, as_float
 from ..errors import InputError, UsageError, numeric
 from .detector import Detector, DetectorConfig
 from .estimates import Estimates, Judging
-from .events import KINDS, NOW_S, VOICE, Event, Kind, Reading, Reason, WarningName
+from .events import KINDS, VOICE, Event, Kind, Reading, Reason, WarningName
 from .health import HEARD_S, Health
 from .model import Model, Output
 from .reference import MEASURED_SNR_DB, Reference
@@ -94,7 +94,7 @@ class Stream:
                     f"the hop is {self.hop_s} s; {model.card.name} allows multiples of {model.card.step_s:g} s."
                 )
         tick_s = self._tick / SAMPLE_RATE
-        self.detector = Detector(config, hop_s=tick_s, reach_s=NOW_S if model.step else WINDOW_S)
+        self.detector = Detector(config, hop_s=tick_s)
         self.model = model
         self.skipped = 0
         self._resampler = Resampler()

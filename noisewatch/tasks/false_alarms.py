@@ -24,7 +24,7 @@ def events_at(
 ) -> list[Event]:
     """The events of a detector with this threshold; end_s: the stream ends there, and open noises with it."""
     detector = Detector(DetectorConfig(threshold), hop_s=hop_s)
-    events = [e for r in readings for e in detector.update(r.time, r.noise, r.reason)[1]]
+    events = [e for r in readings for e in detector.update(r.time, r.noise, r.reason, now=r.now)[1]]
     return events if end_s is None else events + detector.finish(end_s)
 
 

@@ -66,9 +66,9 @@ def active_level(db: Tensor) -> Tensor:
 
 # What counts as noise. Noisy windows lie at or below 20 dB, clean ones at or above 40. The share at or below 20 dB
 # would be 0.5 for a noise at 20 dB, no more than for a voice that is clean or at 10 dB.
-NOISE_DB = 36.0
 RARE = math.log(5)  # in use, noise is rarer than in training, by this much in log-odds
 EDGES = tuple(range(-12, 45, 2))  # dB SNR at which the distribution is evaluated
+NOISE_EDGE = EDGES.index(36)  # noisy windows lie at or below 20 dB, clean ones at or above 40
 STEP_DB = 2.0
 HEARD_DB = 28.0  # an SNR above this is clean, however far above
 FLOOR_DB = 46.0  # typical distance of a clean recording's floor
@@ -117,8 +117,8 @@ class Verdict(NamedTuple):
     @property
     def noise(self) -> Tensor:
         """Logit of noise: of an SNR at or below 36 dB, with noise as rare as in use. (B,)."""
-        below, above = self.log_cdf(torch.tensor([NOISE_DB], device=self.voice.device))
-        return (below - above).squeeze(1) - RARE
+        below, above = self.log_cdf(torch.tensor(EDGES, dtype=torch.float32, device=self.voice.device))
+        return below[:, NOISE_EDGE] - above[:, NOISE_EDGE] - RARE
 
     def quantiles(self, shares: tuple[float, ...]) -> list[Tensor]:
         """Quantiles of the SNR in dB, within the edges, linear between them: (B,) each."""
@@ -176,8 +176,8 @@ class Head(nn.Module):
         noise = torch.cat([-20 * above - noise_db, voice_db - noise_db], 1)  # dB re the reference, re the voice
         centre = torch.stack([FLOOR_DB + 15 * floor, noise + 15 * shift], 2)  # (B, 2, 2)
         weight = F.logsigmoid(torch.stack([-heard, heard], 2))
-        verdict = Verdict(voice.squeeze(1), weight, centre, sharpness.unflatten(1, (2, 2)) - 1, tracks)
-        return verdict._replace(voice_dbfs=(voice_db + loud).squeeze(1)), hidden
+        verdict = Verdict(voice[:, 0], weight, centre, sharpness.unflatten(1, (2, 2)) - 1, tracks)
+        return verdict._replace(voice_dbfs=(voice_db + loud)[:, 0]), hidden
 
 
 class NoiseNet(Head):

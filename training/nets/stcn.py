@@ -39,37 +39,62 @@ LOUD = 6  # of these make the loud part of the window
 STEEP_DB = 20.0  # larger steps of the level are clamped
 
 
+Plan = dict[tuple[int, ...], list[int]]  # how many values each operation looks back, by the shape of one of them
+
+
 class Carry:
     """What a stream carries from call to call: the last inputs of every operation that looks back.
 
-    Without a state, operations see only what a call gives: outputs are fewer, and all are valid.
+    Without a state, operations see only what a call gives: outputs are fewer, and all are valid. In the state, values
+    of one shape lie together, so that one operator of a model file splits them.
     """
 
-    def __init__(self, state: Tensor | None = None) -> None:
-        """state: (B, numbers), zeros before the first call."""
-        self.state, self.numbers = state, 0
-        self._new: list[Tensor] = []
+    def __init__(self, plan: Plan | None = None, state: Tensor | None = None) -> None:
+        """plan: what operations of one stream look back, in their order; state: (B, numbers), zeros at first."""
+        self.streams = state is not None
+        self._before: dict[tuple[int, ...], list[Tensor]] = {}
+        self._new: dict[tuple[int, ...], list[Tensor]] = {shape: [] for shape in plan or {}}
+        if plan is not None and state is not None:
+            sizes = [math.prod(shape) * sum(counts) for shape, counts in plan.items()]
+            for (shape, counts), part in zip(plan.items(), torch.split(state, sizes, 1), strict=True):
+                self._before[shape] = list(torch.split(part.reshape(-1, *shape, sum(counts)), counts, -1))
 
     def __call__(self, x: Tensor, count: int) -> Tensor:
         """`x` (..., T) with the `count` values that came before it."""
-        if self.state is None:
+        if not self.streams:
             return x
-        shape = (*map(int, x.shape[1:-1]), count)  # numbers, not traced: the batch and T may vary
-        size = math.prod(shape)
-        before = self.state[:, self.numbers : self.numbers + size].reshape(-1, *shape)
-        self.numbers += size
-        joined = torch.cat([before, x], -1)
-        self._new.append(joined[..., -count:].reshape(-1, size))
+        shape = tuple(map(int, x.shape[1:-1]))
+        joined = torch.cat([self.before(x, shape, count), x], -1)
+        self._new[shape].append(joined[..., -count:])
         return joined
+
+    def before(self, x: Tensor, shape: tuple[int, ...], count: int) -> Tensor:
+        """The last `count` values of this shape of the call before."""
+        return self._before[shape].pop(0)
 
     def newest(self, x: Tensor, count: int) -> Tensor:
         """`x` cut to the length that it has in a stream, where nothing is missing at its start."""
-        return x if self.state is not None else x[..., -count:]
+        return x if self.streams else x[..., -count:]
 
     @property
     def new_state(self) -> Tensor:
         """The state for the next call."""
-        return torch.cat(self._new, 1)
+        parts = [torch.cat(new, -1) for new in self._new.values()]
+        return torch.cat([part.reshape(-1, math.prod(map(int, part.shape[1:]))) for part in parts], 1)
+
+
+class Planning(Carry):
+    """Finds out what the operations look back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streams = True
+        self.plan: Plan = {}
+
+    def before(self, x: Tensor, shape: tuple[int, ...], count: int) -> Tensor:
+        self.plan.setdefault(shape, []).append(count)
+        self._new.setdefault(shape, [])
+        return x.new_zeros(x.shape[0], *shape, count)
 
 
 class Block(nn.Module):
@@ -139,12 +164,12 @@ class STCN(Head):
         self.kind = nn.Linear(hidden, len(KINDS))
 
     @property
-    def state_numbers(self) -> int:
-        """Numbers in the state of one stream."""
-        carry = Carry(torch.zeros(1, 1 << 20))
+    def plan(self) -> Plan:
+        """What the operations of one stream look back."""
+        planning = Planning()
         with torch.no_grad():
-            self.judge(torch.zeros(1, HOP, MELS), torch.zeros(1), carry)
-        return carry.numbers
+            self.judge(torch.zeros(1, HOP, MELS), torch.zeros(1), planning)
+        return planning.plan
 
     def forward(self, logmel: Tensor, reference: Tensor) -> Verdict:
         return self.judge(logmel, reference, Carry())
@@ -163,8 +188,8 @@ class STCN(Head):
             F.avg_pool2d(mean[..., BLOCKS - NOW :], (1, NOW), 1),
             F.max_pool2d(top[..., BLOCKS - NOW :], (1, NOW), 1),
         ]
-        floors = F.avg_pool2d(carry.newest(bands, FLOORS * HOP), (1, HOP)).transpose(1, 2)  # (B, 40, 1, S)
-        floors = carry(floors, FLOORS - 1) * DB
+        floors = F.avg_pool2d(carry.newest(bands, FLOORS * HOP), (1, HOP))  # (B, 1, 40, S)
+        floors = carry(floors, FLOORS - 1).transpose(1, 2) * DB
         lowest = [
             -F.max_pool2d(-floors, (1, FLOORS), 1),
             F.avg_pool2d(-F.max_pool2d(-floors, (1, 5), 1), (1, FLOORS - 4), 1),
@@ -180,20 +205,20 @@ class STCN(Head):
         rows = torch.cat(parts, 1).transpose(1, 3).reshape(-1, sum(sizes[0]) + sum(sizes[1:]))  # (B S, features)
         pooled_, lowest_, tracks, levels, reference = torch.split(rows, [sum(sizes[0]), *sizes[1:]], 1)
 
-        rising = ascending(levels.unsqueeze(1)).squeeze(1)  # (B S, 59)
+        rising = ascending(levels.unsqueeze(1))[:, 0]  # (B S, 59)
         loud = rising[:, -LOUD:].mean(1, keepdim=True)
         quantiles = (rising[:, list(BROADBAND_RANKS)] - loud).clamp(-RANGE_DB, 10.0)
         tracks = (tracks.reshape(-1, 2, TOKENS) - loud.unsqueeze(2)).clamp(-90.0, 20.0)
         order = torch.relu(self.order(((lowest_ - loud).clamp(-RANGE_DB, 10.0)) / 40 + 1))
         window, recent = torch.split(pooled_, [sum(sizes[0][:3]), sum(sizes[0][3:])], 1)
         verdict, hidden = self.verdict(
-            torch.cat([window, order], 1), quantiles, tracks, loud - MEL_SUM_DB, reference.squeeze(1)
+            torch.cat([window, order], 1), quantiles, tracks, loud - MEL_SUM_DB, reference[:, 0]
         )
         noise_dbfs = tracks[:, 1, -NOW * BLOCK :].amax(1, keepdim=True) + loud - MEL_SUM_DB
         assert verdict.voice_dbfs is not None
         voice_dbfs = verdict.voice_dbfs.unsqueeze(1)
         levels_now = torch.cat([voice_dbfs - noise_dbfs, reference - noise_dbfs, loud - MEL_SUM_DB - noise_dbfs], 1)
-        now = self.now(torch.cat([recent, hidden, (levels_now / 20).clamp(-4, 4)], 1)).squeeze(1)
+        now = self.now(torch.cat([recent, hidden, (levels_now / 20).clamp(-4, 4)], 1))[:, 0]
         return verdict._replace(now=now, kind=self.kind(hidden))
 
 
