@@ -45,8 +45,8 @@ Plan = dict[tuple[int, ...], list[int]]  # how many values each operation looks 
 class Carry:
     """What a stream carries from call to call: the last inputs of every operation that looks back.
 
-    Without a state, operations see only what a call gives: outputs are fewer, and all are valid. In the state, values
-    of one shape lie together, so that one operator of a model file splits them.
+    Without a state, operations see only what a call gives: outputs are fewer, and all are valid. In the state, the
+    values of one shape lie together, so that one operator of a model file splits them.
     """
 
     def __init__(self, plan: Plan | None = None, state: Tensor | None = None) -> None:
