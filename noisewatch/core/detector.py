@@ -150,14 +150,15 @@ class Detector:
         """Take the reading at `time` (s of stream time); return its state and the events that it caused.
 
         noise: probability, 0..1; None if the window could not be judged, for the `reason` given. now: the same of
-        the last 0.5 s; if the model tells it, it decides. snr_db, level_dbfs and kind are used only for the figures
+        the last 0.5 s. If the model tells it, noise is what both show: the window is the better witness, and the
+        moment knows when it is over. snr_db, level_dbfs and kind are used only for the figures
         of events. Times must not decrease.
         """
         if noise is None:
             return "unknown", self._unjudged(time, reason)
         events = self._resumed(time)
         self._reach_s = WINDOW_S if now is None else NOW_S
-        reading = Evidence(time, noise if now is None else now, snr_db, level_dbfs, kind)
+        reading = Evidence(time, noise if now is None else min(noise, now), snr_db, level_dbfs, kind)
         if self.phase in (Phase.NOISY, Phase.ENDING):
             events += self._while_noisy(reading)
         else:
