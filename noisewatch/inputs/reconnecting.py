@@ -16,8 +16,8 @@ from ..errors import DeviceError, LibraryError, printable
 from .devices import Device, default_of, find_again, find_among, find_device, list_devices
 from .lookout import Lookout
 from .microphone import Microphone
-from .portaudio import abandon, refresh, submit
-from .source import TICK_S, Gone, Lost
+from .portaudio import abandon, kept, refresh, starts, submit
+from .source import TICK_S, Channel, Gone, Lost
 
 STALLED_S = 10.0  # without samples, after which the device is opened again
 PAUSES_S = (0.25, 2.0)  # before an attempt: the first, the longest
@@ -59,11 +59,18 @@ class Reconnecting:
         self._storm = False
         self._problem = ""  # why it could not be opened the last time
         self._reopened: deque[float] = deque()  # when, within the last STORM_S (s, monotonic clock)
+        self._listed = 0  # starts of PortAudio when the device went away: its list is older
+        self._failures = 0  # attempts to open the device since then
 
     @property
     def name(self) -> str:
         """Name of the device."""
         return self._microphone.name
+
+    @property
+    def device(self) -> Device:
+        """The device as it was listed when it was opened last."""
+        return self._microphone.device
 
     @property
     def sample_rate(self) -> int:
@@ -79,6 +86,10 @@ class Reconnecting:
     def drops(self) -> int:
         """How many times audio was lost."""
         return self._drops + self._microphone.drops
+
+    def discard(self) -> None:
+        """Begin now: forget the audio that was captured since the device was opened."""
+        self._microphone.discard()
 
     def close(self) -> None:
         """Close the device."""
@@ -96,8 +107,7 @@ class Reconnecting:
                 for block in self._microphone.blocks():
                     silent_s = silent_s + TICK_S if block is None else 0.0
                     if isinstance(block, np.ndarray) and resumes_at is not None:
-                        begins_at = self._microphone.heard_until - len(block) / self.sample_rate
-                        yield Lost(max(0.0, begins_at - resumes_at))
+                        yield self._microphone.missing(resumes_at, block)
                         resumes_at = None
                     yield block
                     if self._default is not None and self._default.moved(self._microphone.device):
@@ -117,6 +127,7 @@ class Reconnecting:
         if sign is not None:
             yield sign
         self._microphone.release(0.0)
+        self._listed, self._failures = starts(), 0
         lookout, ticks = Lookout(), Ticks()
         try:
             for pause_s in self._pauses():
@@ -124,16 +135,18 @@ class Reconnecting:
                 looking = lookout.look()
                 yield from ticks.wait(looking, LOOK_S, sign)
                 if not looking.done():  # the sound server hangs
-                    lookout.close()
+                    lookout.replace()
                     continue
                 try:
                     device = self._wanted(looking.result())
                 except DeviceError:
                     sign = Gone()
+                    self._listed, self._failures = starts(), 0
                     continue
                 if (yield from self._open(device, ticks, sign)):
                     return
                 sign = Gone()
+                self._failures += 1
         finally:
             lookout.close()
 
@@ -147,7 +160,8 @@ class Reconnecting:
         """Open a device that another process has listed. Returns whether that succeeded."""
 
         def open_it() -> Microphone:
-            refresh()
+            if self._outdated(device):
+                refresh()
             return Microphone(find_again(device, list_devices()), channel=self._microphone.channel)
 
         opening = submit(open_it)
@@ -180,6 +194,19 @@ class Reconnecting:
             self._notify(f"now listening to {printable(self.name)}")
         return True
 
+    def _outdated(self, device: Device) -> bool:
+        """Whether PortAudio has to start anew for this device, which interrupts all others of this process.
+
+        Needed unless it has done so, for another one, since this one went away. Where that was not enough, it is
+        repeated after 1, 2, 4, 8 ... failures. Called on the PortAudio thread.
+        """
+        if not kept() or starts() == self._listed:
+            return True
+        known = any(
+            (d.name, d.api, d.channels) == (device.name, device.api, device.channels) for d in list_devices()
+        )
+        return not known or (self._failures > 0 and self._failures.bit_count() == 1)
+
     def _pauses(self) -> Iterator[float]:
         """The pauses before each attempt, s."""
         pause_s, longest_s = PAUSES_S
@@ -201,7 +228,7 @@ class Reconnecting:
                 pause_s = min(GROWTH * pause_s, longest_s)
 
 
-def wait_for(word: str | None, channel: int, notify: Callable[[str], None]) -> Microphone:
+def wait_for(word: str | None, channel: Channel, notify: Callable[[str], None]) -> Microphone:
     """Open a microphone (`word` as for `find_device`) as soon as it can be opened.
 
     notify: called once with why it cannot be opened yet. Raises LibraryError, UsageError.
@@ -218,7 +245,7 @@ def wait_for(word: str | None, channel: int, notify: Callable[[str], None]) -> M
             except LibraryError:
                 raise
             except TimeoutError:  # the sound server hangs
-                lookout.close()
+                lookout.replace()
             except DeviceError as error:
                 if not waiting:
                     why = str(error).partition(". ")[0]
@@ -272,7 +299,7 @@ class Default:
             return False
         if not self._looking.done():
             if now - self._asked >= LOOK_S:
-                self._lookout.close()
+                self._lookout.replace()
             return False
         looked, self._looking = self._looking, None
         try:

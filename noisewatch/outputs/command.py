@@ -68,7 +68,7 @@ class Command(Sink):
 
 def _validate(argument: str) -> None:
     """Raises UsageError for a field that events do not have, and for a format that cannot be applied."""
-    example = Event("noise_end", 0.0, 0.0, 1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, "", "", 0)
+    example = Event("noise_end", 0.0, 0.0, 1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, "", "", 0, "")
     try:
         used = [(name, spec or "") for _, name, spec, _ in string.Formatter().parse(argument) if name is not None]
         for name, _ in used:
