@@ -294,6 +294,15 @@ def sound_server(home: Path) -> Iterator[VirtualMicrophone]:
         server.stop()
 
 
+def alsa_devices(server: VirtualMicrophone, **sinks: str) -> None:
+    """Replace the ALSA devices by these. Each records what is played into a sink of the sound server."""
+    home = Path(server.env["HOME"])
+    (home / "alsa.conf").write_text(Path("/usr/share/alsa/alsa.conf").read_text().replace('"/etc/alsa/conf.d"', ""))
+    server.env["ALSA_CONFIG_PATH"] = str(home / "alsa.conf")
+    device = "pcm.!{} {{ type pulse device {}.monitor hint {{ show on description x }} }}\n"
+    (home / ".asoundrc").write_text("".join(device.format(name, sink) for name, sink in sinks.items()))
+
+
 @pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
     """A virtual microphone shared by the tests, which must leave it unchanged."""

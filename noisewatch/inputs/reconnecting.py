@@ -160,9 +160,18 @@ class Reconnecting:
         """Open a device that another process has listed. Returns whether that succeeded."""
 
         def open_it() -> Microphone:
-            if self._outdated(device):
-                refresh()
-            return Microphone(find_again(device, list_devices()), channel=self._microphone.channel)
+            def open_listed() -> Microphone:
+                return Microphone(find_again(device, list_devices()), channel=self._microphone.channel)
+
+            due = self._refresh_due(device)
+            if not due or (kept() and device.api == "ALSA"):  # which opens devices by name, also from an old list
+                try:
+                    return open_listed()
+                except DeviceError:
+                    if not due:
+                        raise
+            refresh()
+            return open_listed()
 
         opening = submit(open_it)
         try:
@@ -194,18 +203,18 @@ class Reconnecting:
             self._notify(f"now listening to {printable(self.name)}")
         return True
 
-    def _outdated(self, device: Device) -> bool:
-        """Whether PortAudio has to start anew for this device, which interrupts all others of this process.
+    def _refresh_due(self, device: Device) -> bool:
+        """Whether PortAudio may start anew for this device. Called on its thread.
 
-        Needed unless it has done so, for another one, since this one went away. Where that was not enough, it is
-        repeated after 1, 2, 4, 8 ... failures. Called on the PortAudio thread.
+        That interrupts the other microphones of this process. If there are any, it is done only where our list of
+        devices is older than the loss or lacks the device, and after 4, 8, 16 ... attempts that failed anyway.
         """
-        if not kept() or starts() == self._listed:
+        if not kept():
             return True
-        known = any(
-            (d.name, d.api, d.channels) == (device.name, device.api, device.channels) for d in list_devices()
-        )
-        return not known or (self._failures > 0 and self._failures.bit_count() == 1)
+        if self._failures:
+            return self._failures >= 4 and self._failures.bit_count() == 1
+        same = (device.name, device.api, device.channels)
+        return starts() == self._listed or same not in [(d.name, d.api, d.channels) for d in list_devices()]
 
     def _pauses(self) -> Iterator[float]:
         """The pauses before each attempt, s."""

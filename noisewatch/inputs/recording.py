@@ -39,6 +39,7 @@ class Recording:
         self.name = name
         check_format(name, decoder.sample_rate, decoder.channels)
         self.sample_rate: int = decoder.sample_rate
+        self.channels = decoder.channels  # at its beginning
         self._highest = 0 if channel is None else int(np.max(channel))
         if self._highest > decoder.channels:
             raise ChannelError(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from conftest import VirtualMicrophone, lines, sound_server, until
+from conftest import alsa_devices, lines, sound_server, until
 from pseudo_terminal import Terminal
 
 from noisewatch.inputs.devices import Device, find_again
@@ -179,15 +179,6 @@ def test_it_ends_within_a_second_in_every_state(tmp_path: Path, hiss: Path):
         for number in signals:
             logged = [e["event"] for e in lines((tmp_path / f"{name} {number}").read_text(), "event")]
             assert logged == ["noise_start", "noise_end", "input_lost"], name
-
-
-def alsa_devices(server: VirtualMicrophone, **sinks: str) -> None:
-    """Replace the ALSA devices by these. Each records what is played into a sink of the sound server."""
-    home = Path(server.env["HOME"])
-    (home / "alsa.conf").write_text(Path("/usr/share/alsa/alsa.conf").read_text().replace('"/etc/alsa/conf.d"', ""))
-    server.env["ALSA_CONFIG_PATH"] = str(home / "alsa.conf")
-    device = "pcm.!{} {{ type pulse device {}.monitor hint {{ show on description x }} }}\n"
-    (home / ".asoundrc").write_text("".join(device.format(name, sink) for name, sink in sinks.items()))
 
 
 def test_devices_that_come_and_go(tmp_path: Path, hiss: Path):
