@@ -294,13 +294,17 @@ def sound_server(home: Path) -> Iterator[VirtualMicrophone]:
         server.stop()
 
 
-def alsa_devices(server: VirtualMicrophone, **sinks: str) -> None:
-    """Replace the ALSA devices by these. Each records what is played into a sink of the sound server."""
+def alsa_devices(server: VirtualMicrophone, **sinks: str | VirtualMicrophone) -> None:
+    """Replace the ALSA devices by these. Each records a sink of this server, or the sink `mic` of another one."""
     home = Path(server.env["HOME"])
     (home / "alsa.conf").write_text(Path("/usr/share/alsa/alsa.conf").read_text().replace('"/etc/alsa/conf.d"', ""))
     server.env["ALSA_CONFIG_PATH"] = str(home / "alsa.conf")
-    device = "pcm.!{} {{ type pulse device {}.monitor hint {{ show on description x }} }}\n"
-    (home / ".asoundrc").write_text("".join(device.format(name, sink) for name, sink in sinks.items()))
+    text = ""
+    for name, sink in sinks.items():
+        at, sink = (server, sink) if isinstance(sink, str) else (sink, "mic")
+        device = f'type pulse server "{at.env["PULSE_SERVER"]}" device {sink}.monitor'
+        text += f"pcm.!{name} {{ {device} hint {{ show on description x }} }}\n"
+    (home / ".asoundrc").write_text(text)
 
 
 @pytest.fixture(scope="session")
