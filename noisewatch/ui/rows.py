@@ -37,7 +37,7 @@ class Rows:
         """The lines that fit: blank lines, notes and the sentences of the rows are left out first."""
         notes = [[Segment(printable(note)[:inner], COLOURS["unknown"])] for note in self.notes]
         head = [title(self._about(), inner), []]
-        foot = [[], self._footer(inner)]
+        foot = [self._footer(inner)]
         names = [printable(name) for name, _ in self.rows]
         column = min(max(map(cell_len, names), default=0), inner // 3)
         full = [
@@ -45,8 +45,8 @@ class Rows:
             for n, (_, status) in zip(names, self.rows, strict=True)
         ]
         spaced: list[Line] = [line for row in full for line in (*row, [])]
-        tight = [line for row in full for line in row]
-        short = [row[0] for row in full]
+        tight: list[Line] = [*(line for row in full for line in row), []]
+        short: list[Line] = [row[0] for row in full]
         for rows in (spaced, tight, short):
             lines = [*head, *rows, *notes, *foot]
             if len(lines) <= height:
@@ -68,9 +68,12 @@ class Rows:
         first = [*Segment.adjust_line_length(left, room), snr]
         reading = status.history.last
         warned = f" ({', '.join(reading.warnings)})" if reading and reading.warnings else ""
-        said = Segment(f"  {printable(status.advice())}{warned}", DIM)
-        second = [*status.bar(BAR), status.percent(), said]
-        return first, Segment.adjust_line_length(second, inner, pad=False)
+        bar = [*status.bar(BAR), status.percent(), Segment("  ")]
+        room = inner - Segment.get_line_length(bar)
+        said = f"{printable(status.advice())}{warned}"
+        if cell_len(said) > room:
+            said = set_cell_size(said, max(0, room - 1)) + "…"
+        return first, Segment.adjust_line_length([*bar, Segment(said, DIM)], inner, pad=False)
 
     def _footer(self, inner: int) -> Line:
         parts = ["Ctrl-C ends"]
