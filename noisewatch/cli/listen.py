@@ -134,7 +134,7 @@ PreRoll = Annotated[
 @command(
     "noisewatch listen                                the default microphone",
     "noisewatch listen --device 2 --log events.jsonl",
-    "noisewatch listen --device USB --channel 1 --channel 2   several inputs, a meter row each",
+    "noisewatch listen --device A --device B          two microphones, a row for each",
     "noisewatch listen talk.flac --fast               as fast as possible",
     "ffmpeg -v error -i talk.mp4 -f wav - | noisewatch listen -",
     "noisewatch listen --exec 'notify-send \"{event} {noise:.0%}\"'",
