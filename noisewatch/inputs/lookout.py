@@ -19,6 +19,7 @@ from ..errors import DeviceError
 from .devices import Device, list_devices
 from .portaudio import refresh
 
+LOOK_S = 3.0  # after which the process counts as hung
 KILL_S = 0.5  # time that a process may take to end when it is killed
 
 

@@ -6,31 +6,27 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, wait
-from typing import Any, TypeVar
 
 import numpy as np
 
 from ..audio.signal import Samples
 from ..errors import DeviceError, LibraryError, printable
+from .default_device import DefaultDevice
 from .devices import Device, default_of, find_again, find_among, find_device, list_devices
-from .lookout import Lookout
+from .lookout import LOOK_S, Lookout
 from .microphone import Microphone
 from .portaudio import abandon, kept, refresh, starts, submit
 from .source import TICK_S, Channel, Gone, Lost
+from .ticks import Ticks
 
 STALLED_S = 10.0  # without samples, after which the device is opened again
 PAUSES_S = (0.25, 2.0)  # before an attempt: the first, the longest
 GROWTH = 1.4  # of a pause over the one before it
 JITTER = 0.2  # of a pause, so that several programs do not come back at the same moment
-LOOK_S = 3.0  # after which another process that looks for devices counts as hung
 STUCK_S = 60.0  # after which our own PortAudio counts as stuck, and the session ends
-DEFAULT_S = 5.0  # between two looks at which device is the default
 STORM = 10  # more reopenings than this within STORM_S ...
 STORM_S = 60.0
 STORM_PAUSE_S = 10.0  # ... make all pauses as long as this
-
-T = TypeVar("T")
 
 
 class Reconnecting:
@@ -54,7 +50,7 @@ class Reconnecting:
         """
         self._microphone = microphone
         self._notify = notify
-        self._default = Default() if follow_default else None
+        self._default = DefaultDevice() if follow_default else None
         self._drops = 0  # of the earlier microphones, and the interruptions between them
         self._storm = False
         self._problem = ""  # why it could not be opened the last time
@@ -264,63 +260,3 @@ def wait_for(word: str | None, channel: Channel, notify: Callable[[str], None]) 
             pause_s = min(GROWTH * pause_s, longest_s)
     finally:
         lookout.close()
-
-
-class Ticks:
-    """Counts how often `TICK_S` has passed; does not make up for time in which the process was stopped."""
-
-    def __init__(self) -> None:
-        self._due = time.monotonic() + TICK_S
-
-    def sleep(self, seconds: float, sign: T) -> Iterator[T]:
-        """Sleep, and yield the sign for each tick."""
-        return self._until(time.monotonic() + seconds, time.sleep, lambda: False, sign)
-
-    def wait(self, future: Future[Any], seconds: float, sign: T) -> Iterator[T]:
-        """Wait until a result is there, at most this long, and yield the sign for each tick."""
-        return self._until(time.monotonic() + seconds, lambda s: wait([future], s), future.done, sign)
-
-    def _until(
-        self, end: float, pause: Callable[[float], object], done: Callable[[], bool], sign: T
-    ) -> Iterator[T]:
-        while (left_s := end - time.monotonic()) > 0 and not done():
-            pause(min(left_s, max(0.0, self._due - time.monotonic())))
-            now = time.monotonic()
-            if now >= self._due:
-                self._due = max(self._due, now - TICK_S) + TICK_S
-                yield sign
-
-
-class Default:
-    """Which device is the default, as of a few seconds ago."""
-
-    def __init__(self) -> None:
-        self._lookout = Lookout()
-        self._looking: Future[list[Device]] | None = None
-        self._asked = time.monotonic()
-
-    def moved(self, device: Device) -> bool:
-        """Whether another device has become the default. Does not wait."""
-        now = time.monotonic()
-        if self._looking is None:
-            if now - self._asked >= DEFAULT_S:
-                self._looking, self._asked = self._lookout.look(), now
-            return False
-        if not self._looking.done():
-            if now - self._asked >= LOOK_S:
-                self._lookout.replace()
-            return False
-        looked, self._looking = self._looking, None
-        try:
-            newest = default_of(looked.result())
-        except DeviceError:
-            return False
-        return (newest.name, newest.api) != (device.name, device.api)
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._lookout.close()
-
-    def forget(self) -> None:
-        """Forget what was seen: the device was opened anew."""
-        self._looking, self._asked = None, time.monotonic()

@@ -43,12 +43,12 @@ class Dispatcher:
         self._threads: list[SinkThread] = []
         self._feeds: dict[str | None, _Feed] = {name: _Feed([]) for name in inputs or (None,)}
         for sink in sinks:
-            threads: dict[Sink, SinkThread] = {}
+            threads: dict[int, SinkThread] = {}  # by identity of the sink for an input, often the same for all
             for number, (name, feed) in enumerate(self._feeds.items(), 1):
                 own = sink if name is None else sink.for_input(number, name)
-                if own not in threads:
-                    threads[own] = SinkThread(own, warn, put_s)
-                feed.threads.append(threads[own])
+                if id(own) not in threads:
+                    threads[id(own)] = SinkThread(own, warn, put_s)
+                feed.threads.append(threads[id(own)])
             self._threads += threads.values()
         for thread in self._threads:
             thread.open(session)

@@ -44,18 +44,24 @@ def of(items: list[dict[str, Any]], name: str) -> list[str]:
 
 
 def test_two_microphones_go_away_and_come_back(tmp_path: Path, hiss: Path):
-    """Each has its own readings, numbers and clips. Neither ends the stream of the other by coming back."""
+    """Each has its own readings, numbers and clips. Neither ends the stream of the other by coming back.
+
+    One of them is missing at the start, and waited for.
+    """
     log, clips, seen = tmp_path / "events", tmp_path / "clips", tmp_path / "seen"
     script = f"sh -c 'echo $NOISEWATCH_EVENT_INPUT {{input}} >> {seen}'"
     with sound_server(tmp_path) as server:
-        alsa_devices(server, one="mic", other="two")
+        alsa_devices(server, one="mic")
         players = [server.play(hiss)]
         process = server.listen(
-            "--device", "one", "--device", "other", "--hop", 0.5,
+            "--device", "one", "--device", "other", "--wait", "--hop", 0.5,
             "--log", log, "--keep-clips", clips, "--labels", tmp_path / "labels", "--csv", tmp_path / "csv",
             "--exec", script,
         )  # fmt: skip
         try:
+            assert process.stderr is not None
+            assert "waiting for other" in process.stderr.readline()
+            alsa_devices(server, one="mic", other="two")
             heard = until(process, "noise_start")
             heard += until(process, '"input": "other"')
             assert {r["input"] for r in heard} == {"one", "other"}
