@@ -66,7 +66,7 @@ def open_source(
         return source
     word = None if source is None else os.fspath(source)
     if channel is not None and not isinstance(channel, tuple):
-        check_channel(channel)
+        channel = check_channel(channel)
     piped = word is not None and word not in ("-", "demo") and _is_pipe(word)
     if raw_rate is not None and word != "-" and not piped:
         what = "the microphone" if word is None else repr(word)
@@ -89,10 +89,10 @@ def open_source(
 
 
 def check_channel(channel: int) -> int:
-    """Return a channel. Raises UsageError if it is not counted from 1."""
-    if numeric("channel", channel) < 1:
+    """Return a channel. Raises UsageError if it is not a whole number from 1."""
+    if numeric("channel", channel) < 1 or channel % 1:
         raise UsageError(f"the channel is {channel}; channels are counted from 1.")
-    return channel
+    return int(channel)
 
 
 def _open_pipe(word: str, channel: Channel | None, raw_rate: int | None) -> Piped:

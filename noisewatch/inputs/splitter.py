@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from ..audio.signal import Samples
 from .source import TICK_S, Gone, Lost, Source
 
+PIECE_S = 0.1  # of a recording
 AHEAD = 16  # blocks that may wait for the reader of a channel; the source waits then
 CLOSE_S = 0.7  # time to close the source at the end
 
@@ -135,9 +136,20 @@ class Part:
                     raise got.block
                 self.sample_rate = got.sample_rate
                 self.late_s = got.late_s + time.monotonic() - got.read_at if self.live else 0.0
-                yield got.block
+                yield from self._pieces(got.block)
         finally:
             self.end(Stopped())
+
+    def _pieces(self, block: Samples | Lost | Gone | None) -> Iterator[Samples | Lost | Gone | None]:
+        """A block of a recording in pieces, so that its reader can be stopped soon. Raises Stopped."""
+        if self.live or not isinstance(block, np.ndarray):
+            yield block
+            return
+        size = max(1, round(PIECE_S * self.sample_rate))
+        for start in range(0, len(block), size):
+            if self._ended is not None:
+                raise self._ended
+            yield block[start : start + size]
 
     def put(self, delivery: _Delivery) -> bool:
         """Queue a delivery, once there is room. Returns whether it will be read."""

@@ -83,8 +83,11 @@ class Judge:
             if rounded({key: getattr(report, key) for key in self._about}) == rounded(self._about):
                 made[report.channel] = report
         wanted: list[int | None] = [self.config.channel]
-        if self.config.channels is Channels.apart and made:
-            wanted = _apart(next(iter(made.values())).channels)
+        if self.config.channels is Channels.apart:
+            channels = max((report.channels for report in made.values()), default=0)
+            if not channels:
+                return None
+            wanted = _apart(channels)
         return [made[channel] for channel in wanted] if set(wanted) <= set(made) else None
 
     def __call__(self, path: Path, progress: Callable[[float], None] = lambda share: None) -> list[FileReport]:

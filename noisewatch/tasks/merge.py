@@ -11,11 +11,12 @@ from ..core.events import Event, Reading
 from ..errors import NoisewatchError
 from ..inputs.source import TICK_S
 from ..inputs.splitter import Stopped
+from ..system.timeouts import counted_as_hung
 from .calibrations import Notify
 from .input_session import InputSession
 
 WAITING = 256  # items that may wait for the caller; then the inputs wait, too
-STOP_S = 0.6  # time that all inputs get to end when they are stopped
+STOP_S = 2.0  # time that all inputs get to end when they are stopped; each needs that of a few decisions
 
 
 class Merge:
@@ -34,7 +35,7 @@ class Merge:
         """Yield the items until all inputs have ended. Errors stay in the input sessions."""
         self._running = len(self._inputs)
         for each in self._inputs:
-            threading.Thread(target=self._run, args=(each,), daemon=True).start()
+            threading.Thread(target=self._listen, args=(each,), daemon=True).start()
         while self._running and self._fault is None:
             if (item := self._next(TICK_S)) is not None:
                 yield item
@@ -62,6 +63,10 @@ class Merge:
         else:
             self._room.release()
         return item
+
+    def _listen(self, each: InputSession) -> None:
+        with counted_as_hung():  # Python cannot end while a network runs
+            self._run(each)
 
     def _run(self, each: InputSession) -> None:
         try:
