@@ -149,12 +149,15 @@ def test_the_channels_of_a_call_apart(run, tmp_path: Path, voice: np.ndarray, no
     }  # fmt: skip
     (alone,) = lines(run("scan", tmp_path / "call.wav", "--channel", 2, "--format", "jsonl").stdout, "file")
     assert alone == made["call.wav", 2]
-    for form, name in (("audacity", "call.wav.channel1.noise.txt"), ("rttm", "call.wav.channel2.noise.rttm")):
-        assert run(*apart, "--format", form).returncode == 0
-        assert (out / name).exists()
-    # One line is marked, and the other channel of the call is missing: the call is judged again, as a whole.
-    kept = [{**r, "noisy": 0.25} for key, r in made.items() if key != ("call.wav", 2)]
-    journal.write_text("".join(f"{json.dumps(r)}\n" for r in kept))
+    # Marked lines are reused. If the line of one channel is missing, the recording is judged again, as a whole.
+    marked = {key: {**r, "noisy": 0.25} for key, r in made.items()}
+    journal.write_text("".join(f"{json.dumps(r)}\n" for r in marked.values()))
+    assert run(*apart, "--resume", "--format", "rttm").returncode == 0
+    assert {r["noisy"] for r in lines(journal.read_text(), "file")} == {0.25}
+    labels = (out / "call.wav.channel1.noise.rttm").read_text() + (out / "mono.wav.noise.rttm").read_text()
+    assert labels.startswith("NON-SPEECH call 1 ")
+    assert (out / "call.wav.channel2.noise.rttm").exists()
+    journal.write_text("".join(f"{json.dumps(r)}\n" for key, r in marked.items() if key != ("call.wav", 2)))
     assert run(*apart, "--resume").returncode == 0
     again = {(Path(r["path"]).name, r["channel"]): r["noisy"] for r in lines(journal.read_text(), "file")}
     assert again == {("call.wav", 1): 1.0, ("call.wav", 2): 0.0, ("mono.wav", None): 0.25}
