@@ -294,6 +294,19 @@ def sound_server(home: Path) -> Iterator[VirtualMicrophone]:
         server.stop()
 
 
+def alsa_devices(server: VirtualMicrophone, **sinks: str | VirtualMicrophone) -> None:
+    """Replace the ALSA devices by these. Each records a sink of this server, or the sink `mic` of another one."""
+    home = Path(server.env["HOME"])
+    (home / "alsa.conf").write_text(Path("/usr/share/alsa/alsa.conf").read_text().replace('"/etc/alsa/conf.d"', ""))
+    server.env["ALSA_CONFIG_PATH"] = str(home / "alsa.conf")
+    text = ""
+    for name, sink in sinks.items():
+        at, sink = (server, sink) if isinstance(sink, str) else (sink, "mic")
+        device = f'type pulse server "{at.env["PULSE_SERVER"]}" device {sink}.monitor'
+        text += f"pcm.!{name} {{ {device} hint {{ show on description x }} }}\n"
+    (home / ".asoundrc").write_text(text)
+
+
 @pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
     """A virtual microphone shared by the tests, which must leave it unchanged."""

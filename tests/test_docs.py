@@ -66,6 +66,7 @@ def test_python_examples_run(tmp_path, monkeypatch):
     shutil.copy(DEMO, "talk.flac")
     shutil.copy(DEMO, "meetings/monday.flac")
     samples, _ = sf.read(DEMO, dtype="int16", frames=48_000 * 6)
+    sf.write("call.wav", np.stack([samples[:64_000]] * 2, 1), 16_000)
     x = samples[: 48_000 * 6].reshape(6, 48_000)
     np.savez("mix.npz", x=x, y=np.array([0, 0, 0, 0, 1, 1]), snr=np.array([99.0, 99, 99, 99, 10, 10]))
     names: dict[str, object] = {}

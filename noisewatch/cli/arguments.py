@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, printable
+
+T = TypeVar("T")
+
+
+def only(ctx: typer.Context, name: str, values: Sequence[T] | None) -> T | None:
+    """The value of an option that this command takes once. Raises UsageError if there are several."""
+    if values and len(values) > 1:
+        given = ", ".join(printable(str(value)) for value in values)
+        raise UsageError(f"{_shown(ctx, name)} is given several times: {given}. Here it can be given once.")
+    return values[0] if values else None
 
 
 def typed(ctx: typer.Context, name: str) -> bool:

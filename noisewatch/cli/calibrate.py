@@ -13,7 +13,7 @@ import typer
 from ..core.shipped import DEFAULT
 from ..errors import DeviceError, UsageError, printable
 from .app import command
-from .arguments import refuse_beside, typed
+from .arguments import only, refuse_beside, typed
 from .help import DETECTION, INPUT
 from .options import Channel, ConfiguredModel, Device
 from .stderr import notify, write_line
@@ -61,9 +61,10 @@ def calibrate(
     from ..tasks import calibrations
     from ..tasks.calibrate import Plan, choose_threshold, read_rooms, record_room
 
+    microphone, number = only(ctx, "device", device), only(ctx, "channel", channel)
     if reset:
         refuse_beside(ctx, "reset", "seconds", "files", "max_false_alarms", "channel", "model")
-        forgotten = calibrations.forget(device, notify, lambda index: _device_name(index, needed=True) or "")
+        forgotten = calibrations.forget(microphone, notify, lambda index: _device_name(index, needed=True) or "")
         print(f"forgot the calibration of {printable(forgotten)}")
         return
     if files:
@@ -71,10 +72,10 @@ def calibrate(
     plan = Plan(seconds, _per_hour(max_false_alarms))
     detector = NoiseDetector(model)
     if files:
-        name = _device_name(device, needed=typed(ctx, "device"))
-        rooms = read_rooms(files, detector, channel)
+        name = _device_name(microphone, needed=typed(ctx, "device"))
+        rooms = read_rooms(files, detector, number)
     else:
-        source = open_source(None, device=device, channel=channel)
+        source = open_source(None, device=microphone, channel=number)
         ctx.call_on_close(source.close)  # last: a sound server may hang
         name = source.name
         with _Prompt(seconds) as prompt:

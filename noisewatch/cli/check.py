@@ -12,7 +12,7 @@ import typer
 from ..core.shipped import DEFAULT
 from ..errors import ChannelError, InputError, printable
 from .app import command
-from .arguments import typed
+from .arguments import only, typed
 from .help import DETECTION, INPUT, OUTPUT
 from .options import CalibratedThreshold, Channel, ConfiguredModel, Device, RawRate
 from .stderr import notify
@@ -70,13 +70,14 @@ def check(
     if sources:  # the configured device is for microphones
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None
+    microphone, number = only(ctx, "device", device), only(ctx, "channel", channel)
     limits = Limits(max_noisy, min_snr, seconds)
     detector = NoiseDetector(model)
     words: list[str | None] = [*sources] if sources else [None]
     codes = []
     for word in words:
         try:
-            source = open_source(word, device=device, channel=channel, raw_rate=raw_rate, paced=False)
+            source = open_source(word, device=microphone, channel=number, raw_rate=raw_rate, paced=False)
             ctx.call_on_close(source.close)  # last: a sound server may hang
             found = check_source(source, detector, limits, threshold=threshold, notify=notify, waiting=_countdown)
             found = found if word in (None, "-") else replace(found, source=word)

@@ -68,13 +68,20 @@ def in_force(ctx: typer.Context) -> tuple[list[dict[str, Any]], NoisewatchError 
         rows = [
             {
                 "option": name,
-                "value": session.params[param.name],
+                "value": _plain(session.params[param.name]),
                 "from": _FROM[getattr(session.get_parameter_source(param.name), "name", "DEFAULT")],
                 "variable": param.envvar,
             }
             for name, param in known.items()
         ]
         return rows, _refused(session.params, next(r for r in rows if r["option"] == "threshold"))
+
+
+def _plain(value: Any) -> Any:
+    """An option that can be repeated, but is not, as a single value."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [*value] if len(value) > 1 else next(iter(value), None)
 
 
 def _refused(params: dict[str, Any], row: dict[str, Any]) -> NoisewatchError | None:
@@ -91,9 +98,9 @@ def _refused(params: dict[str, Any], row: dict[str, Any]) -> NoisewatchError | N
         make_sinks(command=params["exec_"])
         if row["value"] is None:
             row |= {"value": card.threshold, "from": f"card of {card.name}"}
-            if params["calibration"]:
+            if params["calibration"] and len(params["device"] or ()) < 2:  # each has a threshold of its own
                 with suppress(DeviceError):  # no microphone, no calibration
-                    device = find_device(params["device"]).name
+                    device = find_device(next(iter(params["device"] or ()), None)).name
                     if own := of_device(device, card, params["hop"], notify):
                         row |= {"value": own.threshold, "from": f"calibration of {printable(device)}"}
     except NoisewatchError as error:

@@ -12,6 +12,7 @@ from ..core.shipped import DEFAULT
 from ..errors import UsageError, printable
 from . import settings
 from .app import command, plain
+from .arguments import only
 from .config import in_force
 from .help import INPUT, OUTPUT
 from .options import Channel, ConfiguredModel, Device
@@ -42,13 +43,14 @@ def doctor(
     """
     from ..tasks.doctor import examine
 
+    microphone, number = only(ctx, "device", device), only(ctx, "channel", channel)
     try:
         rows, refused = in_force(ctx)
     except typer.BadParameter as error:  # of a variable or the file
         origin = settings.origin_of(error) or "the configuration"
         rows, refused = [], UsageError(f"{origin}: {plain(error.message)}")
     hop = next((row["value"] for row in rows if row["option"] == "hop"), None)
-    found = examine(device, channel=channel, model=model, hop=hop, seconds=seconds, waiting=_countdown)
+    found = examine(microphone, channel=number, model=model, hop=hop, seconds=seconds, waiting=_countdown)
     found.sections["configuration"] = {row["option"]: _shown(row) for row in rows if row["from"] != "default"}
     if refused is not None and str(refused) not in found.findings:
         found.findings.append(str(refused))

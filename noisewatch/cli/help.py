@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -21,7 +23,16 @@ INPUT, DETECTION, OUTPUT, ACTIONS, TRAINING = "Input", "Detection", "Output", "A
 
 
 class Command(TyperCommand):
-    """A command whose help groups its options by `rich_help_panel`."""
+    """A command whose help groups its options by `rich_help_panel`.
+
+    The variable of an option that can be repeated holds one value per line: names of devices contain spaces.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for param in self.params:
+            if getattr(param, "multiple", False):
+                param.value_from_envvar = partial(_lines_of_variable, param)  # type: ignore[method-assign]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write a section for each group, in the order of the parameters; ungrouped options come last."""
@@ -62,6 +73,11 @@ class Group(TyperGroup):
             found = [(name, self.get_command(ctx, name)) for name in names]
             with formatter.section(title):
                 formatter.write_dl([(name, c.get_short_help_str(width)) for name, c in found if c is not None])
+
+
+def _lines_of_variable(param: Any, ctx: Any) -> Sequence[str] | None:
+    value = param.resolve_envvar_value(ctx)
+    return None if value is None else value.splitlines()
 
 
 def examples(*lines: str) -> str:

@@ -15,7 +15,7 @@ from ..system.paths import expand_home
 from .app import command
 from .arguments import refuse_beside, refuse_without, typed
 from .help import ACTIONS, DETECTION, INPUT, OUTPUT
-from .options import CalibratedThreshold, Channel, ConfiguredModel, Device, RawRate
+from .options import CalibratedThreshold, Channels, ConfiguredModel, Devices, RawRate
 from .stderr import notify, write_line
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ PreRoll = Annotated[
 @command(
     "noisewatch listen                                the default microphone",
     "noisewatch listen --device 2 --log events.jsonl",
+    "noisewatch listen --device A --device B          two microphones, a row for each",
     "noisewatch listen talk.flac --fast               as fast as possible",
     "ffmpeg -v error -i talk.mp4 -f wav - | noisewatch listen -",
     "noisewatch listen --exec 'notify-send \"{event} {noise:.0%}\"'",
@@ -142,8 +143,8 @@ PreRoll = Annotated[
 def listen(
     ctx: typer.Context,
     source: SourceWord = None,
-    device: Device = None,
-    channel: Channel = None,
+    device: Devices = None,
+    channel: Channels = None,
     raw_rate: RawRate = None,
     seconds: Seconds = None,
     fast: Fast = False,
@@ -187,7 +188,7 @@ def listen(
         follow_default = False
     if follow_default:
         refuse_beside(ctx, "follow_default", "device", *(["calibration"] if calibration else []))
-        calibration = False
+        calibration, device = False, None
     if threshold is not None and calibration and typed(ctx, "threshold"):
         refuse_beside(ctx, "threshold", "calibration")
     if source is not None and calibration:
@@ -208,12 +209,13 @@ def listen(
 
     def begin(notify: Callable[[str], None]) -> Listening:
         from ..core.noise_detector import NoiseDetector
-        from ..inputs.opening import Reconnect, open_source
+        from ..inputs.opening import Reconnect
+        from ..inputs.several import open_inputs
         from ..tasks import listen as task
 
         detector = NoiseDetector(model)
-        opened = open_source(
-            source, device=None if follow_default else device, channel=channel, raw_rate=raw_rate, paced=not fast,
+        opened = open_inputs(
+            source, device=device, channel=channel, raw_rate=raw_rate, paced=not fast,
             reconnect=Reconnect(wait, follow_default, notify) if reconnect else None,
         )  # fmt: skip
         ctx.call_on_close(opened.close)  # last: a sound server may hang
@@ -229,7 +231,7 @@ def listen(
 
     console = terminal.console(highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
-        _meter(begin, model)
+        _meter(begin, model, several=max(len(device or ()), len(channel or ())) > 1)
     else:
         from ..ui.plain import PlainLines
 
@@ -241,10 +243,11 @@ def _lines(begin: Begin, form: Form) -> None:
     from ..outputs.stdout import StdoutWriter
 
     listening = begin(notify)
-    lines = StdoutWriter(live=listening.source.live)
+    lines = StdoutWriter(live=listening.live)
+    histories = {each.name: each.history for each in listening.inputs}
 
     def show(item: Item) -> None:
-        line = form(item, listening.history)
+        line = form(item, histories[item.input])
         if line is not None:
             lines.write_line(line)
 
@@ -257,24 +260,38 @@ def _lines(begin: Begin, form: Form) -> None:
     listening.require_judged()
 
 
-def _meter(begin: Begin, model: str) -> None:
+def _meter(begin: Begin, model: str, *, several: bool) -> None:
     """The meter, and sentences below it at the end."""
     from ..outputs.screen import Screen
     from ..ui import terminal
     from ..ui.history import History
     from ..ui.meter import Meter, live
+    from ..ui.rows import Rows
+    from ..ui.status import Status
     from ..ui.suspend import suspendable
 
     screen = Screen()
     console = terminal.console(highlight=False, file=screen)
-    meter = Meter(History(0.1), Path(model).stem)
+    name = Path(model).stem
+    meter = Rows(name) if several else Meter(History(0.1), name)
     listening = None
+
+    def note(sentence: str) -> None:
+        if sentence not in meter.notes:
+            meter.notes.append(sentence)
+
     try:
         # First, to show something while the rest loads.
         with live(meter, console) as drawn, suspendable(drawn, screen.drain):
-            listening = begin(meter.note)
-            meter.history = listening.history
-            meter.stream, meter.source = listening.stream, listening.source
+            listening = begin(note)
+            if isinstance(meter, Rows):
+                meter.rows = [
+                    (each.title, Status(each.history, each.stream, each.source, each.ended))
+                    for each in listening.inputs
+                ]
+            else:
+                only = listening.inputs[0]
+                meter.history, meter.stream, meter.source = only.history, only.stream, only.source
             _run(listening, lambda item: None)
     finally:
         if listening is not None:
@@ -320,9 +337,8 @@ def _ending(listening: Listening, lines: StdoutWriter | None = None) -> Iterator
             count = f"stdout: {lines.lost} line{'' if lines.lost == 1 else 's'}"
             why = lines.error and (lines.error.strerror or str(lines.error))
             sentences.append(f"{count} not written: {why}" if why else f"{count} lost: the reader did not keep up")
-    if listening.history.totals.readings or not listening.model_failed:  # otherwise it would blame the sound
-        yield listening.summary()
-    yield from remarks(listening.source.name, listening.source.notes)
+    yield from listening.summary()
+    yield from dict.fromkeys(s for each in listening.inputs for s in remarks(each.source.name, each.source.notes))
     yield from sentences
     yield from listening.count()
     if stop is not None:

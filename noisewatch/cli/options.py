@@ -1,7 +1,7 @@
 """Options that several commands share, each declared once.
 
-`Device`, `Channel` and `ConfiguredModel` have a variable, so that environment and file can set them; commands that
-judge recordings take no configuration.
+`Device`, `Channel` (for `listen`: `Devices`, `Channels`) and `ConfiguredModel` have a variable, so that environment
+and file can set them; commands that judge recordings take no configuration.
 """
 
 from __future__ import annotations
@@ -13,9 +13,22 @@ import typer
 from .help import DETECTION, INPUT
 
 
-def _channel(default: str, envvar: str | None = None) -> Any:
+def _channel(default: str, envvar: str | None = None, more: str = "") -> Any:
+    what = f"Channel, counted from 1{more}."
     return typer.Option(
-        metavar="N", envvar=envvar, help="Channel, counted from 1.", show_default=default, rich_help_panel=INPUT
+        "--channel", metavar="N", envvar=envvar, help=what, show_default=default, rich_help_panel=INPUT
+    )
+
+
+def _device(more: str = "") -> Any:
+    return typer.Option(
+        "-d",
+        "--device",
+        metavar="NAME",
+        envvar="NOISEWATCH_DEVICE",
+        help=f"Microphone: its index, or a unique part of its name{more}.",
+        show_default="the system's",
+        rich_help_panel=INPUT,
     )
 
 
@@ -31,19 +44,12 @@ def _threshold(default: str) -> Any:
     )
 
 
-Device = Annotated[
-    str | None,
-    typer.Option(
-        "-d",
-        "--device",
-        metavar="NAME",
-        envvar="NOISEWATCH_DEVICE",
-        help="Microphone: its index, or a unique part of its name.",
-        show_default="the system's",
-        rich_help_panel=INPUT,
-    ),
-]
-Channel = Annotated[int | None, _channel("microphone: the first; recording: the mean", "NOISEWATCH_CHANNEL")]
+# Commands with one input parse lists, too, for `arguments.only` to refuse: the file may hold several for `listen`.
+_FIRST = "microphone: the first; recording: the mean"
+Device = Annotated[list[str] | None, _device()]
+Devices = Annotated[list[str] | None, _device(" (repeatable)")]
+Channel = Annotated[list[int] | None, _channel(_FIRST, "NOISEWATCH_CHANNEL")]
+Channels = Annotated[list[int] | None, _channel(_FIRST, "NOISEWATCH_CHANNEL", " (repeatable)")]
 RecordingChannel = Annotated[int | None, _channel("mean of all")]
 RawRate = Annotated[
     int | None,

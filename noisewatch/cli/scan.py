@@ -10,7 +10,7 @@ import typer
 
 from ..core.shipped import DEFAULT
 from ..errors import UsageError
-from ..recordings.scan_config import HOP_S, Format, ScanConfig
+from ..recordings.scan_config import HOP_S, Channels, Format, ScanConfig
 from ..system.paths import expand_home
 from .app import answer_no, command
 from .arguments import refuse_beside, refuse_without
@@ -33,6 +33,15 @@ Paths = Annotated[
 ]
 Hop = Annotated[
     float, typer.Option(metavar="S", help="Time between readings, in seconds.", rich_help_panel=DETECTION)
+]
+ChannelsName = Annotated[
+    Channels,
+    typer.Option(
+        "--channels",
+        metavar="HOW",
+        help="Of several channels, judge the mean, or each by itself: mean, apart.",
+        rich_help_panel=INPUT,
+    ),
 ]
 FormatName = Annotated[
     Format,
@@ -87,6 +96,7 @@ Address = Annotated[
 @command(
     "noisewatch scan meetings/",
     "noisewatch scan meetings/ -o results -j 4 --resume",
+    "noisewatch scan calls/ --channels apart          each side of a call by itself",
     "noisewatch scan 'takes/*.wav' --format csv > takes.csv",
     "noisewatch scan take.wav --max-noisy 0.1 || echo noisy",
 )
@@ -94,6 +104,7 @@ def scan(
     ctx: typer.Context,
     paths: Paths,
     channel: RecordingChannel = None,
+    channels: ChannelsName = Channels.mean,
     model: Model = DEFAULT,
     threshold: Threshold = None,
     hop: Hop = HOP_S,
@@ -121,7 +132,9 @@ def scan(
     else:
         refuse_without(ctx, "--engine ray", "address")
     out = None if out is None else expand_home(out)
-    judge = Judge(ScanConfig(model, hop, threshold, channel))
+    if channels is Channels.apart:
+        refuse_beside(ctx, "channels", "channel")
+    judge = Judge(ScanConfig(model, hop, threshold, channel, channels))
     found = find(paths)
     results = Results(form, out, found, notify)
     batch = Batch(found, judge, results, out=out, resume=resume, notify=notify)

@@ -49,16 +49,20 @@ def defaults(commands: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]
             raise UsageError(f"{file_path()} sets {key!r}, which is not an option. {suggest(key, sorted(known))}")
         if key in own:
             _check_type(key, value, own[key])
-            values[own[key].name] = value if own[key].is_flag else str(value)
+            param = own[key]
+            listed = [str(each) for each in (value if isinstance(value, list) else [value])]
+            values[param.name] = value if param.is_flag else listed if param.multiple else listed[0]
     return {name: values}
 
 
 def _check_type(key: str, value: object, param: Any) -> None:
     if param.is_flag and not isinstance(value, bool):
         raise UsageError(f"{file_path()} sets {key} to {value!r}; allowed: true or false.")
-    if not param.is_flag and (isinstance(value, bool) or not isinstance(value, str | int | float)):
+    given = value if param.multiple and isinstance(value, list) else [value]
+    if not param.is_flag and any(isinstance(v, bool) or not isinstance(v, str | int | float) for v in given):
+        more = ", or a list of them" if param.multiple else ""
         raise UsageError(
-            f"{file_path()} sets {key} to {value!r}; allowed: a number or a string, as on the command line."
+            f"{file_path()} sets {key} to {value!r}; allowed: a number or a string, as on the command line{more}."
         )
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from ..errors import printable
+
 State = Literal["clean", "noisy", "unknown"]
 Reason = Literal[
     "digital_silence",  # switched off, or access is denied: samples of 0, or of 0 with dither
@@ -69,6 +71,7 @@ class Reading:
     voice_dbfs  level of the voice as if alone, dBFS; None without speech
     kind        which kind of noise it is; None where it is clean or not sure
     kind_probability  of `kind`, 0..1
+    input       which of several inputs; None if there is only one
     utc         wall clock of the decision, ISO 8601; None for a recording, whose date is unknown
     """
 
@@ -87,6 +90,7 @@ class Reading:
     voice_dbfs: float | None = None
     kind: Kind | None = None
     kind_probability: float | None = None
+    input: str | None = None
     utc: str | None = None
 
     @property
@@ -106,7 +110,7 @@ class Event:
     event       `noise_start`, `noise_end`, `input_lost` or `input_back`
     time        s of stream time: when it was decided
     onset       s: when the noise, or the loss, is estimated to have begun
-    id          number of the noise: 1 for the first of a stream
+    id          number of the noise: 1 for the first of a stream; several inputs are counted separately
     end         s: when the noise is estimated to have ended (noise_end)
     duration    s: end - onset (noise_end)
     peak        highest noise probability, 0..1. This and the next three cover the noise up to `time`
@@ -118,6 +122,7 @@ class Event:
     device      the device or recording
     model       name of the model
     drops       how often audio was lost during the noise
+    input       as for a reading
     utc         as for a reading
     lost_s      s of audio that never arrived (input_lost, input_back)
     warnings    those of the reading that caused the event
@@ -138,6 +143,7 @@ class Event:
     device: str | None = None
     model: str | None = None
     drops: int | None = None
+    input: str | None = None
     utc: str | None = None
     lost_s: float | None = None
     warnings: tuple[WarningName, ...] | None = None
@@ -157,9 +163,10 @@ def label(mean: float, snr_db: float | None) -> str:
     return f"noise {mean:.0%}" + ("" if snr_db is None else f", SNR {snr_db:.0f} dB")
 
 
-def label_line(start: float, end: float, mean: float, snr_db: float | None) -> str:
-    """A line of an Audacity label track, with its newline."""
-    return f"{start:.3f}\t{end:.3f}\t{label(mean, snr_db)}\n"
+def label_line(start: float, end: float, mean: float, snr_db: float | None, *, input: str | None = None) -> str:
+    """A line of an Audacity label track, with its newline. input: which of several, if there are."""
+    whose = "" if input is None else f"{printable(input)}: "
+    return f"{start:.3f}\t{end:.3f}\t{whose}{label(mean, snr_db)}\n"
 
 
 _DIGITS = {"noise": 4, "now": 4, "kind_probability": 4, "voice": 4, "peak": 4, "mean": 4, "worst_noise": 4}

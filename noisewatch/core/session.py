@@ -27,6 +27,7 @@ class Session:
 
     source   where the audio comes from; the caller closes it
     stream   a fresh stream
+    input    the name that items carry as `input`, for one of several sources
     seconds  stop after this much audio, s; default: at the end of the source. Time in which a live input sends
              nothing counts once it has stalled; for a pipe, wall-clock time counts too
     heard    called with each block (n,) and its sample rate (Hz), before it is judged
@@ -46,12 +47,13 @@ class Session:
         source: Source,
         stream: Stream,
         *,
+        input: str | None = None,
         seconds: float | None = None,
         heard: Callable[[Samples, int], None] = lambda block, rate: None,
         lost: Callable[[float], None] = lambda seconds: None,
         stalls: bool = True,
     ) -> None:
-        self.source, self.stream = source, stream
+        self.source, self.stream, self.input = source, stream, input
         self._seconds = math.inf if seconds is None else seconds
         self._heard, self._lost, self._stalls = heard, lost, stalls
         self._spent = 0.0  # s of audio so far, including what was lost
@@ -134,5 +136,7 @@ class Session:
                 drops = None if item.id is None else self.source.drops - self._drops
                 item = replace(item, device=self.source.name, model=self.stream.model.card.name, drops=drops)
             now = self.source.live or self.source.pauses  # a pipe usually carries a live input
-            labelled.append(replace(item, utc=utc()) if now else item)
+            if now or self.input is not None:
+                item = replace(item, input=self.input, utc=utc() if now else None)
+            labelled.append(item)
         return labelled

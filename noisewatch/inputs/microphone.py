@@ -6,26 +6,25 @@ import contextlib
 import queue
 import time
 from collections.abc import Generator
-from typing import Any
 
 import numpy as np
 
 from ..audio.signal import Samples
-from ..errors import ChannelError, DeviceError, printable
-from ..system.native_stderr import quiet_stderr
-from .devices import Device
+from ..errors import DeviceError, NoisewatchError, printable
+from .capture import Capture
+from .devices import Device, find_again, list_devices
 from .gaps import Arrivals
-from .portaudio import call_portaudio, error_text, portaudio, submit
-from .source import TICK_S, Lost, count_channels
+from .portaudio import call_portaudio, keep, leave, submit
+from .source import TICK_S, Channel, Lost
 
-LATENCY_S = 0.1  # requested from PortAudio; with blocks of 50 ms it runs steadily even over PulseAudio
-BLOCK_S = 0.05
-QUEUE_S = 10.0  # audio that may wait in the queue before blocks are dropped
 CLOSE_S = 0.5  # time limit for closing the device at the end
 
 
 class Microphone:
-    """An open input device: one channel at its native rate. The callback only copies into a bounded queue.
+    """An open input device at its native rate.
+
+    To list the devices anew closes all streams of the process. A microphone is then opened again at once, and what
+    is missing is a gap.
 
     Call `close` last, after all output is written: it waits up to `CLOSE_S` for a sound server that hangs.
 
@@ -37,84 +36,93 @@ class Microphone:
     pauses = False
     notes: tuple[str, ...] = ()
 
-    def __init__(self, device: Device, *, channel: int = 1) -> None:
-        """Open and start a device. channel: counted from 1.
+    def __init__(self, device: Device, *, channel: Channel = 1) -> None:
+        """Open and start a device. channel: counted from 1; several give blocks (n, channels).
 
         Raises DeviceError if it cannot be opened, and ChannelError.
         """
-        if channel > device.channels:
-            raise ChannelError(
-                f"{printable(device.name)} has {count_channels(device.channels)}, so there is no channel {channel}."
-            )
-        self.device = device
-        self.name = self.device.name
-        self.sample_rate = self.device.sample_rate
-        self.overflows = 0  # times PortAudio reported lost samples
-        self.dropped = 0  # blocks lost because the queue was full
-        self.gaps = 0  # losses that show only in arrival times
-        self.late_s = 0.0
+        self.name = device.name
         self.channel = channel
-        # For one channel, a sound server would mix all of them; for an odd number, it has no channel layout.
-        self.opened_channels = min(device.channels, max(2, channel + channel % 2))
-        self._queue: queue.Queue[tuple[float, Samples]] = queue.Queue(round(QUEUE_S / BLOCK_S))
+        self.gaps = 0  # losses that show only in arrival times, and interruptions
+        self.late_s = 0.0
+        self._losses = 0  # of earlier captures
+        self._problem: NoisewatchError | None = None  # why it could not be opened again
         self._released = False
-        self._quiet = contextlib.ExitStack()
-        sd = portaudio()
-        try:
-            self._stream = call_portaudio(self._open, undo=lambda stream: stream.close())
-        except (sd.PortAudioError, OSError, ValueError) as error:
-            raise DeviceError(
-                f"cannot open {printable(self.device.name)} (device {self.device.index}) at {self.sample_rate} Hz: "
-                f"{error_text(error)}. Another program may be using it, or this terminal lacks permission to use "
-                "the microphone (system settings; on Linux the group `audio`). List "
-                "other inputs: noisewatch devices"
-            ) from error
-        self._quiet.enter_context(quiet_stderr())  # a thread of PortAudio prints if a device disappears
-        self.heard_until = time.monotonic()
+
+        def open_it() -> Capture:
+            capture = Capture(device, channel)
+            keep(self)
+            return capture
+
+        def undo(capture: Capture) -> None:
+            leave(self)
+            capture.close()
+
+        self._capture = call_portaudio(open_it, undo)
+        self.sample_rate = self.device.sample_rate
+        self.heard_until = self._capture.opened_at
+
+    @property
+    def device(self) -> Device:
+        """The device as it was listed when it was opened."""
+        return self._capture.device
+
+    @property
+    def opened_channels(self) -> int:
+        """How many channels the device was opened with."""
+        return self._capture.opened_channels
 
     @property
     def drops(self) -> int:
         """How many times audio was lost, on either side of the queue."""
-        return self.overflows + self.dropped + self.gaps
+        return self._losses + self._capture.losses + self.gaps
+
+    def discard(self) -> None:
+        """Begin now: forget the audio that was captured since the device was opened."""
+        self._capture.discard()
+        self.heard_until = time.monotonic()
 
     def blocks(self) -> Generator[Samples | Lost | None, None, None]:
-        """Yield float32 blocks (n,), Lost before the first block after a gap, None for each `TICK_S` without audio.
+        """Yield float32 blocks, Lost before the first block after a gap, None for each `TICK_S` without audio.
 
         Raises DeviceError if the device disappears.
         """
-        arrivals = Arrivals(self.sample_rate)
-        reported = 0  # losses counted by PortAudio or the queue, which may show up as a gap later
+        resumes_at: float | None = None  # where the audio before an interruption ended
         while True:
-            try:
-                arrivals.add(*self._queue.get(timeout=TICK_S))
-                with contextlib.suppress(queue.Empty):
-                    while True:
-                        arrivals.add(*self._queue.get_nowait())
-            except queue.Empty:
-                if not self._active:
-                    raise DeviceError(
-                        f"the input {printable(self.name)} is gone: unplugged, or its driver failed. "
-                        "List other inputs: noisewatch devices"
-                    ) from None
-            blocks, lost_s, late_s = arrivals.take(time.monotonic())
-            if lost_s:
-                self.gaps += self.overflows + self.dropped == reported
-                reported = self.overflows + self.dropped
-                yield Lost(lost_s)
-            if blocks:
-                self.late_s = late_s
-                late_s -= sum(map(len, blocks[1:])) / self.sample_rate
-                self.heard_until = time.monotonic() - late_s
-                yield np.concatenate(blocks)
-            elif not arrivals.waiting:
+            capture = self._capture
+            self.sample_rate = capture.device.sample_rate
+            for block in self._captured(capture):
+                if isinstance(block, np.ndarray) and resumes_at is not None:
+                    yield self.missing(resumes_at, block)
+                    resumes_at = None
+                yield block
+            if resumes_at is None:
+                resumes_at = self.heard_until
+                self.gaps += 1
+            while self._capture is capture:  # until PortAudio has started anew
+                if self._problem is not None or self._released:
+                    raise self._problem or self._gone()
+                time.sleep(TICK_S)
                 yield None
 
-    @property
-    def _active(self) -> bool:
+    def missing(self, resumes_at: float, block: Samples) -> Lost:
+        """What is missing between audio that ended at a time (s, monotonic clock) and the block just yielded."""
+        begins_at = self.heard_until - len(block) / self.sample_rate
+        return Lost(max(0.0, begins_at - resumes_at))
+
+    def suspend(self) -> None:
+        """PortAudio ends for a moment. Called on its thread."""
+        self._capture.close()
+
+    def resume(self) -> None:
+        """PortAudio has started anew. Called on its thread."""
+        before = self._capture
         try:
-            return bool(self._stream.active)
-        except portaudio().PortAudioError:  # PortAudio was started anew for another microphone
-            return False
+            self._capture = Capture(find_again(before.device, list_devices()), self.channel)
+            self._losses += before.losses
+        except NoisewatchError as error:  # `blocks` raises it in the reader's thread
+            leave(self)
+            self._problem = error
 
     def close(self) -> None:
         """Stop and close the device; wait up to `CLOSE_S` for it."""
@@ -127,35 +135,46 @@ class Microphone:
         self._released = True
 
         def close() -> None:
-            self._stream.abort()
-            self._stream.close()
+            leave(self)
+            self._capture.close()
 
-        with self._quiet:
-            closing = submit(close)
+        closing = submit(close)
         with contextlib.suppress(TimeoutError):
             closing.result(seconds)
 
-    def _open(self) -> Any:
-        stream = portaudio().InputStream(
-            device=self.device.index,
-            channels=self.opened_channels,
-            samplerate=self.sample_rate,
-            blocksize=round(BLOCK_S * self.sample_rate),
-            latency=LATENCY_S,
-            dtype="float32",
-            callback=self._copy,
+    def _gone(self) -> DeviceError:
+        return DeviceError(
+            f"the input {printable(self.name)} is gone: unplugged, or its driver failed. "
+            "List other inputs: noisewatch devices"
         )
-        try:
-            stream.start()
-        except BaseException:
-            stream.close()
-            raise
-        return stream
 
-    def _copy(self, data: Samples, frames: int, when: Any, status: Any) -> None:
-        if status.input_overflow:
-            self.overflows += 1
-        try:
-            self._queue.put_nowait((time.monotonic(), data[:, self.channel - 1].copy()))
-        except queue.Full:
-            self.dropped += 1
+    def _captured(self, capture: Capture) -> Generator[Samples | Lost | None, None, None]:
+        """What a capture delivers until it is closed. Raises DeviceError if the device disappears."""
+        arrivals = Arrivals(capture.device.sample_rate)
+        reported = 0  # losses counted by PortAudio or the queue, which may show up as a gap later
+        while True:
+            closed = False
+            try:
+                item = capture.queue.get(timeout=TICK_S)
+                while item is not None:
+                    arrivals.add(*item)
+                    item = capture.queue.get_nowait()
+                closed = True
+            except queue.Empty:
+                closed = capture.closed
+                if not closed and not capture.active:
+                    raise self._gone() from None
+            blocks, lost_s, late_s = arrivals.take(time.monotonic())
+            if lost_s:
+                self.gaps += capture.losses == reported
+                reported = capture.losses
+                yield Lost(lost_s)
+            if blocks:
+                self.late_s = late_s
+                late_s -= sum(map(len, blocks[1:])) / capture.device.sample_rate
+                self.heard_until = time.monotonic() - late_s
+                yield np.concatenate(blocks)
+            elif not arrivals.waiting and not closed:
+                yield None
+            if closed:
+                return

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import InputError, UsageError, numeric
 from .piped import Piped
 from .recording import open_recording
-from .source import Source
+from .source import Channel, Source
 
 log = logging.getLogger("noisewatch")
 
@@ -39,7 +39,7 @@ def open_source(
     source: Input = None,
     *,
     device: str | None = None,
-    channel: int | None = None,
+    channel: Channel | None = None,
     raw_rate: int | None = None,
     paced: bool = True,
     reconnect: Reconnect | None = None,
@@ -49,7 +49,8 @@ def open_source(
     source: None for a microphone, "demo" for the demo clip, "-" for stdin, else the path of a file or named pipe.
         A source object is returned unchanged.
     device: index or name of the microphone; None for the default one.
-    channel: counted from 1; None averages the channels of a recording, and takes the first of a microphone.
+    channel: counted from 1; None averages the channels of a recording, and takes the first of a microphone. Several
+        give blocks (n, channels).
     raw_rate: sample rate (Hz) of a pipe that carries signed 16-bit mono without a header.
     paced: deliver a recording at real-time speed, not as fast as it is read.
     reconnect: how to keep a microphone; by default, one that goes away is an error.
@@ -60,10 +61,12 @@ def open_source(
     if not (source is None or isinstance(source, str | os.PathLike)):
         if not hasattr(source, "blocks"):
             raise UsageError(f"the source is {source!r}; allowed: None, a path, or an object like `Source`.")
+        if isinstance(channel, tuple):
+            raise UsageError("the source is an object, which gives one channel. Open one for each channel.")
         return source
     word = None if source is None else os.fspath(source)
-    if channel is not None and numeric("channel", channel) < 1:
-        raise UsageError(f"the channel is {channel}; channels are counted from 1.")
+    if channel is not None and not isinstance(channel, tuple):
+        channel = check_channel(channel)
     piped = word is not None and word not in ("-", "demo") and _is_pipe(word)
     if raw_rate is not None and word != "-" and not piped:
         what = "the microphone" if word is None else repr(word)
@@ -75,15 +78,8 @@ def open_source(
         return _open_microphone(device, channel or 1, reconnect)
     if device is not None:
         raise UsageError(f"--device names a microphone, and {word!r} is a recording or pipe. Give one of the two.")
-    if word == "-":
-        if sys.stdin is None or sys.stdin.isatty():
-            raise UsageError(
-                "'-' reads audio from stdin, and nothing is piped into it. Pipe audio in: "
-                "ffmpeg -v error -i talk.mp4 -f wav - | noisewatch listen -"
-            )
-        return Piped("stdin", sys.stdin.fileno(), channel=channel, raw_rate=raw_rate)
-    if piped:
-        return Piped(Path(word).name, word, channel=channel, raw_rate=raw_rate)
+    if word == "-" or piped:
+        return _open_pipe(word, channel, raw_rate)
     if word == "":
         raise InputError("the name of the recording is empty (''). Name a file.")
     demo = Path(str(resources.files("noisewatch") / "demo.flac"))
@@ -92,7 +88,29 @@ def open_source(
     return open_recording(path, name, channel=channel, paced=paced)
 
 
-def _open_microphone(device: str | None, channel: int, reconnect: Reconnect | None) -> Source:
+def check_channel(channel: int) -> int:
+    """Return a channel. Raises UsageError if it is not a whole number from 1."""
+    if numeric("channel", channel) < 1 or channel % 1:
+        raise UsageError(f"the channel is {channel}; channels are counted from 1.")
+    return int(channel)
+
+
+def _open_pipe(word: str, channel: Channel | None, raw_rate: int | None) -> Piped:
+    if isinstance(channel, tuple):
+        raise UsageError(
+            f"{word!r} is a pipe, which is one input. Give one --channel, or store it in a file first."
+        )
+    if word != "-":
+        return Piped(Path(word).name, word, channel=channel, raw_rate=raw_rate)
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(
+            "'-' reads audio from stdin, and nothing is piped into it. Pipe audio in: "
+            "ffmpeg -v error -i talk.mp4 -f wav - | noisewatch listen -"
+        )
+    return Piped("stdin", sys.stdin.fileno(), channel=channel, raw_rate=raw_rate)
+
+
+def _open_microphone(device: str | None, channel: Channel, reconnect: Reconnect | None) -> Source:
     from .devices import find_device  # late: PortAudio may be missing, and recordings do not need it
     from .microphone import Microphone
     from .reconnecting import Reconnecting, wait_for

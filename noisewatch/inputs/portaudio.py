@@ -1,6 +1,7 @@
 """The PortAudio library: loading it, waiting for it, and its errors. The only module that imports sounddevice.
 
-PortAudio is not thread-safe, and its calls may hang in the sound system. One thread makes all that may hang.
+PortAudio is not thread-safe, and its calls may hang in the sound system. One thread makes all that may hang. It
+lists the devices when it starts: to see new ones it has to start anew, which closes all streams of the process.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from types import ModuleType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ..errors import DeviceError, LibraryError
 from ..system.native_stderr import quiet_stderr
@@ -22,6 +23,20 @@ OPEN_S = 3.0  # time limit for PortAudio to answer; some devices need two second
 T = TypeVar("T")
 
 _worker = Worker()
+
+
+class Kept(Protocol):
+    """Something with an open stream, which is closed and opened again when PortAudio starts anew."""
+
+    def suspend(self) -> None:
+        """Close the stream."""
+
+    def resume(self) -> None:
+        """Open it again. Raises nothing."""
+
+
+_kept: list[Kept] = []  # used on the PortAudio thread only, as is the next
+_starts = 0
 
 
 @functools.cache
@@ -55,18 +70,48 @@ def portaudio() -> ModuleType:
 
 
 def refresh() -> None:
-    """List the devices anew: PortAudio keeps the list from its start. It closes all streams that are open."""
+    """List the devices anew: start PortAudio anew, and resume everything that is kept."""
     sd = portaudio()
 
     def restart() -> None:
-        with suppress(sd.PortAudioError):  # an earlier restart failed half-way
-            sd._terminate()
-        sd._initialize()
+        global _starts
+        interrupted = [*_kept]
+        for each in interrupted:
+            each.suspend()
+        try:
+            with suppress(sd.PortAudioError):  # an earlier restart failed half-way
+                sd._terminate()
+            sd._initialize()
+            _starts += 1
+        finally:
+            for each in interrupted:
+                each.resume()
 
     try:
         call_portaudio(restart)
     except sd.PortAudioError as error:
         raise DeviceError(f"PortAudio does not start: {error_text(error)}.") from error
+
+
+def keep(stream: Kept) -> None:
+    """Resume this when PortAudio starts anew. Call it on the PortAudio thread, like the next three."""
+    _kept.append(stream)
+
+
+def leave(stream: Kept) -> None:
+    """No longer resume this."""
+    with suppress(ValueError):
+        _kept.remove(stream)
+
+
+def kept() -> int:
+    """How many streams would be interrupted if PortAudio started anew."""
+    return len(_kept)
+
+
+def starts() -> int:
+    """How often PortAudio has started anew so far."""
+    return _starts
 
 
 def submit(call: Callable[[], T]) -> Future[T]:

@@ -6,31 +6,27 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, wait
-from typing import Any, TypeVar
 
 import numpy as np
 
 from ..audio.signal import Samples
 from ..errors import DeviceError, LibraryError, printable
+from .default_device import DefaultDevice
 from .devices import Device, default_of, find_again, find_among, find_device, list_devices
-from .lookout import Lookout
+from .lookout import LOOK_S, Lookout
 from .microphone import Microphone
-from .portaudio import abandon, refresh, submit
-from .source import TICK_S, Gone, Lost
+from .portaudio import abandon, kept, refresh, starts, submit
+from .source import TICK_S, Channel, Gone, Lost
+from .ticks import Ticks
 
 STALLED_S = 10.0  # without samples, after which the device is opened again
 PAUSES_S = (0.25, 2.0)  # before an attempt: the first, the longest
 GROWTH = 1.4  # of a pause over the one before it
 JITTER = 0.2  # of a pause, so that several programs do not come back at the same moment
-LOOK_S = 3.0  # after which another process that looks for devices counts as hung
 STUCK_S = 60.0  # after which our own PortAudio counts as stuck, and the session ends
-DEFAULT_S = 5.0  # between two looks at which device is the default
 STORM = 10  # more reopenings than this within STORM_S ...
 STORM_S = 60.0
 STORM_PAUSE_S = 10.0  # ... make all pauses as long as this
-
-T = TypeVar("T")
 
 
 class Reconnecting:
@@ -54,16 +50,23 @@ class Reconnecting:
         """
         self._microphone = microphone
         self._notify = notify
-        self._default = Default() if follow_default else None
+        self._default = DefaultDevice() if follow_default else None
         self._drops = 0  # of the earlier microphones, and the interruptions between them
         self._storm = False
         self._problem = ""  # why it could not be opened the last time
         self._reopened: deque[float] = deque()  # when, within the last STORM_S (s, monotonic clock)
+        self._listed = 0  # starts of PortAudio when the device went away: its list is older
+        self._failures = 0  # attempts to open the device since then
 
     @property
     def name(self) -> str:
         """Name of the device."""
         return self._microphone.name
+
+    @property
+    def device(self) -> Device:
+        """The device as it was listed when it was opened last."""
+        return self._microphone.device
 
     @property
     def sample_rate(self) -> int:
@@ -79,6 +82,10 @@ class Reconnecting:
     def drops(self) -> int:
         """How many times audio was lost."""
         return self._drops + self._microphone.drops
+
+    def discard(self) -> None:
+        """Begin now: forget the audio that was captured since the device was opened."""
+        self._microphone.discard()
 
     def close(self) -> None:
         """Close the device."""
@@ -96,8 +103,7 @@ class Reconnecting:
                 for block in self._microphone.blocks():
                     silent_s = silent_s + TICK_S if block is None else 0.0
                     if isinstance(block, np.ndarray) and resumes_at is not None:
-                        begins_at = self._microphone.heard_until - len(block) / self.sample_rate
-                        yield Lost(max(0.0, begins_at - resumes_at))
+                        yield self._microphone.missing(resumes_at, block)
                         resumes_at = None
                     yield block
                     if self._default is not None and self._default.moved(self._microphone.device):
@@ -117,6 +123,7 @@ class Reconnecting:
         if sign is not None:
             yield sign
         self._microphone.release(0.0)
+        self._listed, self._failures = starts(), 0
         lookout, ticks = Lookout(), Ticks()
         try:
             for pause_s in self._pauses():
@@ -124,16 +131,18 @@ class Reconnecting:
                 looking = lookout.look()
                 yield from ticks.wait(looking, LOOK_S, sign)
                 if not looking.done():  # the sound server hangs
-                    lookout.close()
+                    lookout.replace()
                     continue
                 try:
                     device = self._wanted(looking.result())
                 except DeviceError:
                     sign = Gone()
+                    self._listed, self._failures = starts(), 0
                     continue
                 if (yield from self._open(device, ticks, sign)):
                     return
                 sign = Gone()
+                self._failures += 1
         finally:
             lookout.close()
 
@@ -147,8 +156,18 @@ class Reconnecting:
         """Open a device that another process has listed. Returns whether that succeeded."""
 
         def open_it() -> Microphone:
+            def open_listed() -> Microphone:
+                return Microphone(find_again(device, list_devices()), channel=self._microphone.channel)
+
+            due = self._refresh_due(device)
+            if not due or (kept() and device.api == "ALSA"):  # which opens devices by name, also from an old list
+                try:
+                    return open_listed()
+                except DeviceError:
+                    if not due:
+                        raise
             refresh()
-            return Microphone(find_again(device, list_devices()), channel=self._microphone.channel)
+            return open_listed()
 
         opening = submit(open_it)
         try:
@@ -180,6 +199,19 @@ class Reconnecting:
             self._notify(f"now listening to {printable(self.name)}")
         return True
 
+    def _refresh_due(self, device: Device) -> bool:
+        """Whether PortAudio may start anew for this device. Called on its thread.
+
+        That interrupts the other microphones of this process. If there are any, it is done only where our list of
+        devices is older than the loss or lacks the device, and after 4, 8, 16 ... attempts that failed anyway.
+        """
+        if not kept():
+            return True
+        if self._failures:
+            return self._failures >= 4 and self._failures.bit_count() == 1
+        same = (device.name, device.api, device.channels)
+        return starts() == self._listed or same not in [(d.name, d.api, d.channels) for d in list_devices()]
+
     def _pauses(self) -> Iterator[float]:
         """The pauses before each attempt, s."""
         pause_s, longest_s = PAUSES_S
@@ -201,7 +233,7 @@ class Reconnecting:
                 pause_s = min(GROWTH * pause_s, longest_s)
 
 
-def wait_for(word: str | None, channel: int, notify: Callable[[str], None]) -> Microphone:
+def wait_for(word: str | None, channel: Channel, notify: Callable[[str], None]) -> Microphone:
     """Open a microphone (`word` as for `find_device`) as soon as it can be opened.
 
     notify: called once with why it cannot be opened yet. Raises LibraryError, UsageError.
@@ -218,7 +250,7 @@ def wait_for(word: str | None, channel: int, notify: Callable[[str], None]) -> M
             except LibraryError:
                 raise
             except TimeoutError:  # the sound server hangs
-                lookout.close()
+                lookout.replace()
             except DeviceError as error:
                 if not waiting:
                     why = str(error).partition(". ")[0]
@@ -228,63 +260,3 @@ def wait_for(word: str | None, channel: int, notify: Callable[[str], None]) -> M
             pause_s = min(GROWTH * pause_s, longest_s)
     finally:
         lookout.close()
-
-
-class Ticks:
-    """Counts how often `TICK_S` has passed; does not make up for time in which the process was stopped."""
-
-    def __init__(self) -> None:
-        self._due = time.monotonic() + TICK_S
-
-    def sleep(self, seconds: float, sign: T) -> Iterator[T]:
-        """Sleep, and yield the sign for each tick."""
-        return self._until(time.monotonic() + seconds, time.sleep, lambda: False, sign)
-
-    def wait(self, future: Future[Any], seconds: float, sign: T) -> Iterator[T]:
-        """Wait until a result is there, at most this long, and yield the sign for each tick."""
-        return self._until(time.monotonic() + seconds, lambda s: wait([future], s), future.done, sign)
-
-    def _until(
-        self, end: float, pause: Callable[[float], object], done: Callable[[], bool], sign: T
-    ) -> Iterator[T]:
-        while (left_s := end - time.monotonic()) > 0 and not done():
-            pause(min(left_s, max(0.0, self._due - time.monotonic())))
-            now = time.monotonic()
-            if now >= self._due:
-                self._due = max(self._due, now - TICK_S) + TICK_S
-                yield sign
-
-
-class Default:
-    """Which device is the default, as of a few seconds ago."""
-
-    def __init__(self) -> None:
-        self._lookout = Lookout()
-        self._looking: Future[list[Device]] | None = None
-        self._asked = time.monotonic()
-
-    def moved(self, device: Device) -> bool:
-        """Whether another device has become the default. Does not wait."""
-        now = time.monotonic()
-        if self._looking is None:
-            if now - self._asked >= DEFAULT_S:
-                self._looking, self._asked = self._lookout.look(), now
-            return False
-        if not self._looking.done():
-            if now - self._asked >= LOOK_S:
-                self._lookout.close()
-            return False
-        looked, self._looking = self._looking, None
-        try:
-            newest = default_of(looked.result())
-        except DeviceError:
-            return False
-        return (newest.name, newest.api) != (device.name, device.api)
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._lookout.close()
-
-    def forget(self) -> None:
-        """Forget what was seen: the device was opened anew."""
-        self._looking, self._asked = None, time.monotonic()

@@ -7,19 +7,22 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
+
 from ..audio.downmix import Downmix, block_frames
 from ..audio.signal import Samples
 from ..decoding.decoders import Decoder, open_file
 from ..decoding.headers.header import check_format
 from ..errors import ChannelError, InputError
-from .source import count_channels
+from .source import Channel, count_channels
 
 
-def open_recording(path: Path, name: str, *, channel: int | None = None, paced: bool = False) -> Recording:
+def open_recording(path: Path, name: str, *, channel: Channel | None = None, paced: bool = False) -> Recording:
     """Open a file as a source.
 
-    name: for error messages; channel: counted from 1, None for the mean of all; paced: deliver it at real-time
-    speed. Raises InputError for a file that cannot be decoded, and ChannelError for a missing channel.
+    name: for error messages; channel: counted from 1, None for the mean of all, several for blocks (n, channels);
+    paced: deliver it at real-time speed. Raises InputError for a file that cannot be decoded, and ChannelError for
+    a missing channel.
     """
     return Recording(open_file(path, name), name, channel=channel, paced=paced)
 
@@ -32,13 +35,15 @@ class Recording:
     drops = 0
     late_s = 0.0
 
-    def __init__(self, decoder: Decoder, name: str, *, channel: int | None = None, paced: bool = False) -> None:
+    def __init__(self, decoder: Decoder, name: str, *, channel: Channel | None = None, paced: bool = False) -> None:
         self.name = name
         check_format(name, decoder.sample_rate, decoder.channels)
         self.sample_rate: int = decoder.sample_rate
-        if channel is not None and channel > decoder.channels:
+        self.channels = decoder.channels  # at its beginning
+        self._highest = 0 if channel is None else int(np.max(channel))
+        if self._highest > decoder.channels:
             raise ChannelError(
-                f"{name} has {count_channels(decoder.channels)}, so there is no channel {channel}. "
+                f"{name} has {count_channels(decoder.channels)}, so there is no channel {self._highest}. "
                 "Channels are counted from 1."
             )
         self.promised_s = decoder.promised_s  # duration according to the header; 0 if unknown
@@ -51,7 +56,7 @@ class Recording:
         """Does nothing: the file closes when `blocks` ends or is discarded."""
 
     def blocks(self) -> Generator[Samples, None, None]:
-        """Yield mono float32 blocks (n,); of 0.1 s when paced.
+        """Yield float32 blocks, mono (n,) or, for several channels, (n, channels); of 0.1 s when paced.
 
         Raises InputError for damage, an early end or no audio at all, after everything decodable was yielded.
         """
@@ -72,18 +77,18 @@ class Recording:
             raise InputError(f"{self.name} holds no audio: it has 0 samples. Check the program that wrote it.")
 
     def _mono(self, frames: int) -> Generator[Samples, None, None]:
-        """Yield one channel, or the downmix of all, up to `frames` samples at a time."""
+        """Yield the chosen channels, or the downmix of all, up to `frames` samples at a time."""
         mix: Downmix | None = None
         try:
             with contextlib.closing(self._decoder.read(frames)) as parts:
                 for samples in parts:
-                    if self._channel is not None and self._channel > samples.shape[1]:
+                    if self._highest > samples.shape[1]:
                         raise InputError(
                             f"{self.name} continues with {count_channels(samples.shape[1])}, so it has no channel "
-                            f"{self._channel} there. Omit --channel."
+                            f"{self._highest} there. Omit --channel."
                         )
                     if self._channel is not None:
-                        yield samples[:, self._channel - 1].copy()
+                        yield samples[:, np.subtract(self._channel, 1)].copy()
                         continue
                     if mix is None or mix.channels != samples.shape[1]:
                         if mix is not None:

@@ -10,6 +10,8 @@ from ..audio.signal import Samples
 
 TICK_S = 0.25  # how often a source without new audio yields None
 
+Channel = int | tuple[int, ...]  # one channel, or several that are delivered together; counted from 1
+
 
 @dataclass(frozen=True)
 class Lost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import deque
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from .sink import SessionInfo, Sink
 
 TAIL_S = 0.5  # of a clip, after the noise
 MAX_PRE_ROLL_S = 60.0
+MAX_NAME = 40  # characters of an input's name in the names of its clips
 
 
 class Clips(Sink):
@@ -27,19 +29,23 @@ class Clips(Sink):
     """
 
     wants_audio = True
-    PART = r"\.\d{4}-\d\d-\d\d_\d{6}_noise\d+_\d+\.(flac|wav)"  # the name of an unfinished clip
+    PART = r"\.\d{4}-\d\d-\d\d_\d{6}(_\d-[\w.-]*)?_noise\d+_\d+\.(flac|wav)"  # the name of an unfinished clip
 
-    def __init__(self, folder: Path, pre_roll_s: float) -> None:
-        """Raises UsageError for a pre-roll out of range."""
+    def __init__(self, folder: Path, pre_roll_s: float, *, whose: str = "") -> None:
+        """whose: in the file names, for one of several inputs. Raises UsageError for a pre-roll out of range."""
         if not 0 <= pre_roll_s <= MAX_PRE_ROLL_S:
             raise UsageError(f"--pre-roll is {pre_roll_s} s; allowed: 0 to {MAX_PRE_ROLL_S:.0f}.")
         self.name = f"the clips in {folder}"
-        self._folder, self._pre_roll_s = folder, pre_roll_s
+        self._folder, self._pre_roll_s, self._whose = folder, pre_roll_s, whose
         self._rate = SAMPLE_RATE  # Hz, of the recent audio
         self._lag_s = 0.0  # until the end of a noise is decided
         self._blocks: deque[tuple[int, Samples]] = deque()  # recent audio: index of the first sample, samples
         self._clip: ClipFile | None = None  # of the noise in progress
         self._next = 0  # index of the first sample that is not yet in the clip
+
+    def for_input(self, number: int, name: str) -> Clips:
+        word = re.sub(r"[^\w.-]+", "-", name).strip("-")[:MAX_NAME]
+        return Clips(self._folder, self._pre_roll_s, whose=f"_{number}-{word}")
 
     def open(self, session: SessionInfo) -> None:
         self._lag_s = session.decision_lag_s
@@ -79,7 +85,7 @@ class Clips(Sink):
                 raise
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{datetime.now():%Y-%m-%d_%H%M%S}_noise{number}_{os.getpid()}.flac"
+        return self._folder / f"{datetime.now():%Y-%m-%d_%H%M%S}{self._whose}_noise{number}_{os.getpid()}.flac"
 
     def _write(self, until: int) -> None:
         """Append the samples before this index to the clip in progress."""

@@ -70,7 +70,7 @@ def _validate(argument: str) -> None:
     """Raises UsageError for a field that events do not have, and for a format that cannot be applied."""
     example = Event(
         "noise_end", 0.0, 0.0, id=1, end=0.0, duration=0.0, peak=0.0, mean=0.0, snr_db=0.0, level_dbfs=0.0,
-        device="", model="", drops=0,
+        device="", model="", drops=0, input="", kind="music",
     )  # fmt: skip
     try:
         used = [(name, spec or "") for _, name, spec, _ in string.Formatter().parse(argument) if name is not None]

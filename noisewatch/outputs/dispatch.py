@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..audio.signal import Samples
@@ -28,38 +28,53 @@ Audio = tuple[int, Samples, int]  # the arguments of `Sink.audio`
 class Dispatcher:
     """The sinks of a session, each on its own thread."""
 
-    def __init__(self, sinks: Sequence[Sink], warn: Callable[[str], None], session: SessionInfo) -> None:
-        """Open all sinks. warn: called with one sentence when a sink first fails.
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        warn: Callable[[str], None],
+        session: SessionInfo,
+        inputs: Sequence[str] = (),
+    ) -> None:
+        """Open all sinks. warn: called with one sentence when a sink first fails; inputs: names, if several.
 
         A recording waits for slow sinks; a live input never does. Raises OutputError for a sink that cannot write.
         """
         put_s = 0.0 if session.live else PUT_S
-        self._threads = [SinkThread(sink, warn, put_s) for sink in sinks]
+        self._threads: list[SinkThread] = []
+        self._feeds: dict[str | None, _Feed] = {name: _Feed([]) for name in inputs or (None,)}
+        for sink in sinks:
+            threads: dict[int, SinkThread] = {}  # by identity of the sink for an input, often the same for all
+            for number, (name, feed) in enumerate(self._feeds.items(), 1):
+                own = sink if name is None else sink.for_input(number, name)
+                if id(own) not in threads:
+                    threads[id(own)] = SinkThread(own, warn, put_s)
+                feed.threads.append(threads[id(own)])
+            self._threads += threads.values()
         for thread in self._threads:
             thread.open(session)
-        self._resumed_s = 0.0  # end of the latest gap within the session, s
-        self._since, self._rate = 0, 1  # samples since then, and their rate, Hz
 
     def event(self, event: Event) -> None:
-        """Hand an event to every sink, with the current time of day if it has none."""
+        """Hand an event to every sink of its input, with the current time of day if it has none."""
         event = event if event.utc else replace(event, utc=utc())
-        for thread in self._threads:
+        for thread in self._feeds[event.input].threads:
             thread.put(event)
 
-    def audio(self, block: Samples, rate: int) -> None:
+    def audio(self, block: Samples, rate: int, *, input: str | None = None) -> None:
         """Hand mono samples at the source's rate (Hz) to the sinks that want audio."""
-        if rate != self._rate:
-            self.skip(0.0)
-            self._rate = rate
-        for thread in self._threads:
+        feed = self._feeds[input]
+        if rate != feed.rate:
+            self.skip(0.0, input=input)
+            feed.rate = rate
+        for thread in feed.threads:
             if thread.sink.wants_audio:
-                thread.put((round(self._resumed_s * rate) + self._since, block, rate))
-        self._since += len(block)
+                thread.put((round(feed.resumed_s * rate) + feed.since, block, rate))
+        feed.since += len(block)
 
-    def skip(self, seconds: float) -> None:
+    def skip(self, seconds: float, *, input: str | None = None) -> None:
         """Count audio that was lost before the next block, s."""
-        self._resumed_s += self._since / self._rate + seconds
-        self._since = 0
+        feed = self._feeds[input]
+        feed.resumed_s += feed.since / feed.rate + seconds
+        feed.since = 0
 
     def close(self) -> list[str]:
         """Close all sinks; returns a sentence for each one that lost events."""
@@ -71,6 +86,16 @@ class Dispatcher:
         return [f"{t.sink.name}: {t.lost} event{'' if t.lost == 1 else 's'} lost" for t in self._threads if t.lost]
 
 
+@dataclass
+class _Feed:
+    """The sinks of one input, and how far its audio has come."""
+
+    threads: list[SinkThread]
+    resumed_s: float = 0.0  # end of the latest gap within the session, s
+    since: int = 0  # samples since then ...
+    rate: int = 1  # ... and their rate, Hz
+
+
 class SinkThread:
     """A sink behind a bounded queue, on its own thread."""
 
@@ -79,6 +104,7 @@ class SinkThread:
         self.sink, self._warn, self._put_s = sink, warn, put_s
         self.lost = 0  # events that the sink did not process
         self._warned = False
+        self._counting = threading.Lock()  # several inputs may fail at once
         self._opened = threading.Event()
         self._open_error: Exception | None = None
         self._queue: queue.Queue[SessionInfo | Event | Audio | None] = queue.Queue(QUEUE)
@@ -149,9 +175,10 @@ class SinkThread:
             self._opened.set()
 
     def _failed(self, why: str, *, lost: bool) -> None:
-        self.lost += lost
-        if not self._warned:
-            self._warned = True
+        with self._counting:
+            self.lost += lost
+            first, self._warned = not self._warned, True
+        if first:
             self._warn(f"{self.sink.name} failed ({why}). Listening continues; lost events are counted.")
 
 

@@ -17,7 +17,8 @@ class Labels(AppendingSink):
     """Appends a label for every noise that ends, and one where each session starts.
 
     Times are seconds since the first session of the file started. A later live session is placed by the wall clock,
-    a recording directly after the last label. No session starts before the last noise has ended.
+    a recording directly after the last label. No session starts before the last noise has ended. The labels of
+    several inputs lie on one track and begin with the input's name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +34,7 @@ class Labels(AppendingSink):
     def event(self, event: Event) -> None:
         if event.event == "noise_end":
             start, end = (self._offset + t for t in (event.onset, event.end or event.time))
-            self.write(label_line(start, end, event.mean or 0.0, event.snr_db))
+            self.write(label_line(start, end, event.mean or 0.0, event.snr_db, input=event.input))
 
 
 def _session_offset(track: str, session: SessionInfo) -> float:

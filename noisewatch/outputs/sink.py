@@ -13,7 +13,7 @@ from ..core.events import Event
 class SessionInfo:
     """Facts about a session, passed to the sinks when it starts."""
 
-    device: str  # or name of the recording
+    device: str  # or name of the recording; of several inputs, all names
     live: bool
     decision_lag_s: float  # longest time from the end of a noise to its noise_end event
     started: datetime
@@ -29,6 +29,13 @@ class Sink:
     name: str  # as it appears in messages, e.g. "the log events.jsonl"
     wants_audio = False
     event_s = 0.0  # time limit that the sink itself sets for one event, s; 0 if an event should take no time
+
+    def for_input(self, number: int, name: str) -> Sink:
+        """The sink for one of several inputs, numbered from 1. By default, this one takes the events of all.
+
+        A sink that wants audio returns one of its own for each input: their samples cannot be told apart.
+        """
+        return self
 
     def open(self, session: SessionInfo) -> None:
         """Start a session. Raises OSError if the destination cannot be written: the session then does not start."""

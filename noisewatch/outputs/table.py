@@ -17,6 +17,7 @@ class Table(AppendingSink):
 
     FIELDS = (
         "utc", "device", "model", "id", "onset", "end", "duration", "peak", "mean", "snr_db", "level_dbfs", "drops",
+        "input",
     )  # fmt: skip
 
     def __init__(self, path: Path) -> None:

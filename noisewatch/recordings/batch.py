@@ -11,7 +11,7 @@ from ..errors import NoisewatchError, OutputError
 from .file_report import FileReport
 from .journal import Journal, absolute, journal_path
 from .judge import Judge
-from .progress import Engine, with_progress
+from .progress import Engine, Reports, with_progress
 from .results import Results
 
 
@@ -40,7 +40,7 @@ class Batch:
             except OutputError as error:
                 self._lose_journal(error)
         self._files = [f for f in found if isinstance(f, Path)]
-        self._reports = {f.path: f for f in found if isinstance(f, FileReport)}
+        self._reports = {f.path: [f] for f in found if isinstance(f, FileReport)}  # on each recording
 
     def run(self, engine: Engine) -> list[FileReport]:
         """Judge the recordings and write the results. Returns the reports, in the order of the recordings.
@@ -50,19 +50,19 @@ class Batch:
         """
         if self._resume and self._journal is not None:
             self._reuse(self._journal)
-        for report in self._reports.values():
+        for report in self._all():
             self._results.add(report)
         waiting = [f for f in self._files if str(f) not in self._reports]
         try:
             with contextlib.closing(
                 with_progress(engine, waiting)
-            ) as reports:  # ends the workers and the bar first
-                for report in reports:
-                    self._take(report)
+            ) as finished:  # ends the workers and the bar first
+                for reports in finished:
+                    self._take(reports)
         except (KeyboardInterrupt, SystemExit, NoisewatchError) as end:
             self._stop(end)
             raise
-        in_order = [self._reports[str(f) if isinstance(f, Path) else f.path] for f in self._found]
+        in_order = [r for f in self._found for r in self._reports[str(f) if isinstance(f, Path) else f.path]]
         if self._journal is not None:
             try:
                 self._journal.finish(in_order)
@@ -73,25 +73,31 @@ class Batch:
 
     def _reuse(self, journal: Journal) -> None:
         """Take over the reports of the journal that still apply. Raises OutputError if it cannot be read."""
-        known = journal.known()
+        known: dict[str, list[FileReport]] = {}
+        for (path, _), report in journal.known().items():
+            known.setdefault(path, []).append(report)
         if journal.damaged:
             self._notify(
                 f"{journal.path} is damaged: {journal.damaged} of its lines cannot be read. It is renamed to "
                 f"{journal.path.name}.damaged, and those recordings are judged again."
             )
         for file in self._files:
-            report = known.get(absolute(file))
-            if report is not None and self._judge.matches(report) and _unchanged(file, report):
-                self._reports[str(file)] = replace(report, path=str(file))
+            reports = self._judge.chosen(r for r in known.get(absolute(file), []) if _unchanged(file, r))
+            if reports is not None:
+                self._reports[str(file)] = [replace(report, path=str(file)) for report in reports]
 
-    def _take(self, report: FileReport) -> None:
-        self._reports[report.path] = report
-        if self._journal is not None:
-            try:
-                self._journal.add(report)
-            except OutputError as error:
-                self._lose_journal(error)
-        self._results.add(report)
+    def _take(self, reports: Reports) -> None:
+        self._reports[reports[0].path] = reports
+        for report in reports:
+            if self._journal is not None:
+                try:
+                    self._journal.add(report)
+                except OutputError as error:
+                    self._lose_journal(error)
+            self._results.add(report)
+
+    def _all(self) -> list[FileReport]:
+        return [report for reports in self._reports.values() for report in reports]
 
     def _lose_journal(self, error: OutputError) -> None:
         """Continue without the journal: the results can still be shown."""
@@ -107,7 +113,7 @@ class Batch:
             judged = len(self._reports) - (len(self._found) - len(self._files))
             how = "; continue with --resume" if self._journal else ""
             self._notify(f"stopped after {judged} of {len(self._files)} recordings{how}.")
-        self._results.finish(list(self._reports.values()))
+        self._results.finish(self._all())
 
 
 def _unchanged(path: Path, report: FileReport) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .file_report import FileReport
 from .judge import Judge
-from .progress import Engine, Progress, bytes_of
+from .progress import Engine, Progress, Reports, bytes_of
 from .ray_cluster import ray_cluster
 from .workers import processes
 
@@ -15,7 +14,7 @@ from .workers import processes
 def engine_for(judge: Judge, *, jobs: int = 1, ray_address: str | None = None) -> Engine:
     """The engine for a number of processes, or for the Ray cluster at an address."""
 
-    def run(paths: Sequence[Path], progress: Progress) -> Iterator[FileReport]:
+    def run(paths: Sequence[Path], progress: Progress) -> Iterator[Reports]:
         if ray_address is not None:
             return ray_cluster(paths, judge.config, progress, ray_address)
         if jobs > 1 and len(paths) > 1:
@@ -25,8 +24,8 @@ def engine_for(judge: Judge, *, jobs: int = 1, ray_address: str | None = None) -
     return run
 
 
-def in_process(paths: Sequence[Path], judge: Judge, progress: Progress) -> Iterator[FileReport]:
-    """Yield reports in order, each made in this process."""
+def in_process(paths: Sequence[Path], judge: Judge, progress: Progress) -> Iterator[Reports]:
+    """Yield the reports on each recording in order, each made in this process."""
     done = 0.0
     for path in paths:
         size, before = bytes_of(path), done

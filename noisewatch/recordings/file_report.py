@@ -1,4 +1,4 @@
-"""The result for one recording, as an object, a flat row and a JSON line."""
+"""The result for one recording, or for one channel of it, as an object, a flat row and a JSON line."""
 
 from __future__ import annotations
 
@@ -42,9 +42,15 @@ class FileReport:
     hop_s: float = 0.0
     threshold: float = 0.0
     channel: int | None = None  # counted from 1; None: the mean of all channels
+    channels: int = 0  # of the recording; 0 if unknown
     size: int = 0  # bytes of the file
     mtime_ns: int = 0
     error: str | None = None  # why the file could not be read, or not to its end
+
+    @property
+    def title(self) -> str:
+        """The path, and the channel if it is not about all of them."""
+        return self.path if self.channel is None else f"{self.path} channel {self.channel}"
 
     @property
     def judged(self) -> bool:

@@ -18,6 +18,8 @@ from .file_report import FileReport
 
 RESULTS = "noisewatch"  # stem of the result files in an output folder
 
+Key = tuple[str, int | None]  # absolute path, and channel
+
 
 def journal_path(out: Path | None) -> Path:
     """The journal in the output folder, or in the user's cache. Raises OutputError without a home folder."""
@@ -48,14 +50,14 @@ class Journal:
         self._part: Path | None = None
         self.damaged = 0  # unreadable lines of PATH
 
-    def known(self) -> dict[str, FileReport]:
-        """Earlier reports without an error, by absolute path. Raises OutputError."""
+    def known(self) -> dict[Key, FileReport]:
+        """Earlier reports without an error. Raises OutputError."""
         found, self.damaged = self._read(self.path)
         for part in find_parts(self.path.parent, self._parts):
             found |= self._read(part)[0]  # its last line may be torn, which is not damage
         return found
 
-    def _read(self, path: Path) -> tuple[dict[str, FileReport], int]:
+    def _read(self, path: Path) -> tuple[dict[Key, FileReport], int]:
         try:
             lines = read_regular_file(path).decode(errors="replace").splitlines()
         except FileNotFoundError:
@@ -70,7 +72,7 @@ class Journal:
                 damaged += 1
                 continue
             if report.error is None:
-                found[report.path] = report
+                found[report.path, report.channel] = report
         return found, damaged
 
     def add(self, report: FileReport) -> None:
@@ -94,7 +96,7 @@ class Journal:
             with locked(self.path):
                 others = self.known() if self._resume else {}
                 mine = {absolute(r.path) for r in reports}
-                others = {p: r for p, r in others.items() if p not in mine and os.path.exists(p)}  # noqa: PTH110 - any text
+                others = {k: r for k, r in others.items() if k[0] not in mine and os.path.exists(k[0])}  # noqa: PTH110 - any text
                 if self.damaged:
                     self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
                 with atomic_write(self.path) as file:

@@ -1,7 +1,8 @@
-"""Recordings judged from beginning to end by the detector that the microphone uses: one report per file."""
+"""Recordings judged from beginning to end by the detector that the microphone uses."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import statistics
@@ -9,7 +10,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..audio.signal import WINDOW_S
 from ..core.events import Event, Reading, rounded
@@ -21,7 +22,7 @@ from ..errors import InputError, UsageError, numeric
 from ..inputs.recording import open_recording
 from .file_report import FileReport, Segment
 from .find import find
-from .scan_config import HOP_S, ScanConfig
+from .scan_config import HOP_S, Channels, ScanConfig
 
 
 def scan(
@@ -31,14 +32,18 @@ def scan(
     hop: float = HOP_S,
     threshold: float | None = None,
     channel: int | None = None,
+    channels: Literal["mean", "apart"] = "mean",
 ) -> Iterator[FileReport]:
     """Yield a report for each recording: files, folders (searched recursively) and globs like "takes/**/*.flac".
 
     hop: s between readings; threshold: noise probability at or above which a window is noisy, by default the
-    model's; channel: counted from 1, by default the mean of all. A file that cannot be read yields a report with an
-    `error`. Invalid arguments raise ModelError or UsageError at the call, not during iteration.
+    model's; channel: counted from 1, by default the mean of all; channels: "apart" for a report on each channel of
+    a recording that has several, such as the two sides of a call. A file that cannot be read yields a report with
+    an `error`. Invalid arguments raise ModelError or UsageError at the call, not during iteration.
     """
-    judge = Judge(ScanConfig(str(model), hop, threshold, channel))
+    if channels not in list(Channels):
+        raise UsageError(f"channels is {channels!r}; allowed: {', '.join(Channels)}.")
+    judge = Judge(ScanConfig(str(model), hop, threshold, channel, Channels(channels)))
     words = [paths] if isinstance(paths, str | os.PathLike) else paths
     try:
         found = find([os.fspath(word) for word in words])
@@ -46,7 +51,7 @@ def scan(
         raise UsageError(
             f"the paths are {paths!r}; allowed: a path, a folder or a pattern, or a list of them."
         ) from error
-    return (each if isinstance(each, FileReport) else judge(each) for each in found)
+    return (r for each in found for r in ([each] if isinstance(each, FileReport) else judge(each)))
 
 
 class Judge:
@@ -59,30 +64,58 @@ class Judge:
         channel = config.channel
         if channel is not None and (not numeric("channel", channel) >= 1 or channel % 1):
             raise UsageError(f"the channel is {channel}; channels are counted from 1.")
+        if channel is not None and config.channels is Channels.apart:
+            raise UsageError(
+                f"channels is 'apart', which judges all of them, and the channel is {channel}. Omit one."
+            )
         stream = self.detector.stream(hop=config.hop, threshold=config.threshold)
         card = self.detector.model.card
         self._about: dict[str, Any] = {
             "model": " ".join([card.name, card.created, self.detector.model.digest]),
             "hop_s": stream.hop_s,
             "threshold": stream.detector.config.threshold,
-            "channel": config.channel,
         }
 
-    def matches(self, report: FileReport) -> bool:
-        """Whether a report comes from the same model and configuration."""
-        theirs = {key: getattr(report, key) for key in self._about}
-        return rounded(theirs) == rounded(self._about)
+    def chosen(self, reports: Iterable[FileReport]) -> list[FileReport] | None:
+        """Of earlier reports on one file, those that judging it would give; None if one of them is missing."""
+        made = {}
+        for report in reports:
+            if rounded({key: getattr(report, key) for key in self._about}) == rounded(self._about):
+                made[report.channel] = report
+        wanted: list[int | None] = [self.config.channel]
+        if self.config.channels is Channels.apart:
+            channels = max((report.channels for report in made.values()), default=0)
+            if not channels:
+                return None
+            wanted = _apart(channels)
+        return [made[channel] for channel in wanted] if set(wanted) <= set(made) else None
 
-    def __call__(self, path: Path, progress: Callable[[float], None] = lambda share: None) -> FileReport:
-        """Judge one file. progress: called with the share done (0..1) several times a second."""
-        report = FileReport(str(path), **self._about)
+    def __call__(self, path: Path, progress: Callable[[float], None] = lambda share: None) -> list[FileReport]:
+        """Judge one file: a report, or one for each channel. progress: called with the share done (0..1)."""
+        chosen: list[int | None] = [self.config.channel]
+        if self.config.channels is Channels.apart and path.is_file():  # opening a named pipe would block
+            with contextlib.suppress(OSError, InputError, UsageError):  # judging it tells
+                chosen = _apart(open_recording(path, str(path)).channels)
+        reports: list[FileReport] = []
+        for number, channel in enumerate(chosen):
+
+            def part(share: float, number: int = number) -> None:
+                progress((number + min(share, 1.0)) / len(chosen))
+
+            reports.append(self._judged(path, channel, part))
+        return reports
+
+    def _judged(self, path: Path, channel: int | None, progress: Callable[[float], None]) -> FileReport:
+        """The report on one channel of a file, None for the mean of all."""
+        report = FileReport(str(path), channel=channel, **self._about)
         try:
             before = path.stat()
             if not stat.S_ISREG(before.st_mode):  # opening a named pipe would block
                 what = "a folder" if path.is_dir() else "a device or pipe"
                 return replace(report, error=f"{path} is {what}, not a file.")
             report = replace(report, size=before.st_size, mtime_ns=before.st_mtime_ns)
-            source = open_recording(path, str(path), channel=self.config.channel)
+            source = open_recording(path, str(path), channel=channel)
+            report = replace(report, channels=source.channels)
         except OSError as error:
             return replace(report, error=f"cannot read {path}: {error.strerror}.")
         except (InputError, UsageError) as error:  # UsageError: it may have fewer channels than the others
@@ -103,6 +136,11 @@ class Judge:
             problem = f"cannot read {path} to its end: {error.strerror}."
         tally.warnings.update(dict.fromkeys(source.notes))
         return replace(report, seconds=stream.time, error=problem, **tally.figures(stream.time))
+
+
+def _apart(channels: int) -> list[int | None]:
+    """The channels that are judged by themselves; of a recording with only one: the recording."""
+    return [*range(1, channels + 1)] if channels > 1 else [None]
 
 
 class _Tally:

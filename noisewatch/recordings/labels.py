@@ -19,11 +19,12 @@ def audacity(segments: Iterable[Segment]) -> str:
     return "".join(label_line(s.start, s.end, s.mean, s.snr_db) for s in segments)
 
 
-def rttm(name: str, segments: Iterable[Segment]) -> str:
+def rttm(name: str, segments: Iterable[Segment], *, channel: int = 1) -> str:
     """NIST RTTM objects of type NON-SPEECH, subtype noise. Whitespace in the file ID becomes `_`."""
     file = re.sub(r"\s", "_", name) or "_"
     return "".join(
-        f"NON-SPEECH {file} 1 {s.start:.3f} {s.end - s.start:.3f} <NA> noise <NA> <NA> <NA>\n" for s in segments
+        f"NON-SPEECH {file} {channel} {s.start:.3f} {s.end - s.start:.3f} <NA> noise <NA> <NA> <NA>\n"
+        for s in segments
     )
 
 
@@ -60,7 +61,7 @@ def write_labels(kind: str, report: FileReport, path: Path) -> None:
     if kind == "audacity":
         text = audacity(report.segments)
     elif kind == "rttm":
-        text = rttm(Path(report.path).stem, report.segments)
+        text = rttm(Path(report.path).stem, report.segments, channel=report.channel or 1)
     else:
         text = textgrid(report.seconds, report.segments)
     with atomic_write(path) as file:

@@ -8,10 +8,11 @@ from pathlib import Path
 from .file_report import FileReport
 
 Progress = Callable[[float], None]  # called with the number of bytes done
-Engine = Callable[[Sequence[Path], Progress], Iterator[FileReport]]
+Reports = list[FileReport]  # on one recording
+Engine = Callable[[Sequence[Path], Progress], Iterator[Reports]]
 
 
-def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[FileReport, None, None]:
+def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[Reports, None, None]:
     """Yield the reports of an engine under a progress bar."""
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
@@ -25,12 +26,12 @@ def with_progress(engine: Engine, paths: Sequence[Path]) -> Generator[FileReport
     with ProgressBar(*columns, console=console, shown=bool(paths)) as bar:
         task = bar.add_task("", total=max(1, size), files=f"0/{len(paths)}", audio="")
         seconds = 0.0
-        for number, report in enumerate(engine(paths, lambda done: bar.update(task, completed=done)), 1):
-            seconds += report.seconds
+        for number, reports in enumerate(engine(paths, lambda done: bar.update(task, completed=done)), 1):
+            seconds += sum(report.seconds for report in reports)
             elapsed = bar.tasks[0].elapsed or 0.0
             speed = f"  {seconds / elapsed:.0f} times real time" if elapsed > 1 else ""
             bar.update(task, files=f"{number}/{len(paths)}", audio=f"{seconds / 3600:.1f} h{speed}")
-            yield report
+            yield reports
 
 
 def bytes_of(path: Path) -> int:

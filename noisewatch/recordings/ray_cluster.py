@@ -14,17 +14,15 @@ from typing import Any
 from ..errors import NoisewatchError, UsageError
 from .file_report import FileReport
 from .judge import Judge
-from .progress import Progress, bytes_of
+from .progress import Progress, Reports, bytes_of
 from .scan_config import ScanConfig
 from .workers import died
 
 CONNECT_S = 5.0  # timeout for a Ray cluster to answer
 
 
-def ray_cluster(
-    paths: Sequence[Path], config: ScanConfig, progress: Progress, address: str
-) -> Iterator[FileReport]:
-    """Yield reports as they are finished, made by tasks on a running Ray cluster.
+def ray_cluster(paths: Sequence[Path], config: ScanConfig, progress: Progress, address: str) -> Iterator[Reports]:
+    """Yield the reports on each recording as they are finished, made by tasks on a running Ray cluster.
 
     Raises UsageError if Ray is not installed or no cluster answers.
     """
@@ -55,24 +53,24 @@ def ray_cluster(
             for reference in finished:
                 path = running.pop(reference)
                 try:
-                    report = ray.get(reference)
+                    reports = ray.get(reference)
                 except ray.exceptions.RayTaskError as error:
                     cause = error.cause
                     if isinstance(cause, NoisewatchError):
                         raise cause from None
-                    report = FileReport(str(path), error=f"the Ray task for {path} failed: {cause!r}.")
+                    reports = [FileReport(str(path), error=f"the Ray task for {path} failed: {cause!r}.")]
                 except ray.exceptions.RayError:
-                    report = died(path)
+                    reports = [died(path)]
                 done += bytes_of(path)
                 progress(done)
-                yield report
+                yield reports
     finally:
         ray.shutdown()
 
 
-def judged(absolute: str, name: str, config: ScanConfig) -> FileReport:
-    """The report of one file: the body of a Ray task, which may run on another machine."""
-    return replace(_loaded(config)(Path(absolute)), path=name)
+def judged(absolute: str, name: str, config: ScanConfig) -> Reports:
+    """The reports on one file: the body of a Ray task, which may run on another machine."""
+    return [replace(report, path=name) for report in _loaded(config)(Path(absolute))]
 
 
 @functools.lru_cache(maxsize=2)

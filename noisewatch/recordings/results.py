@@ -48,7 +48,8 @@ class Results:
             if self._out is not None:
                 path = self._out / path.relative_to(self._base)
             try:
-                write_labels(self._form, report, path.with_name(path.name + SUFFIXES[self._form]))
+                whose = "" if report.channel is None else f".channel{report.channel}"
+                write_labels(self._form, report, path.with_name(path.name + whose + SUFFIXES[self._form]))
             except OutputError as error:
                 self._unwritten.append(error)
 
@@ -62,9 +63,8 @@ class Results:
             print_table(reports)
         elif self._lost and self._out is not None:
             print(*(r.json() for r in reports), sep="\n", flush=True)
-        for report in reports:
-            for sentence in _remarks(report):
-                self._notify(sentence)
+        for sentence in dict.fromkeys(s for report in reports for s in _remarks(report)):  # once for all channels
+            self._notify(sentence)
         summary = incomplete(reports)
         if summary and any(r.complete for r in reports):
             self._notify(summary)
@@ -101,4 +101,4 @@ def _remarks(report: FileReport) -> Iterable[str]:
         yield report.error
     elif not report.judged or report.unknown == 1:
         why = explain(report.reason, live=False) or "The recording holds no sound."
-        yield f"{report.path} could not be judged. {why}"
+        yield f"{report.title} could not be judged. {why}"

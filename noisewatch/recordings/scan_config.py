@@ -10,6 +10,13 @@ from ..core.shipped import DEFAULT
 HOP_S = 0.5  # fine enough for a recording, and five times faster than the meter's 0.1
 
 
+class Channels(StrEnum):
+    """What is judged of a recording with several channels: their mean, or each by itself."""
+
+    mean = "mean"
+    apart = "apart"
+
+
 @dataclass(frozen=True)
 class ScanConfig:
     """Options that apply to every recording of a scan."""
@@ -17,7 +24,8 @@ class ScanConfig:
     model: str = DEFAULT  # name of a shipped model, or the path of an .onnx file
     hop: float = HOP_S  # s
     threshold: float | None = None  # noise probability, 0..1; None: the model's own
-    channel: int | None = None  # counted from 1; None: the mean of all channels
+    channel: int | None = None  # counted from 1; None: as `channels` says
+    channels: Channels = Channels.mean
 
 
 class Format(StrEnum):

@@ -33,6 +33,16 @@ def _worst(report: FileReport) -> str:
     return clock(report.worst_start) if report.segments and report.worst_start is not None else "-"
 
 
+def _count(reports: Sequence[FileReport]) -> str:
+    recordings = len({r.path for r in reports})
+    channels = f", {len(reports)} channels" if len(reports) > recordings else ""
+    return f"{recordings} recordings{channels}"
+
+
+def _length(reports: Sequence[FileReport]) -> str:
+    return duration(sum({r.path: r.seconds for r in reports}.values()))
+
+
 def _seconds(reports: Sequence[FileReport]) -> float:
     return sum(r.seconds for r in reports)
 
@@ -51,8 +61,8 @@ def _unjudged(reports: Sequence[FileReport]) -> str:
 
 
 COLUMNS = (
-    Column("recording", lambda r: printable(r.path), lambda reports: f"{len(reports)} recordings"),
-    Column("length", lambda r: duration(r.seconds), lambda reports: duration(_seconds(reports))),
+    Column("recording", lambda r: printable(r.title), _count),
+    Column("length", lambda r: duration(r.seconds), _length),
     Column("noisy", lambda r: f"{r.noisy:.0%}", _noisy),
     Column("median SNR", _median_snr),
     Column("noises", lambda r: str(len(r.segments)), lambda reports: str(sum(len(r.segments) for r in reports))),

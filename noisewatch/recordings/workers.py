@@ -14,7 +14,7 @@ from typing import Any
 from ..system.parent import exit_with_parent
 from .file_report import FileReport
 from .judge import Judge
-from .progress import Progress, bytes_of
+from .progress import Progress, Reports, bytes_of
 from .scan_config import ScanConfig
 
 POLL_S = 0.1  # interval at which progress is reported
@@ -28,8 +28,11 @@ class _Stopped(Exception):
     """The scan was stopped, and this report is no longer wanted."""
 
 
-def processes(paths: Sequence[Path], config: ScanConfig, progress: Progress, jobs: int) -> Iterator[FileReport]:
-    """Yield reports as they are finished, made by `jobs` processes. A process that dies costs only its own file."""
+def processes(paths: Sequence[Path], config: ScanConfig, progress: Progress, jobs: int) -> Iterator[Reports]:
+    """Yield the reports on each recording as they are finished, made by `jobs` processes.
+
+    A process that dies costs only its own file.
+    """
     context = multiprocessing.get_context("spawn")  # fork would copy locks that other threads hold
     done, stop = context.Value("d", 0.0), context.Event()
     waiting, alone = deque(paths), deque[Path]()
@@ -37,7 +40,7 @@ def processes(paths: Sequence[Path], config: ScanConfig, progress: Progress, job
     def pool(size: int) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(size, context, _begin, (config, done, stop))
 
-    executor, running = pool(jobs), dict[Future[FileReport], Path]()
+    executor, running = pool(jobs), dict[Future[Reports], Path]()
     try:
         while waiting or running:
             while waiting and len(running) < jobs and not alone:
@@ -46,24 +49,24 @@ def processes(paths: Sequence[Path], config: ScanConfig, progress: Progress, job
                     running[executor.submit(_in_worker, path)] = path
                 except BrokenProcessPool:  # broken by a file that is still in `running`
                     alone.append(path)
-            reports = []
+            finished = []
             for future in wait(running, POLL_S, FIRST_COMPLETED).done:
                 path = running.pop(future)
                 try:
-                    reports.append(future.result())
+                    finished.append(future.result())
                 except BrokenProcessPool:
                     alone.append(path)  # this file or a neighbour is to blame: run each alone
             progress(done.value)
-            yield from reports
+            yield from finished
             if alone and not running:
                 executor.shutdown()
                 for path in alone:
                     with pool(1) as single:
                         try:
-                            report = single.submit(_in_worker, path).result()
+                            reports = single.submit(_in_worker, path).result()
                         except BrokenProcessPool:
-                            report = died(path)
-                    yield report
+                            reports = [died(path)]
+                    yield reports
                 alone.clear()
                 executor = pool(jobs)
     finally:
@@ -85,7 +88,7 @@ def _begin(config: ScanConfig, done: Any, stop: Any) -> None:
     exit_with_parent()
 
 
-def _in_worker(path: Path) -> FileReport:
+def _in_worker(path: Path) -> Reports:
     size, reported = bytes_of(path), 0.0
 
     def advance(share: float) -> None:
@@ -97,9 +100,9 @@ def _in_worker(path: Path) -> FileReport:
             _advance(now - reported)
             reported = now
 
-    report = _judge(path, advance)
+    reports = _judge(path, advance)
     _advance(size - reported)
-    return report
+    return reports
 
 
 def _advance(size: float) -> None:

@@ -1,4 +1,4 @@
-"""Listens to a source: yields readings and events as they come, and passes the events to sinks."""
+"""Listens to one or several inputs: yields readings and events as they come, and passes the events to sinks."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from pathlib import Path
 
 from ..core.events import Event, Reading
 from ..core.noise_detector import NoiseDetector
-from ..core.session import Session
 from ..core.shipped import DEFAULT
-from ..core.stream import Stream
-from ..errors import DeviceError, InputError, ModelError, NoisewatchError, UsageError, numeric
-from ..inputs.opening import Input, Reconnect, open_source
-from ..inputs.source import Source
+from ..errors import UsageError, numeric
+from ..inputs.opening import Input, Reconnect
+from ..inputs.several import Inputs, open_inputs
 from ..outputs.dispatch import Dispatcher
 from ..outputs.sink import SessionInfo, Sink
-from ..ui.history import History
-from ..ui.wording import explain, session_summary
 from . import calibrations
-from .calibrations import Calibration, Notify
+from .calibrations import Notify
+from .input_session import InputSession
+from .merge import Merge
 
 log = logging.getLogger("noisewatch")
 
@@ -28,8 +26,8 @@ log = logging.getLogger("noisewatch")
 def listen(
     source: Input = None,
     *,
-    device: str | None = None,
-    channel: int | None = None,
+    device: str | Sequence[str] | None = None,
+    channel: int | Sequence[int] | None = None,
     raw_rate: int | None = None,
     model: str | Path | NoiseDetector = DEFAULT,
     hop: float | None = None,
@@ -49,13 +47,14 @@ def listen(
     ...     print(item.json())
 
     source: None for the microphone, a path, "-" for stdin, "demo", or an object with the methods of
-    `noisewatch.inputs.source.Source`. device: index of a microphone, or a unique part of its name. channel: counted
-    from 1; by default the first of a microphone, the mean of a recording. raw_rate: sample rate (Hz) of a pipe that
-    carries raw s16le mono. model: a shipped model, an ONNX file or a loaded detector. hop: s between readings.
-    threshold: readings with at least this noise probability count as noise; by default that of the microphone's
-    calibration (unless `calibrated` is False), else the model's. seconds: stop after this much audio. paced: play a
-    recording in real time. sinks: further destinations for the events. notify: called with a sentence on each
-    failure that does not end the session.
+    `noisewatch.inputs.source.Source`. device: index of a microphone, or a unique part of its name. channel:
+    counted from 1; by default the first of a microphone, the mean of a recording. Lists of them make an input of
+    every device with every channel, up to 8, each with readings, events and numbers of its own, told apart by
+    `input`. raw_rate: sample rate (Hz) of a pipe that carries raw s16le mono. model: a shipped model, an ONNX
+    file or a loaded detector. hop: s between readings. threshold: readings with at least this noise probability
+    count as noise; by default that of the microphone's calibration (unless `calibrated` is False), else the
+    model's. seconds: stop after this much audio. paced: play a recording in real time. sinks: further
+    destinations for the events. notify: called with a sentence on each failure that does not end the session.
 
     For a microphone: reconnect: open it again whenever it has gone away or sent nothing for 10 s; otherwise a
     device that goes away raises DeviceError. wait: also wait for one that is missing at the start. follow_default:
@@ -63,30 +62,31 @@ def listen(
 
     The source is opened at once. The iterator closes it, and ends a noise that is on, when it is exhausted, closed,
     left as a context manager, or garbage-collected. A source object is left open.
+    If one of several inputs fails, the others go on, and the worst error is raised when all have ended.
     Raises DeviceError, InputError, ModelError, OutputError and UsageError.
     """
     detector = model if isinstance(model, NoiseDetector) else NoiseDetector(model)
     if (wait or follow_default) and not reconnect:
         raise UsageError("wait and follow_default need reconnect. Leave reconnect=False out.")
-    opened = open_source(
+    inputs = open_inputs(
         source, device=device, channel=channel, raw_rate=raw_rate, paced=paced,
         reconnect=Reconnect(wait, follow_default, notify) if reconnect else None,
     )  # fmt: skip
+    ours = all(opened is not source for opened in inputs.sources.values())
     try:
         listening = begin(
-            opened, detector, hop=hop, threshold=threshold, calibrated=calibrated and not follow_default,
+            inputs, detector, hop=hop, threshold=threshold, calibrated=calibrated and not follow_default,
             seconds=seconds, sinks=sinks, notify=notify,
         )  # fmt: skip
     except BaseException:
-        if opened is not source:
-            opened.close()
+        if ours:
+            inputs.close()
         raise
-
-    return Items(listening, notify, close_source=opened is not source)
+    return Items(listening, notify, close_inputs=ours)
 
 
 def begin(
-    source: Source,
+    inputs: Inputs,
     detector: NoiseDetector,
     *,
     hop: float | None,
@@ -96,21 +96,36 @@ def begin(
     sinks: Sequence[Sink],
     notify: Notify,
 ) -> Listening:
-    """A session on an open source, with the options of `listen`. The caller closes the session, then the source."""
+    """A session on open inputs, with the options of `listen`. The caller closes the session, then the inputs.
+
+    Raises OutputError for a sink that cannot be written.
+    """
     if seconds is not None and not 1 <= numeric("seconds", seconds) < float("inf"):
         raise UsageError(f"seconds is {seconds}; allowed: 1 or more. The first full window takes 3.")
-    calibration = None
-    if calibrated and threshold is None:
-        calibration = calibrations.of_source(source, detector, hop, notify)
-    stream = detector.stream(hop=hop, threshold=calibration.threshold if calibration else threshold)
-    return Listening(source, stream, seconds=seconds, sinks=sinks, calibration=calibration, notify=notify)
+    prepared = []
+    for name, source in inputs.sources.items():
+        found = None
+        if calibrated and threshold is None:
+            found = calibrations.of_source(source, detector, hop, notify)
+        stream = detector.stream(hop=hop, threshold=found.threshold if found else threshold)
+        prepared.append((name, source, stream, found))
+    names = [name for name in inputs.sources if name is not None]
+    _, source, stream, _ = prepared[0]
+    lag_s = stream.detector.config.lag_s(stream.hop_s)
+    info = SessionInfo(", ".join(names) or source.name, source.live, lag_s, datetime.now(UTC))
+    dispatcher = Dispatcher(sinks, notify, info, names)
+    sessions = [
+        InputSession(name, source, stream, dispatcher, notify, seconds=seconds, calibration=found)
+        for name, source, stream, found in prepared
+    ]
+    return Listening(inputs, sessions, dispatcher, notify)
 
 
 class Items(Iterator["Reading | Event"]):
     """The readings and events of a session; closes it at the end, however it ends."""
 
-    def __init__(self, listening: Listening, notify: Notify, *, close_source: bool) -> None:
-        self._listening, self._notify, self._close_source = listening, notify, close_source
+    def __init__(self, listening: Listening, notify: Notify, *, close_inputs: bool) -> None:
+        self._listening, self._notify, self._close_inputs = listening, notify, close_inputs
         self._items = iter(listening)
         self._exhausted = self._closed = False
 
@@ -134,8 +149,8 @@ class Items(Iterator["Reading | Event"]):
             for sentence in [*self._listening.close(), *self._listening.count()]:
                 self._notify(sentence)
         finally:
-            if self._close_source:
-                self._listening.source.close()
+            if self._close_inputs:
+                self._listening.close_inputs()
 
     def __enter__(self) -> Items:
         return self
@@ -148,48 +163,38 @@ class Items(Iterator["Reading | Event"]):
 
 
 class Listening:
-    """A session: a source judged through one stream, its totals, and the sinks that take its events.
+    """A session: its inputs, and the sinks that take their events.
 
     Iterate over it once; `stop` it if you leave early; `close` it and `count` it at the end.
+
+    inputs  one, or several
     """
 
     def __init__(
-        self,
-        source: Source,
-        stream: Stream,
-        *,
-        seconds: float | None = None,
-        sinks: Sequence[Sink] = (),
-        calibration: Calibration | None = None,
-        notify: Notify = log.warning,
+        self, inputs: Inputs, sessions: Sequence[InputSession], dispatcher: Dispatcher, notify: Notify
     ) -> None:
-        """Open the sinks. Raises OutputError for one that cannot be written."""
-        self.source, self.stream = source, stream
-        self.history = History(stream.hop_s, stream.detector.config)
-        self.model_failed = False
-        self._calibration, self._notify = calibration, notify
-        lag_s = stream.detector.config.lag_s(stream.hop_s)
-        info = SessionInfo(source.name, source.live, lag_s, datetime.now(UTC))
-        self._dispatcher = Dispatcher(sinks, notify, info)
-        self._session = Session(
-            source, stream, seconds=seconds, heard=self._dispatcher.audio, lost=self._dispatcher.skip
-        )
+        self.inputs = sessions
+        self.close_inputs = inputs.close
+        self._dispatcher = dispatcher
+        self._merge = Merge(sessions, inputs.stop, notify) if inputs.splitters else None
 
     def __iter__(self) -> Generator[Reading | Event, None, None]:
-        try:
-            for item in self._session:
-                self._take(item)
-                yield item
-        except ModelError:
-            self.model_failed = True
-            raise
+        """Yield the items of all inputs. An error of one of several is raised when all have ended."""
+        if self._merge is None:
+            yield from self.inputs[0]
+            return
+        yield from self._merge
+        if any(each.error for each in self.inputs):
+            self.require_judged()
+
+    @property
+    def live(self) -> bool:
+        """Whether the inputs are live: all are, or none."""
+        return self.inputs[0].source.live
 
     def stop(self) -> list[Reading | Event]:
-        """End early. Returns what was decided but not yet yielded, and the end of a noise that is on."""
-        rest = self._session.interrupted()
-        for item in rest:
-            self._take(item)
-        return rest
+        """End early. Returns what was decided but not yet yielded, and the ends of noises that are on."""
+        return self.inputs[0].stop() if self._merge is None else self._merge.stop()
 
     def close(self) -> list[str]:
         """Close the sinks. Returns a sentence for each one that lost events."""
@@ -200,49 +205,23 @@ class Listening:
             raise
 
     def count(self) -> list[str]:
-        """Count the session in the calibration that it used. Returns a sentence about the rate of alarms."""
-        return [] if self._calibration is None else [self._counted(self._calibration)]
+        """Count the session in the calibrations that it used. Returns sentences about the rates of alarms."""
+        return [self.named(each, sentence) for each in self.inputs for sentence in each.count()]
 
-    def summary(self) -> str:
-        """One line: minutes heard, shares, noises, drops."""
-        return session_summary(
-            self.history.totals,
-            time=self.stream.time,
-            heard_s=self.stream.heard_s,
-            drops=self.source.drops,
-            skipped=self.stream.skipped,
-        )
+    def summary(self) -> list[str]:
+        """A line for each input: minutes heard, shares, noises, drops."""
+        return [
+            self.named(each, each.summary())
+            for each in self.inputs
+            if each.history.totals.readings or not each.model_failed  # otherwise it would blame the sound
+        ]
+
+    def named(self, one: InputSession, sentence: str) -> str:
+        """A sentence about one input, with its name if there are several."""
+        return sentence if one.name is None else f"{one.name}: {sentence}"
 
     def require_judged(self) -> None:
-        """Raise DeviceError or InputError if none of the input could be judged."""
-        totals, last = self.history.totals, self.history.last
-        if totals.unknown < totals.readings:
-            return
-        name, live = self.source.name, self.source.live
-        if last is None or not self.stream.heard_s:
-            problem, advice = f"{name} sent nothing.", "Check the program that should write to it."
-        else:
-            why = explain(last.reason, live=live)
-            problem, advice = f"none of {name} could be judged. {why}", "Give a recording with sound in it."
-        if live:
-            raise DeviceError(f"{problem} List other inputs: noisewatch devices")
-        raise InputError(f"{problem} {advice}")
-
-    def _take(self, item: Reading | Event) -> None:
-        self.history.add(item)
-        if isinstance(item, Event):
-            self._dispatcher.event(item)
-
-    def _counted(self, used: Calibration) -> str:
-        """Add the session to the calibration that it used, unless that has been forgotten or replaced since."""
-        totals = self.history.totals
-        judged_s = totals.judged_s(self.stream.time)
-        try:
-            with calibrations.changed(self._notify) as known:
-                now = known.get(used.device)
-                if now is None or now.key != used.key:
-                    return f"the calibration of {used.device} has changed since; this session is not counted"
-                counted = known[used.device] = now.after(judged_s, totals.noises)
-        except NoisewatchError as error:
-            return f"this session is not counted: {error}"
-        return f"threshold {counted.threshold:.2f}, calibrated {counted.made}: {counted.sentence()}"
+        """Raise the worst error of the inputs; of one that could not be judged: DeviceError or InputError."""
+        failures = [failure for each in self.inputs if (failure := each.failure()) is not None]
+        if failures:
+            raise max(failures, key=lambda failure: failure.exit_code)

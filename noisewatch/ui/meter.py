@@ -5,27 +5,26 @@ from __future__ import annotations
 import textwrap
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import numpy as np
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.segment import Segment
 
 from ..audio.logmel import MELS
-from ..core.events import NO_AUDIO, WAITING, Reading
+from ..core.events import Reading
 from ..core.stream import Stream
 from ..errors import printable
 from ..inputs.source import Source
 from .history import SPAN_S, History
+from .rows import Rows
 from .spectrogram import spectrogram
-from .style import BOLD, COLOURS, DIM, FRAMES_PER_S, LABEL, Line, label, level_bar, to_ascii
-from .wording import WARMING_UP, advice, clock, duration, waiting_for, warned
+from .status import Status
+from .style import COLOURS, DIM, FRAMES_PER_S, LABEL, MAX_WIDTH, Line, label, level_bar, title, to_ascii
+from .wording import clock, warned
 
 SPECTROGRAM_S = 0.5  # between two spectrograms, which cost more than the rest and change slowly
 SPECTROGRAM_HEIGHT = 20  # rows that a terminal needs to show one
-MAX_WIDTH = 100
 MAX_HISTORY = 60  # cells
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -70,69 +69,28 @@ class Meter:
         source = printable(self.source.name) if self.source else "opening the input"
         hop = f" · hop {self.history.hop_s:g} s" if self.stream else ""
         right = f"{source} · {self.model_name}{hop}"
-        right = set_cell_size(right, width - 12) if cell_len(right) > width - 12 else right
-        return [
-            Segment("noisewatch", BOLD),
-            Segment(" " * max(1, width - 10 - cell_len(right))),
-            Segment(right, DIM),
-        ]
-
-    def note(self, sentence: str) -> None:
-        """Show a sentence; one that is repeated is shown once."""
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        return title(right, width)
 
     @property
-    def _warming_up(self) -> bool:
-        """Whether there is no reading yet, or none since an interrupted input resumed."""
-        reading = self.history.last
-        if reading is None:
-            return True
-        resumed = self.stream is not None and self.stream.time > reading.time
-        return reading.reason in NO_AUDIO and resumed
+    def _status(self) -> Status:
+        return Status(self.history, self.stream, self.source)
 
     def _verdict(self, width: int) -> Line:
-        reading = self.history.last
-        if reading is None or self._warming_up:
-            missing = self.stream.warming_up_s if self.stream else 3.0
-            return [Segment("WARMING UP", BOLD), Segment(f"  first reading in {missing:.1f} s", DIM)]
-        verdict = self.history.verdict(reading)
-        left = verdict.upper()
-        seconds = reading.time - self.history.since + self.history.waited_s
-        if reading.reason in WAITING and self.history.began_at is not None:
-            seconds = (datetime.now() - self.history.began_at).total_seconds()
-        lasted = f"  for {duration(seconds)}"
-        right = "SNR   - dB" if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB"
-        return [
-            Segment(left, COLOURS[verdict] + BOLD),
-            Segment(lasted, DIM),
-            Segment(" " * max(1, width - len(left) - len(lasted) - len(right))),
-            Segment(right, BOLD),
-        ]
+        verdict, snr = self._status.verdict(), self._status.snr()
+        gap = max(1, width - Segment.get_line_length(verdict) - len(snr.text))
+        return [*verdict, Segment(" " * gap), snr]
 
     def _bar(self, width: int) -> list[Line]:
-        reading = self.history.last
-        noise = reading.noise if reading else None
-        style = COLOURS[self.history.verdict(reading)] if reading else DIM
-        cells = width - 6
-        full = round(cells * (noise or 0.0))
-        number = "   - " if noise is None else f"{min(noise, 0.99):5.0%}"  # never certain
-        row = [Segment("█" * full, style), Segment("░" * (cells - full), DIM)]
-        return [row, [*row, Segment(" "), Segment(number, BOLD)], row]
+        row = self._status.bar(width - 6)
+        return [row, [*row, Segment(" "), self._status.percent()], row]
 
     def _advice(self, width: int) -> list[Line]:
-        reading = self.history.last
-        text = WARMING_UP
-        if reading and not self._warming_up:
-            text = advice(reading, self.history.verdict(reading))
-            if reading.reason in WAITING and self.history.began_at is not None and self.source is not None:
-                text = waiting_for(printable(self.source.name), reading.reason, self.history.began_at)
-        return [[Segment(line)] for line in textwrap.wrap(text, width)]
+        return [[Segment(line)] for line in textwrap.wrap(self._status.advice(), width)]
 
     def _numbers(self, width: int) -> list[Line]:
         reading = self.history.last
         level = reading.level_dbfs if reading else None
-        if self._warming_up and self.stream:
+        if self._status.warming_up and self.stream:
             level = self.stream.level_dbfs
         voice = ""
         if reading and reading.voice is not None:
@@ -191,7 +149,7 @@ class Meter:
         return [Segment(" · ".join(parts)[:width], DIM)]
 
 
-def live(meter: Meter, console: Console) -> Live:
+def live(meter: Meter | Rows, console: Console) -> Live:
     """The meter on the alternate screen, which leaves the terminal as it was."""
     return Live(
         get_renderable=lambda: meter, console=console, screen=True, refresh_per_second=FRAMES_PER_S,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
@@ -10,6 +11,7 @@ Line = list[Segment]
 
 FRAMES_PER_S = 6  # the rate at which a terminal is redrawn
 LABEL = 7  # cells of the column of labels
+MAX_WIDTH = 100  # cells of a meter
 
 DIM = Style.parse("dim")
 BOLD = Style.parse("bold")
@@ -23,6 +25,12 @@ COLOURS = {  # by verdict
 LEVEL_FLOOR_DBFS = -70.0  # the left end of the level bar
 
 _TO_ASCII = str.maketrans(dict(zip("░▒▓█▁▂▃▄▅▆▇·…", ".:*#__.--==.~", strict=True)))
+
+
+def title(right: str, width: int) -> Line:
+    """The first line of a meter: the program's name, and what is listened to."""
+    right = set_cell_size(right, width - 12) if cell_len(right) > width - 12 else right
+    return [Segment("noisewatch", BOLD), Segment(" " * max(1, width - 10 - cell_len(right))), Segment(right, DIM)]
 
 
 def level_bar(level_dbfs: float | None, cells: int) -> Line:

@@ -18,7 +18,7 @@ FAST = ("--fast", "--json")
 
 FIELDS = [
     "type", "time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "warnings", "reference", "hum_hz",
-    "utc",
+    "input", "utc",
 ]  # fmt: skip
 
 

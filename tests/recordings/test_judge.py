@@ -49,6 +49,6 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path):
     path = tmp_path / "growing.wav"
     samples, rate = sf.read(DEMO, dtype="float32")
     sf.write(path, samples, rate)
-    report = Judge(ScanConfig())(path, lambda share: os.utime(path, (1, 1)))
+    (report,) = Judge(ScanConfig())(path, lambda share: os.utime(path, (1, 1)))
     assert report.error is not None
     assert "changed while it was read" in report.error

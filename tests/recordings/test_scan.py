@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -127,6 +128,44 @@ def test_two_processes_give_the_same_reports(run, folder: Path):
     one = reports(run("scan", folder, "--format", "jsonl").stdout)
     two = reports(run("scan", folder, "--format", "jsonl", "--jobs", "2").stdout)
     assert one == two
+
+
+def test_the_channels_of_a_call_apart(run, tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray):
+    """Noise behind the voice on the left, a clean voice on the right; and a recording with one channel."""
+    sf.write(tmp_path / "call.wav", np.stack([noisy_voice, voice], 1), 16_000)
+    sf.write(tmp_path / "mono.wav", voice, 16_000)
+    out = tmp_path / "out"
+    apart = ("scan", tmp_path, "-o", out, "--channels", "apart")
+    done = run(*apart, "--jobs", "2", "--max-noisy", "0.5")
+    assert done.returncode == 3
+    assert "1 of 3 channels is noisy" in done.stderr
+    assert f"the noisiest: {tmp_path / 'call.wav'} channel 1, 100%" in done.stderr
+    assert "call.wav channel 1" in done.stdout.splitlines()[1]
+    assert "2 recordings, 3 channels" in done.stdout.splitlines()[-1]
+    journal = out / "noisewatch.jsonl"
+    made = {(Path(r["path"]).name, r["channel"]): r for r in lines(journal.read_text(), "file")}
+    assert {key: r["noisy"] for key, r in made.items()} == {
+        ("call.wav", 1): 1.0, ("call.wav", 2): 0.0, ("mono.wav", None): 0.0,
+    }  # fmt: skip
+    (alone,) = lines(run("scan", tmp_path / "call.wav", "--channel", 2, "--format", "jsonl").stdout, "file")
+    assert alone == made["call.wav", 2]
+    # Marked lines are reused. If the line of one channel is missing, the recording is judged again, as a whole.
+    marked = {key: {**r, "noisy": 0.25} for key, r in made.items()}
+    journal.write_text("".join(f"{json.dumps(r)}\n" for r in marked.values()))
+    assert run(*apart, "--resume", "--format", "rttm").returncode == 0
+    assert {r["noisy"] for r in lines(journal.read_text(), "file")} == {0.25}
+    labels = (out / "call.wav.channel1.noise.rttm").read_text() + (out / "mono.wav.noise.rttm").read_text()
+    assert labels.startswith("NON-SPEECH call 1 ")
+    assert (out / "call.wav.channel2.noise.rttm").exists()
+    journal.write_text("".join(f"{json.dumps(r)}\n" for key, r in marked.items() if key != ("call.wav", 2)))
+    assert run(*apart, "--resume").returncode == 0
+    again = {(Path(r["path"]).name, r["channel"]): r["noisy"] for r in lines(journal.read_text(), "file")}
+    assert again == {("call.wav", 1): 1.0, ("call.wav", 2): 0.0, ("mono.wav", None): 0.25}
+    assert len({r.channel for r in noisewatch.scan(tmp_path / "call.wav", channels="apart")}) == 2
+    # The mean is another result, which takes nothing from the journal.
+    run("scan", tmp_path / "call.wav", "-o", out, "--resume")
+    assert {r["channel"] for r in lines(journal.read_text(), "file") if "call" in r["path"]} == {None}
+    assert run("scan", tmp_path, "--channels", "apart", "--channel", 1).returncode == 2
 
 
 @pytest.mark.extras

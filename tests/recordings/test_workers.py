@@ -85,7 +85,7 @@ def test_a_process_that_dies_costs_only_its_own_file(tmp_path: Path, monkeypatch
         "soundfile.SoundFile.__init__ = init\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = {Path(r.path).name: r for r in workers.processes(paths, ScanConfig(), lambda done: None, 2)}
+    found = {Path(r.path).name: r for [r] in workers.processes(paths, ScanConfig(), lambda done: None, 2)}
     assert len(found) == 4
     assert found["1.wav"].error is not None
     assert "died" in found["1.wav"].error
