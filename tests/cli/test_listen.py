@@ -18,7 +18,7 @@ FAST = ("--fast", "--json")
 
 FIELDS = [
     "type", "time", "noise", "snr_db", "voice", "level_dbfs", "state", "reason", "warnings", "reference", "hum_hz",
-    "input", "utc",
+    "now", "noise_dbfs", "voice_dbfs", "kind", "kind_probability", "input", "utc",
 ]  # fmt: skip
 
 
