@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,11 +36,21 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 TRAINING = ROOT / "tests" / "training"
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 collect_ignore = [] if HAS_TORCH else [str(TRAINING)]
+# Tests that listen in real time. They wait more than they compute.
+LIVE = ["inputs", "ui", "tasks/test_calibrate.py", "tasks/test_check_microphone.py", "tasks/test_doctor.py"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need an extra, and skip them on the base install."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests that need an extra, and skip them on the base install. Mark live tests.
+
+    Those of a room are a group: with `--dist loadgroup`, they run one at a time, while others run beside them.
+    """
     for item in items:
+        place = item.path.relative_to(ROOT / "tests")
+        if any(place.is_relative_to(name) for name in LIVE):
+            item.add_marker(pytest.mark.live)
+            if config.pluginmanager.hasplugin("xdist"):
+                item.add_marker(pytest.mark.xdist_group(place.parts[0]))
         if TRAINING in item.path.parents:
             item.add_marker(pytest.mark.extras)
         if item.get_closest_marker("extras") and not HAS_TORCH:
@@ -60,6 +70,24 @@ def run() -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Run:
+    """Runs the command in this process, which is faster: for answers that do not depend on having its own.
+
+    `run` is for the rest: standard streams, signals, limits, threads, and PortAudio.
+    """
+    from typer.testing import CliRunner
+
+    from noisewatch.cli.app import app
+
+    def invoke(*args: object, env: dict[str, str] | None = None, cwd: Path = Path("/tmp")):
+        with chdir(cwd):
+            done = CliRunner().invoke(app, [*map(str, args)], env=env, catch_exceptions=False)
+        return subprocess.CompletedProcess(args, done.exit_code, done.stdout, done.stderr)
+
+    return invoke
 
 
 def lines(text: str, kind: str = "reading") -> list[dict[str, Any]]:

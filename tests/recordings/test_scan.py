@@ -101,10 +101,10 @@ def test_csv_quotes_names(run, folder: Path):
         assert "caf\udce9.wav" in found
 
 
-def test_labels_for_other_programs(run, folder: Path, tmp_path: Path):
+def test_labels_for_other_programs(invoke, folder: Path, tmp_path: Path):
     name = 'a "quoted", comma.wav'
     for form in ("audacity", "rttm", "textgrid"):
-        done = run("scan", folder / name, folder / "sub", "--format", form, "-o", tmp_path)
+        done = invoke("scan", folder / name, folder / "sub", "--format", form, "-o", tmp_path)
         assert done.returncode == 0, done.stderr
     start, end, text = (tmp_path / f"{name}.noise.txt").read_text().rstrip("\n").split("\t")
     assert float(start) < float(end)
