@@ -25,6 +25,9 @@ import soundfile as sf
 # The tested commands would inherit ignored signals: SIGINT in a shell's background jobs, SIGHUP under nohup.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# And the size of pytest's terminal, which readline exports to the processes of pytest-xdist, rather than their own.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "noisewatch" / "demo.flac"

@@ -143,7 +143,7 @@ def test_it_ends_within_a_second_in_every_state(tmp_path: Path, hiss: Path):
             assert process.returncode == 128 + number, (state, err)
             assert "Traceback" not in err, state
 
-    signals = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    signals = signal.SIGINT, signal.SIGTERM
     with sound_server(tmp_path) as server:
         player = server.play(hiss)
         gone, stalled, asking = (
