@@ -39,21 +39,33 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 TRAINING = ROOT / "tests" / "training"
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 collect_ignore = [] if HAS_TORCH else [str(TRAINING)]
-# Tests that listen in real time. They wait more than they compute.
+# Live tests listen in real time. They wait more than they compute.
 LIVE = ["inputs", "ui", "tasks/test_calibrate.py", "tasks/test_check_microphone.py", "tasks/test_doctor.py"]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests that need an extra, and skip them on the base install. Mark live tests.
+def is_live(file: str) -> bool:
+    """Whether a test is live, by the name of its file below the clone."""
+    return any(Path(file).is_relative_to(Path("tests", name)) for name in LIVE)
 
-    Those of a room are a group: with `--dist loadgroup`, they run one at a time, while others run beside them.
-    """
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any):
+    """With `-n 2`, the live tests of a room run one at a time, and others beside them."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, _ = nodeid.partition("::")
+            return Path(file).parts[1] if is_live(file) else nodeid
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark live tests, and those that need an extra; skip the latter on the base install."""
     for item in items:
-        place = item.path.relative_to(ROOT / "tests")
-        if any(place.is_relative_to(name) for name in LIVE):
+        if is_live(str(item.path.relative_to(ROOT))):
             item.add_marker(pytest.mark.live)
-            if config.pluginmanager.hasplugin("xdist"):
-                item.add_marker(pytest.mark.xdist_group(place.parts[0]))
         if TRAINING in item.path.parents:
             item.add_marker(pytest.mark.extras)
         if item.get_closest_marker("extras") and not HAS_TORCH:
