@@ -68,7 +68,7 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
     """Recorded, shown, used, counted, ignored, forgotten."""
     env = {**microphone.env, "XDG_STATE_HOME": str(tmp_path)}
     samples, rate = sf.read(DEMO, dtype="float32", frames=6 * 16_000)
-    sf.write(tmp_path / "voice.wav", np.tile(samples, 8), rate)
+    sf.write(tmp_path / "voice.wav", np.tile(samples, 20), rate)  # longer than the test
     with microphone.play(tmp_path / "voice.wav") as player:
         done = run("calibrate", "--device", "pulse", "--seconds", "30", env=env, timeout=90)
         assert done.returncode == 0, done.stderr
