@@ -345,9 +345,9 @@ def main() -> int:
     counts: Counter[str] = Counter()
     began, slowest, most = time.monotonic(), 0.0, 0.0
     with tempfile.TemporaryDirectory() as folder:
-        intact = [*recordings(Path(folder)), *others(Path(folder))]
-        if options.only:
-            intact = [path for path in intact if (path.suffix in ROUTES) == (options.only == "models")]
+        makers = {"recordings": recordings, "models": others}
+        wanted = [options.only] if options.only else list(makers)
+        intact = [path for name in wanted for path in makers[name](Path(folder))]
         contents = [path.read_bytes() for path in intact]
         pending: dict[Path, int] = {}
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,6 +25,9 @@ import soundfile as sf
 # The tested commands would inherit ignored signals: SIGINT in a shell's background jobs, SIGHUP under nohup.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# And the size of pytest's terminal, which readline exports to the processes of pytest-xdist, rather than their own.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "noisewatch" / "demo.flac"
@@ -36,11 +39,33 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 TRAINING = ROOT / "tests" / "training"
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 collect_ignore = [] if HAS_TORCH else [str(TRAINING)]
+# Live tests listen in real time. They wait more than they compute.
+LIVE = ["inputs", "ui", "tasks/test_calibrate.py", "tasks/test_check_microphone.py", "tasks/test_doctor.py"]
+
+
+def is_live(file: str) -> bool:
+    """Whether a test is live, by the name of its file below the clone."""
+    return any(Path(file).is_relative_to(Path("tests", name)) for name in LIVE)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any):
+    """With `-n 2`, the live tests of a room run one at a time, and others beside them."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, _ = nodeid.partition("::")
+            return Path(file).parts[1] if is_live(file) else nodeid
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need an extra, and skip them on the base install."""
+    """Mark live tests, and those that need an extra; skip the latter on the base install."""
     for item in items:
+        if is_live(str(item.path.relative_to(ROOT))):
+            item.add_marker(pytest.mark.live)
         if TRAINING in item.path.parents:
             item.add_marker(pytest.mark.extras)
         if item.get_closest_marker("extras") and not HAS_TORCH:
@@ -60,6 +85,24 @@ def run() -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Run:
+    """Runs the command in this process, which is faster: for answers that do not depend on having its own.
+
+    `run` is for the rest: standard streams, signals, limits, threads, and PortAudio.
+    """
+    from typer.testing import CliRunner
+
+    from noisewatch.cli.app import app
+
+    def invoke(*args: object, env: dict[str, str] | None = None, cwd: Path = Path("/tmp")):
+        with chdir(cwd):
+            done = CliRunner().invoke(app, [*map(str, args)], env=env, catch_exceptions=False)
+        return subprocess.CompletedProcess(args, done.exit_code, done.stdout, done.stderr)
+
+    return invoke
 
 
 def lines(text: str, kind: str = "reading") -> list[dict[str, Any]]:

@@ -30,8 +30,8 @@ LONG = "a" * 300  # too long for a file name
         pytest.param(("export-onnx", "nowhere"), 6, "no checkpoint at nowhere", marks=pytest.mark.extras),
     ],
 )
-def test_wrong_arguments_get_a_sentence(run, tmp_path: Path, args: tuple[str, ...], code: int, sentence: str):
-    done = run(*args, cwd=tmp_path)
+def test_wrong_arguments_get_a_sentence(invoke, tmp_path: Path, args: tuple[str, ...], code: int, sentence: str):
+    done = invoke(*args, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
@@ -64,7 +64,7 @@ def test_without_the_training_extra_the_error_says_how_to_install_it(run, tmp_pa
         ("prepare --demo --speech voices", "--speech would be ignored with --demo"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(run, words: str, sentence: str):
-    done = run(*words.split())
+def test_options_that_do_not_go_together_are_refused(invoke, words: str, sentence: str):
+    done = invoke(*words.split())
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr

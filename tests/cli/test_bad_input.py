@@ -64,8 +64,8 @@ def _bad(tmp_path: Path, name: str) -> Path:
         ("film.mp4", "ffmpeg"),
     ],
 )
-def test_bad_recordings_get_a_sentence(run, tmp_path: Path, name: str, sentence: str):
-    done = run("listen", _bad(tmp_path, name), *FAST)
+def test_bad_recordings_get_a_sentence(invoke, tmp_path: Path, name: str, sentence: str):
+    done = invoke("listen", _bad(tmp_path, name), *FAST)
     assert done.returncode == 6
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
@@ -85,6 +85,9 @@ def test_a_pipe_without_audio(run, data: bytes, sentence: str):
     done = run("listen", "-", "--json", input=data, text=False)
     assert done.returncode == 6
     assert sentence in done.stderr.decode()
+
+
+def test_raw_audio_without_a_sample(run):
     done = run("listen", "-", "--raw-rate", 16_000, "--json", input=b"", text=False)
     assert done.returncode == 6
     assert "holds no audio" in done.stderr.decode()
@@ -100,8 +103,8 @@ def test_a_wav_that_ends_early_is_judged_and_reported(run, tmp_path: Path):
     assert len(lines(done.stdout.decode())) == 11
 
 
-def test_a_recording_damaged_in_its_middle_keeps_its_events(run, tmp_path: Path):
+def test_a_recording_damaged_in_its_middle_keeps_its_events(invoke, tmp_path: Path):
     (tmp_path / "a.flac").write_bytes(DEMO.read_bytes()[:300_000])
-    done = run("listen", tmp_path / "a.flac", *FAST, "--threshold", 0.3)
+    done = invoke("listen", tmp_path / "a.flac", *FAST, "--threshold", 0.3)
     assert done.returncode == 6
     assert [e["event"] for e in lines(done.stdout, "event")] == ["noise_start", "noise_end"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -30,8 +31,13 @@ def test_the_bare_command_suggests_what_to_run(run):
     assert run("--version").stdout == f"noisewatch {noisewatch.__version__}\n"
 
 
-def test_the_demo_is_clean_then_noisy_then_clean(run):
-    done = run("listen", "demo", *FAST)
+@pytest.fixture(scope="module")
+def of_demo(run) -> subprocess.CompletedProcess[str]:
+    return run("listen", "demo", *FAST)
+
+
+def test_the_demo_is_clean_then_noisy_then_clean(of_demo):
+    done = of_demo
     assert done.returncode == 0, done.stderr
     readings = lines(done.stdout)
     assert list(readings[0]) == FIELDS
@@ -49,16 +55,15 @@ def test_the_demo_is_clean_then_noisy_then_clean(run):
     assert "noisy" in done.stderr
 
 
-def test_the_same_file_gives_the_same_lines(run):
-    first, again = run("listen", DEMO, *FAST).stdout, run("listen", "demo", *FAST).stdout
-    assert first.replace('"demo.flac"', '"demo"') == again
+def test_the_same_file_gives_the_same_lines(run, of_demo):
+    assert run("listen", DEMO, *FAST).stdout.replace('"demo.flac"', '"demo"') == of_demo.stdout
 
 
-def test_seconds_hop_and_threshold(run):
-    readings = lines(run("listen", "demo", *FAST, "--seconds", 6, "--hop", 0.5).stdout)
+def test_seconds_hop_and_threshold(invoke):
+    readings = lines(invoke("listen", "demo", *FAST, "--seconds", 6, "--hop", 0.5).stdout)
     assert [r["time"] for r in readings] == [3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0]
-    strict = lines(run("listen", "demo", *FAST, "--threshold", 0.99).stdout)
-    loose = lines(run("listen", "demo", *FAST, "--threshold", 0.1).stdout)
+    strict = lines(invoke("listen", "demo", *FAST, "--threshold", 0.99).stdout)
+    loose = lines(invoke("listen", "demo", *FAST, "--threshold", 0.1).stdout)
     assert sum(r["state"] == "noisy" for r in strict) < sum(r["state"] == "noisy" for r in loose)
 
 
@@ -76,34 +81,34 @@ def test_plain_lines_where_there_is_no_terminal(run):
     assert 20 <= len(done.stdout.splitlines()) <= 60
 
 
-def test_force_color_does_not_make_a_terminal(run, tmp_path: Path):
+def test_force_color_does_not_make_a_terminal(run, toy_set: Path, tmp_path: Path):
     """CI systems set FORCE_COLOR: no meter, no bar, no cursor code goes into a file."""
     forced = {"FORCE_COLOR": "1", "TTY_INTERACTIVE": "1", "TERM": "xterm-256color"}
-    done = run("listen", "demo", "--fast", env=forced)
+    done = run("listen", "demo", "--fast", "--seconds", 4, env=forced)
     assert done.stdout.startswith("00:03.0  clean")
     cursor = re.compile(r"\x1b\[[0-9;?]*[A-Zhl]")  # all but colours, which end in m
     for args in (
         ("scan", DEMO, "-o", tmp_path),
         ("config",),
         ("models",),
-        ("prepare", "--demo", "-o", tmp_path / "d"),
+        ("prepare", "--speech", toy_set, "--noise", toy_set, "-o", tmp_path / "d"),
     ):
         done = run(*args, env=forced)
         assert done.returncode == 0, done.stderr
         assert not cursor.search(done.stdout + done.stderr), args
 
 
-def test_eight_channels_and_192_khz(run, tmp_path: Path):
+def test_eight_channels_and_192_khz(invoke, tmp_path: Path):
     samples, _ = sf.read(DEMO, frames=16_000 * 4)
     many = np.zeros((len(samples), 8))
     many[:, 4] = samples
     sf.write(tmp_path / "many.wav", many, 16_000)
-    fifth = lines(run("listen", tmp_path / "many.wav", *FAST, "--channel", 5).stdout)
-    plain = lines(run("listen", "demo", *FAST, "--seconds", 4).stdout)
+    fifth = lines(invoke("listen", tmp_path / "many.wav", *FAST, "--channel", 5).stdout)
+    plain = lines(invoke("listen", "demo", *FAST, "--seconds", 4).stdout)
     assert [r["noise"] for r in fifth] == pytest.approx([r["noise"] for r in plain], abs=0.01)
-    assert run("listen", tmp_path / "many.wav", *FAST).returncode == 0
+    assert invoke("listen", tmp_path / "many.wav", *FAST).returncode == 0
     sf.write(tmp_path / "fast.wav", np.repeat(samples, 12), 192_000)
-    assert len(lines(run("listen", tmp_path / "fast.wav", *FAST).stdout)) == 11
+    assert len(lines(invoke("listen", tmp_path / "fast.wav", *FAST).stdout)) == 11
 
 
 def test_listening_stores_nothing(run, tmp_path: Path):

@@ -44,8 +44,8 @@ def test_a_user_without_a_home():
 
 
 @pytest.mark.parametrize("option", ["--log", "--csv", "--labels", "--keep-clips", "--model"])
-def test_the_home_of_nobody(run, option: str):
-    done = run("listen", *("demo", "--fast"), option, "~nosuchuser/x")
+def test_the_home_of_nobody(invoke, option: str):
+    done = invoke("listen", *("demo", "--fast"), option, "~nosuchuser/x")
     assert done.returncode == (5 if option == "--model" else 2)
     assert "~nosuchuser/x starts with an unknown home folder" in done.stderr
 

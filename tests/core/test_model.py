@@ -62,8 +62,8 @@ def test_the_error_names_a_missing_model(name: str, sentence: str):
     assert DEFAULT in str(error.value)
 
 
-def test_a_missing_model_ends_the_command_with_its_exit_code(run):
-    done = run("listen", "demo", "--fast", "--json", "--model", "nothing")
+def test_a_missing_model_ends_the_command_with_its_exit_code(invoke):
+    done = invoke("listen", "demo", "--fast", "--json", "--model", "nothing")
     assert (done.returncode, done.stdout) == (5, "")
     assert "unknown model 'nothing'" in done.stderr
     assert "Traceback" not in done.stderr

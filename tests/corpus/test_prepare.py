@@ -46,13 +46,13 @@ def test_names_and_folders_identify_groups(tmp_path: Path, kind: str, file: str,
     assert speaker_unknown(found) == ("clnsp" in file)
 
 
-def test_ms_snsd_has_speech_and_noise_in_one_folder(run, tmp_path: Path):
+def test_ms_snsd_has_speech_and_noise_in_one_folder(invoke, tmp_path: Path):
     root = tmp_path / "MS-SNSD"
     for n in range(5):
         put(root / "clean_train" / f"clnsp{n}.wav")
         put(root / "noise_train" / f"Typing_{n}.wav", 44_100)
         put(root / "NoisySpeech_training" / f"noisy{n}.wav")
-    done = run("prepare", "--speech", root, "--noise", root, "-o", tmp_path / "data")
+    done = invoke("prepare", "--speech", root, "--noise", root, "-o", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert "5 at 44100 Hz" in done.stderr
     assert "\n\n" not in f"\n{done.stderr}"
@@ -64,33 +64,35 @@ def test_ms_snsd_has_speech_and_noise_in_one_folder(run, tmp_path: Path):
     assert not any("noisy" in Path(r.path).name for r in rows)
 
 
-def test_a_csv_of_filenames_and_a_manifest(run, tmp_path: Path):
+def test_a_csv_of_filenames_and_a_manifest(invoke, tmp_path: Path):
     for n in range(4):
         put(tmp_path / "voices" / f"{n}.wav")
         put(tmp_path / "noises" / f"{n}.wav")
     listed = "filename,speaker\n" + "".join(f"voices/{n}.wav,speaker{n}\n" for n in range(4))
     (tmp_path / "voices.csv").write_text(listed)
-    done = run("prepare", "--speech", tmp_path / "voices.csv", "--noise", tmp_path / "noises", "-o", tmp_path / "a")
+    done = invoke(
+        "prepare", "--speech", tmp_path / "voices.csv", "--noise", tmp_path / "noises", "-o", tmp_path / "a"
+    )
     assert done.returncode == 0, done.stderr
     first = read_manifest(tmp_path / "a")
     assert {r.group for r in first if r.kind == "speech"} == {f"speaker{n}" for n in range(4)}
-    done = run("prepare", "--speech", tmp_path / "a", "--noise", tmp_path / "a", "-o", tmp_path / "b")
+    done = invoke("prepare", "--speech", tmp_path / "a", "--noise", tmp_path / "a", "-o", tmp_path / "b")
     assert done.returncode == 0, done.stderr
     assert read_manifest(tmp_path / "b") == first
     (tmp_path / "odd.csv").write_text("name\nx.wav\n")
-    done = run("prepare", "--speech", tmp_path / "odd.csv", "--noise", tmp_path / "noises", "-o", tmp_path / "c")
+    done = invoke("prepare", "--speech", tmp_path / "odd.csv", "--noise", tmp_path / "noises", "-o", tmp_path / "c")
     assert done.returncode == 6
     assert "neither a `filename` nor" in done.stderr
 
 
-def test_a_voice_stays_in_one_split_across_the_parts_of_librispeech(run, tmp_path: Path):
+def test_a_voice_stays_in_one_split_across_the_parts_of_librispeech(invoke, tmp_path: Path):
     for part in ("dev-clean", "dev-other"):
         for speaker in range(10, 18):
             put(tmp_path / part / str(speaker) / "7" / f"{speaker}-7-0001.wav")
     for n in range(2):
         put(tmp_path / "noises" / f"{n}.wav")
     speech = ["--speech", tmp_path / "dev-clean", "--speech", tmp_path / "dev-other"]
-    done = run("prepare", *speech, "--noise", tmp_path / "noises", "-o", tmp_path / "data")
+    done = invoke("prepare", *speech, "--noise", tmp_path / "noises", "-o", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     rows = [r for r in read_manifest(tmp_path / "data") if r.kind == "speech"]
     assert len(rows) == 16
@@ -99,7 +101,7 @@ def test_a_voice_stays_in_one_split_across_the_parts_of_librispeech(run, tmp_pat
     assert "no speech in" not in done.stderr
 
 
-def test_recordings_found_in_the_wild(run, tmp_path: Path):
+def test_recordings_found_in_the_wild(invoke, tmp_path: Path):
     """Like `check` and `scan`, `prepare` reads a recording completely, or skips it and names it."""
     noise = tmp_path / "noise"
     for n in range(4):
@@ -120,7 +122,9 @@ def test_recordings_found_in_the_wild(run, tmp_path: Path):
     os.mkfifo(noise / "pipe.wav")
     listed = "".join(f"noise/{p.name}\n" for p in sorted(noise.iterdir()))
     (tmp_path / "noise.csv").write_text(f"filename\n{listed}noise/{'n' * 300}.wav\n")
-    done = run("prepare", "--speech", tmp_path / "voices", "--noise", tmp_path / "noise.csv", "-o", tmp_path / "a")
+    done = invoke(
+        "prepare", "--speech", tmp_path / "voices", "--noise", tmp_path / "noise.csv", "-o", tmp_path / "a"
+    )
     assert done.returncode == 0, done.stderr
     seconds = {Path(r.path).name: r.seconds for r in read_manifest(tmp_path / "a") if r.kind == "noise"}
     assert seconds == {f"{n}.wav": 1.0 for n in range(4)} | {
@@ -132,7 +136,7 @@ def test_recordings_found_in_the_wild(run, tmp_path: Path):
     assert "File name too long" in done.stderr
     assert "Traceback" not in done.stderr
     # A folder gives the same recordings.
-    done = run("prepare", "--speech", tmp_path / "voices", "--noise", noise, "-o", tmp_path / "b")
+    done = invoke("prepare", "--speech", tmp_path / "voices", "--noise", noise, "-o", tmp_path / "b")
     assert {Path(r.path).name for r in read_manifest(tmp_path / "b") if r.kind == "noise"} == set(seconds)
     left, right = load_audio(noise / "inverted.wav"), sf.read(noise / "inverted.wav", dtype="float32")[0][:, 0]
     assert np.array_equal(left, right)

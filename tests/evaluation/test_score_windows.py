@@ -24,18 +24,18 @@ def windows(tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray) -> Path:
     return tmp_path / "w.npz"
 
 
-def test_evaluate_scores_windows(run, tmp_path: Path, windows: Path):
+def test_evaluate_scores_windows(invoke, tmp_path: Path, windows: Path):
     """Two models with the same file name have separate scores."""
     (tmp_path / "duo.onnx").write_bytes(find_model(DEFAULT).read_bytes())
     models = ("--model", DEFAULT, "--model", tmp_path / "duo.onnx")
-    done = run("evaluate", "--windows", windows, "--json", *models)
+    done = invoke("evaluate", "--windows", windows, "--json", *models)
     assert done.returncode == 0, done.stderr
     model, file, statistic = map(json.loads, done.stdout.splitlines())
     assert statistic["auc"]["10 dB"] == 1.0
     assert (model["scorer"], file["scorer"]) == (DEFAULT, str(tmp_path / "duo.onnx"))
     assert model["auc"] == file["auc"] == {"10 dB": 1.0, "all": 1.0}  # "10 dB", not "10.0 dB"
     assert model["snr_mae_db"] < 10
-    done = run("evaluate", "--windows", windows, "-o", tmp_path / "fixed")
+    done = invoke("evaluate", "--windows", windows, "-o", tmp_path / "fixed")
     assert done.returncode == 0, done.stderr
     assert [r["scorer"] for r in json.loads((tmp_path / "fixed.json").read_text())] == [
         DEFAULT,

@@ -14,10 +14,10 @@ from noisewatch.core.shipped import DEFAULT, shipped_models
 
 
 @pytest.mark.extras
-def test_models_lists_what_ships_and_what_can_be_trained(run):
+def test_models_lists_what_ships_and_what_can_be_trained(invoke):
     from noisewatch.training.nets import NETS
 
-    found = {n["name"]: n for n in map(json.loads, run("models", "--json").stdout.splitlines())}
+    found = {n["name"]: n for n in map(json.loads, invoke("models", "--json").stdout.splitlines())}
     assert set(found) >= set(NETS)
     assert [n["name"] for n in found.values() if n["default"]] == [DEFAULT]
     assert found[DEFAULT]["ms"] > 0

@@ -49,8 +49,8 @@ def test_a_template_that_cannot_be_filled(template: str, sentence: str):
     assert sentence in str(caught.value)
 
 
-def test_a_wrong_template_ends_the_command_line(run):
-    done = run("listen", "demo", "--fast", "--exec", "say {nose}")
+def test_a_wrong_template_ends_the_command_line(invoke):
+    done = invoke("listen", "demo", "--fast", "--exec", "say {nose}")
     assert done.returncode == 2
     assert "uses {nose}; allowed: noise, type" in done.stderr
 

@@ -29,8 +29,8 @@ def refused(option: str, path: Path) -> str:
 
 
 @pytest.mark.parametrize("option", ["--log", "--keep-clips"])
-def test_the_command_ends_before_it_listens(run, option: str):
-    done = run("listen", "demo", "--fast", "--json", option, "/proc/nowhere/x")
+def test_the_command_ends_before_it_listens(invoke, option: str):
+    done = invoke("listen", "demo", "--fast", "--json", option, "/proc/nowhere/x")
     assert (done.returncode, done.stdout) == (7, "")
     assert "/proc/nowhere/x cannot be written: No such file or directory. Use another path." in done.stderr
     assert "Traceback" not in done.stderr

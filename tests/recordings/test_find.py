@@ -50,13 +50,13 @@ def test_a_folder_without_permission_is_reported(run, tmp_path: Path):
     assert "Permission denied" in done.stderr
 
 
-def test_files_that_cannot_be_judged_do_not_stop_a_scan(run, tmp_path: Path):
+def test_files_that_cannot_be_judged_do_not_stop_a_scan(invoke, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32", frames=5 * 16_000)
     noise = np.random.default_rng(0).standard_normal(len(samples)).astype(np.float32) * 0.05
     sf.write(tmp_path / "stereo.wav", np.stack([samples, samples + noise], 1), rate)
     sf.write(tmp_path / "mono.wav", samples, rate)
     (tmp_path / "take.raw").write_bytes(b"x" * 1000)
-    done = run("scan", tmp_path, tmp_path / "take.raw", "x" * 300, "", "--channel", "2", "--format", "jsonl")
+    done = invoke("scan", tmp_path, tmp_path / "take.raw", "x" * 300, "", "--channel", "2", "--format", "jsonl")
     assert done.returncode == 0, done.stderr
     found = reports(done.stdout)
     assert found["stereo.wav"]["noisy"] == 1

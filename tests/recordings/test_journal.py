@@ -14,25 +14,25 @@ from noisewatch.recordings.file_report import FileReport
 from noisewatch.recordings.journal import Journal
 
 
-def test_resume_keeps_the_reports_of_other_scans(run, tmp_path: Path):
+def test_resume_keeps_the_reports_of_other_scans(invoke, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         sf.write(tmp_path / name / f"{name}.wav", samples, rate)
-        run("scan", ".", "-o", tmp_path / "out", "--resume", "--threshold", "0.66667", cwd=tmp_path / name)
+        invoke("scan", ".", "-o", tmp_path / "out", "--resume", "--threshold", "0.66667", cwd=tmp_path / name)
     journal = tmp_path / "out" / "noisewatch.jsonl"
     assert sorted(reports(journal.read_text())) == ["a.wav", "b.wav"]
     journal.write_text(journal.read_text().replace('"noisy": 0.0', '"noisy": 0.5') + '"abc"\n')
-    again = run("scan", "a", "b", "-o", tmp_path / "out", "--resume", "--threshold", "0.66667", cwd=tmp_path)
+    again = invoke("scan", "a", "b", "-o", tmp_path / "out", "--resume", "--threshold", "0.66667", cwd=tmp_path)
     assert again.stdout.count("50%") == 3
 
 
-def test_a_resumed_scan_judges_only_what_is_new_or_changed(run, tmp_path: Path):
+def test_a_resumed_scan_judges_only_what_is_new_or_changed(invoke, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32")
     for n in range(3):
         sf.write(tmp_path / f"{n}.wav", samples[: 5 * rate], rate)
     out = tmp_path / "out"
-    assert run("scan", tmp_path, "-o", out, "--resume").returncode == 0
+    assert invoke("scan", tmp_path, "-o", out, "--resume").returncode == 0
     result = out / "noisewatch.jsonl"
     assert not list(out.glob("*.part"))
     # One report is marked, another recording changes, a line is torn.
@@ -41,35 +41,35 @@ def test_a_resumed_scan_judges_only_what_is_new_or_changed(run, tmp_path: Path):
     text = "".join(json.dumps(r) + "\n" for r in stored[:2]) + json.dumps(stored[2])[:40]
     result.write_text(text)
     sf.write(tmp_path / "1.wav", samples, rate)
-    again = run("scan", tmp_path, "-o", out, "--resume", "--format", "jsonl")
+    again = invoke("scan", tmp_path, "-o", out, "--resume", "--format", "jsonl")
     assert again.returncode == 0
     found = reports(result.read_text())
     assert found["0.wav"]["noisy"] == 0.25
     assert found["1.wav"]["seconds"] > 27
     assert found["2.wav"]["noisy"] == 0
     # A report with another hop is not reused.
-    run("scan", tmp_path, "-o", out, "--resume", "--hop", "1")
+    invoke("scan", tmp_path, "-o", out, "--resume", "--hop", "1")
     assert reports(result.read_text())["0.wav"]["noisy"] == 0
 
 
-def test_resume_without_a_folder_uses_the_cache(run, tmp_path: Path):
+def test_resume_without_a_folder_uses_the_cache(invoke, tmp_path: Path):
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    run("scan", DEMO, env=env)
+    invoke("scan", DEMO, env=env)
     assert not (tmp_path / "cache").exists()  # nothing is stored without --resume or -o
-    first = run("scan", DEMO, "--resume", "--format", "jsonl", env=env)
+    first = invoke("scan", DEMO, "--resume", "--format", "jsonl", env=env)
     journal = tmp_path / "cache" / "noisewatch" / "scan.jsonl"
     journal.write_text(journal.read_text().replace('"threshold": ', '"threshold":'))
-    second = run("scan", DEMO, "--resume", "--format", "jsonl", env=env)
+    second = invoke("scan", DEMO, "--resume", "--format", "jsonl", env=env)
     assert first.stdout == second.stdout
 
 
-def test_a_report_on_another_channel_is_not_reused(run, tmp_path: Path):
+def test_a_report_on_another_channel_is_not_reused(invoke, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32", frames=5 * 16_000)
     noise = np.random.default_rng(0).standard_normal(len(samples)).astype(np.float32) * 0.05
     sf.write(tmp_path / "stereo.wav", np.stack([samples, samples + noise], 1), rate)
     out = tmp_path / "out"
     for channel, share in ((1, 0), (2, 1), (1, 0)):
-        run("scan", tmp_path / "stereo.wav", "-o", out, "--resume", "--channel", channel)
+        invoke("scan", tmp_path / "stereo.wav", "-o", out, "--resume", "--channel", channel)
         assert reports((out / "noisewatch.jsonl").read_text())["stereo.wav"]["noisy"] == share
 
 
@@ -100,10 +100,10 @@ def test_a_damaged_journal_is_renamed(tmp_path: Path, damage: str):
     assert (tmp_path / "scan.jsonl.damaged").read_text(encoding="latin-1") == f"{damage}\n"
 
 
-def test_a_damaged_journal_does_not_stop_a_scan(run, tmp_path: Path):
+def test_a_damaged_journal_does_not_stop_a_scan(invoke, tmp_path: Path):
     journal = tmp_path / "noisewatch.jsonl"
     journal.write_text("null\n")
-    done = run("scan", DEMO, "-o", tmp_path, "--resume", "--hop", "3")
+    done = invoke("scan", DEMO, "-o", tmp_path, "--resume", "--hop", "3")
     assert done.returncode == 0, done.stderr
     assert "1 of its lines cannot be read. It is renamed to noisewatch.jsonl.damaged" in done.stderr
     assert list(reports(journal.read_text())) == ["demo.flac"]

@@ -13,20 +13,20 @@ import soundfile as sf
 from conftest import DEMO
 
 
-def test_labels_are_written_beside_the_recordings(run, tmp_path: Path):
+def test_labels_are_written_beside_the_recordings(invoke, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32")
     sf.write(tmp_path / "take.flac", samples, rate)
-    run("scan", tmp_path / "take.flac", "--format", "audacity")
+    invoke("scan", tmp_path / "take.flac", "--format", "audacity")
     assert "noise" in (tmp_path / "take.flac.noise.txt").read_text()
 
 
-def test_labels_are_written_below_the_output_folder(run, tmp_path: Path):
+def test_labels_are_written_below_the_output_folder(invoke, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32", frames=4 * 16_000)
     for name in ("c", "b/d"):
         (tmp_path / name).mkdir(parents=True)
         sf.write(tmp_path / name / "t.wav", samples, rate)
     before = set(tmp_path.rglob("*"))
-    run("scan", "../c", "d", "-o", "out", "--format", "rttm", cwd=tmp_path / "b")
+    invoke("scan", "../c", "d", "-o", "out", "--format", "rttm", cwd=tmp_path / "b")
     made = {p.relative_to(tmp_path).as_posix() for p in set(tmp_path.rglob("*")) - before if p.is_file()}
     assert made == {"b/out/c/t.wav.noise.rttm", "b/out/b/d/t.wav.noise.rttm", "b/out/noisewatch.jsonl"}
 
@@ -41,8 +41,8 @@ def test_names_that_the_terminal_cannot_display(run, tmp_path: Path):
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl", "rttm"])
-def test_results_that_cannot_be_stored_are_shown(run, form: str):
-    done = run("scan", DEMO, "-o", "/proc/nowhere", "--hop", "3", "--format", form)
+def test_results_that_cannot_be_stored_are_shown(invoke, form: str):
+    done = invoke("scan", DEMO, "-o", "/proc/nowhere", "--hop", "3", "--format", form)
     assert done.returncode == 7
     assert "demo.flac" in done.stdout
     assert done.stderr.count("cannot write /proc/nowhere") in (

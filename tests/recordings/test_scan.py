@@ -42,8 +42,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_a_folder_with_everything_in_it(run, folder: Path):
-    done = run("scan", folder, "--format", "jsonl")
+@pytest.fixture(scope="module")
+def scanned(run, folder: Path) -> subprocess.CompletedProcess[str]:
+    return run("scan", folder, "--format", "jsonl", cwd=folder)
+
+
+def test_a_folder_with_everything_in_it(scanned):
+    done = scanned
     assert done.returncode == 0, done.stderr
     found = reports(done.stdout)
     whole = found['a "quoted", comma.wav']
@@ -102,10 +107,10 @@ def test_csv_quotes_names(run, folder: Path):
         assert "caf\udce9.wav" in found
 
 
-def test_labels_for_other_programs(run, folder: Path, tmp_path: Path):
+def test_labels_for_other_programs(invoke, folder: Path, tmp_path: Path):
     name = 'a "quoted", comma.wav'
     for form in ("audacity", "rttm", "textgrid"):
-        done = run("scan", folder / name, folder / "sub", "--format", form, "-o", tmp_path)
+        done = invoke("scan", folder / name, folder / "sub", "--format", form, "-o", tmp_path)
         assert done.returncode == 0, done.stderr
     start, end, text = (tmp_path / f"{name}.noise.txt").read_text().rstrip("\n").split("\t")
     assert float(start) < float(end)
@@ -124,10 +129,9 @@ def test_labels_for_other_programs(run, folder: Path, tmp_path: Path):
     assert "intervals: size = 1" in (tmp_path / "sub" / "stereo.ogg.noise.TextGrid").read_text()
 
 
-def test_two_processes_give_the_same_reports(run, folder: Path):
-    one = reports(run("scan", folder, "--format", "jsonl").stdout)
-    two = reports(run("scan", folder, "--format", "jsonl", "--jobs", "2").stdout)
-    assert one == two
+def test_two_processes_give_the_same_reports(run, folder: Path, scanned):
+    two = run("scan", folder, "--format", "jsonl", "--jobs", "2")
+    assert reports(two.stdout) == reports(scanned.stdout)
 
 
 def test_the_channels_of_a_call_apart(run, tmp_path: Path, voice: np.ndarray, noisy_voice: np.ndarray):
@@ -169,7 +173,7 @@ def test_the_channels_of_a_call_apart(run, tmp_path: Path, voice: np.ndarray, no
 
 
 @pytest.mark.extras
-def test_a_ray_cluster_gives_the_same_reports(run, folder: Path, tmp_path_factory: pytest.TempPathFactory):
+def test_a_ray_cluster_gives_the_same_reports(run, folder: Path, scanned):
     pytest.importorskip("ray", reason="the ray extra is not installed")
     ray = [sys.executable, "-m", "ray.scripts.scripts"]
     port = 6391
@@ -178,11 +182,10 @@ def test_a_ray_cluster_gives_the_same_reports(run, folder: Path, tmp_path_factor
     env = {**os.environ, **quiet}
     subprocess.run([*ray, *start], env=env, check=True, capture_output=True, timeout=120)
     try:
-        here = reports(run("scan", folder, "--format", "jsonl", cwd=folder).stdout)
         there = run("scan", folder, "--format", "jsonl", "--engine", "ray", "--address", f"127.0.0.1:{port}",
                     env=quiet, timeout=180)  # fmt: skip
         assert there.returncode == 0, there.stderr
-        assert reports(there.stdout) == here
+        assert reports(there.stdout) == reports(scanned.stdout)
     finally:
         subprocess.run([*ray, "stop", "--force"], env=env, check=False, capture_output=True, timeout=60)
     gone = run("scan", DEMO, "--engine", "ray", "--address", f"127.0.0.1:{port}", env=quiet)

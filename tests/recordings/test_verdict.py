@@ -17,25 +17,25 @@ CLEAN, NOISY = FileReport("clean.wav", 10.0, noisy=0.0), FileReport("noisy.wav",
 CUT, SILENT = FileReport("cut.wav", 10.0, noisy=0.0, error="it ends early"), FileReport("silent.wav", 10.0)
 
 
-def test_exit_codes(run, tmp_path: Path):
+def test_exit_codes(invoke, tmp_path: Path):
     samples, rate = sf.read(DEMO, dtype="float32")
     silent, cut, clean = (tmp_path / f"{name}.wav" for name in ("silent", "cut", "clean"))
     sf.write(silent, np.zeros(5 * rate), rate)
     sf.write(clean, samples[: 6 * rate], rate)
     cut.write_bytes(clean.read_bytes()[:150_000])
-    assert run("scan", DEMO, "--max-noisy", "0.6").returncode == 0
-    done = run("scan", tmp_path, DEMO, "--max-noisy", "0.2")
+    assert invoke("scan", DEMO, "--max-noisy", "0.6").returncode == 0
+    done = invoke("scan", tmp_path, DEMO, "--max-noisy", "0.2")
     assert done.returncode == 3
     assert "1 of 4 recordings is noisy for more than 20% of the time" in done.stderr
     assert "demo.flac, 3" in done.stderr
-    assert run("scan", tmp_path, "--strict").returncode == 6
-    assert run("scan", cut).returncode == 0  # part of it was judged, and stderr says so
-    assert run("scan", silent).returncode == 6
-    done = run("scan", "nothing*.wav", tmp_path / "nowhere.wav", tmp_path / "no folder")
+    assert invoke("scan", tmp_path, "--strict").returncode == 6
+    assert invoke("scan", cut).returncode == 0  # part of it was judged, and stderr says so
+    assert invoke("scan", silent).returncode == 6
+    done = invoke("scan", "nothing*.wav", tmp_path / "nowhere.wav", tmp_path / "no folder")
     assert done.returncode == 6
     assert "nothing matches 'nothing*.wav'" in done.stderr
-    assert run("scan", DEMO, "--max-noisy", "20").returncode == 2
-    assert run("scan", DEMO, "--hop", "0.123").returncode == 2
+    assert invoke("scan", DEMO, "--max-noisy", "20").returncode == 2
+    assert invoke("scan", DEMO, "--hop", "0.123").returncode == 2
 
 
 def test_the_noisiest_recording_is_named():

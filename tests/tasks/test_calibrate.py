@@ -42,8 +42,8 @@ def test_a_budget_without_a_unit_is_per_hour():
     assert [_per_hour(text) for text in ("5", "5/h", "12/d")] == [5, 5, 0.5]
 
 
-def test_a_noisy_room_is_reported(run, home):
-    done = run("calibrate", "--from", DEMO, env=home)
+def test_a_noisy_room_is_reported(invoke, home):
+    done = invoke("calibrate", "--from", DEMO, env=home)
     assert done.returncode == 3
     assert "no threshold keeps false alarms within 1 an hour" in done.stderr
 
@@ -58,8 +58,8 @@ def test_a_noisy_room_is_reported(run, home):
         (("--reset", "--model", "tcn", "--from", DEMO), "--from and --model would be ignored with --reset"),
     ],
 )
-def test_wrong_arguments_are_refused(run, wrong, message: str):
-    done = run("calibrate", *wrong)
+def test_wrong_arguments_are_refused(invoke, wrong, message: str):
+    done = invoke("calibrate", *wrong)
     assert done.returncode == 2
     assert message in done.stderr
 
@@ -68,7 +68,7 @@ def test_the_life_of_a_calibration(run, microphone, tmp_path: Path):
     """Recorded, shown, used, counted, ignored, forgotten."""
     env = {**microphone.env, "XDG_STATE_HOME": str(tmp_path)}
     samples, rate = sf.read(DEMO, dtype="float32", frames=6 * 16_000)
-    sf.write(tmp_path / "voice.wav", np.tile(samples, 8), rate)
+    sf.write(tmp_path / "voice.wav", np.tile(samples, 20), rate)  # longer than the test
     with microphone.play(tmp_path / "voice.wav") as player:
         done = run("calibrate", "--device", "pulse", "--seconds", "30", env=env, timeout=90)
         assert done.returncode == 0, done.stderr

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import soundfile as sf
+
 RATE = 16_000
 
 
@@ -42,9 +45,10 @@ def test_an_input_that_sends_nothing_ends_with_what_to_do(run, microphone):
     assert "pulse could not be judged. The input sends digital silence: it is muted" in silent
 
 
-def test_a_microphone(run, microphone, takes: Path):
-    with microphone.play(takes / "noisy.wav") as player:
+def test_a_microphone(run, microphone, noisy_voice: np.ndarray, tmp_path: Path):
+    sf.write(tmp_path / "long.wav", np.tile(noisy_voice, 10), RATE)
+    with microphone.play(tmp_path / "long.wav") as player:
         done = run("check", "--device", "pulse", "--seconds", "4", env=microphone.env)
-        player.wait()
+        player.kill()
     assert done.returncode == 3, done.stdout + done.stderr
     assert run("check", "--device", "nothing called so", env=microphone.env).returncode == 4

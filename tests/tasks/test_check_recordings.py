@@ -35,41 +35,41 @@ RATE = 16_000
         ("cut", 6, "UNKNOWN: cut.wav ended early: its header promises 6.0 s, but it has 5."),
     ],
 )
-def test_answers(run, takes: Path, name: str, code: int, expected: str):
-    done = run("check", takes / f"{name}.wav")
+def test_answers(invoke, takes: Path, name: str, code: int, expected: str):
+    done = invoke("check", takes / f"{name}.wav")
     assert done.returncode == code, done.stderr
     assert done.stdout.startswith(expected)
     assert done.stdout.count("\n") == 1
-    found = json.loads(run("check", takes / f"{name}.wav", "--json").stdout)
+    found = json.loads(invoke("check", takes / f"{name}.wav", "--json").stdout)
     assert found["answer"].upper() == done.stdout.partition(":")[0]
 
 
 @pytest.mark.parametrize("hop", [0.1, 0.5, 3])
-def test_the_noisy_share_does_not_depend_on_the_hop(run, takes: Path, hop: float):
+def test_the_noisy_share_does_not_depend_on_the_hop(invoke, takes: Path, hop: float):
     files = [DEMO, takes / "hissing voice 3.1 s.wav", takes / "hiss 2.0 s.wav", takes / "clean.wav"]
     shares = [r.noisy for r in noisewatch.scan(files, hop=hop)]
     assert shares[0] == pytest.approx(0.34, abs=max(hop, 0.5) / 27.2)
     assert shares[1:] == [1.0, 1.0, 0.0]
-    summary = run("listen", files[1], "--fast", "--hop", hop, "--json").stderr
+    summary = invoke("listen", files[1], "--fast", "--hop", hop, "--json").stderr
     assert "100% of it noisy, 1 noise" in summary
 
 
-def test_several_recordings_have_a_line_each_and_the_worst_exit_code(run, takes: Path):
+def test_several_recordings_have_a_line_each_and_the_worst_exit_code(invoke, takes: Path):
     names = ["clean.wav", "noisy.wav", "nothere.wav"]
-    done = run("check", *names, cwd=takes)
+    done = invoke("check", *names, cwd=takes)
     assert done.returncode == 6
     words = [line.split()[:2] for line in done.stdout.splitlines()]
     assert words == [["clean.wav:", "OK:"], ["noisy.wav:", "NOISY:"], ["nothere.wav:", "UNKNOWN:"]]
-    done = run("check", *names[:2], "--json", cwd=takes)
+    done = invoke("check", *names[:2], "--json", cwd=takes)
     assert done.returncode == 3
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [f["source"] for f in found] == names[:2]
     assert found[1]["snr_noisy_db"] < 20 < found[0]["snr_db"]
     (takes / "b").mkdir()
     shutil.copy(takes / "clean.wav", takes / "b")
-    done = run("check", "clean.wav", "b/clean.wav", cwd=takes)
+    done = invoke("check", "clean.wav", "b/clean.wav", cwd=takes)
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["clean.wav:", "b/clean.wav:"]
-    assert json.loads(run("check", "b/clean.wav", "--json", cwd=takes).stdout)["source"] == "b/clean.wav"
+    assert json.loads(invoke("check", "b/clean.wav", "--json", cwd=takes).stdout)["source"] == "b/clean.wav"
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import soundfile as sf
 from conftest import DEMO, VirtualMicrophone, sound_server
 
@@ -20,7 +21,8 @@ def started(server: VirtualMicrophone, *words: str, **env: str) -> subprocess.Po
 
 def test_doctor(tmp_path: Path):
     """A voice, the same with an offset, silence, and a sound server that hangs; each has its exit code."""
-    voice, _ = sf.read(DEMO, dtype="float32", frames=9 * 16_000)
+    voice, _ = sf.read(DEMO, dtype="float32", frames=6 * 16_000)
+    voice = np.tile(voice, 10)
     sf.write(tmp_path / "voice.wav", voice, 16_000)
     sf.write(tmp_path / "offset.wav", voice + 0.1, 16_000)
     with sound_server(tmp_path) as server:

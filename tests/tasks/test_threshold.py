@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from noisewatch.tasks.threshold import RoomRecording, choose
 HOP = 0.1
 
 
+@cache
 def room(seconds: float, seed: int, *, mean: float = -2.0, spread: float = 1.0) -> list[Reading]:
     """Readings of a room whose logits wander about a mean; neighbours are alike, as windows that overlap are."""
     rng = np.random.default_rng(seed)

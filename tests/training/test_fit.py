@@ -23,6 +23,12 @@ from noisewatch.training.dataset import Windows
 TINY = ("--epochs", "2", "--windows", "128", "--batch", "16", "--workers", "1")
 
 
+@pytest.fixture
+def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few validation windows for runs in this process."""
+    monkeypatch.setattr(fit, "VALIDATION_BATCH", 16)
+
+
 def test_prepare_train_export_listen(run, toy_set: Path):
     folder = toy_set.parent / "runs" / "first"
     recipe = toy_set.parent / "distilled.toml"
@@ -55,12 +61,14 @@ def test_without_data_training_says_how_to_get_it(tmp_path: Path):
         fit.fit(tmp_path / "data", tmp_path / "run", SMALLEST)
 
 
+@pytest.mark.usefixtures("briefly")
 def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(toy_set: Path, cache: Path, tmp_path: Path):
     with largest_file(200_000), pytest.raises(OutputError, match="cannot write"):
         fit.fit(toy_set, tmp_path / "run", SMALLEST, cache=cache)
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json"]
 
 
+@pytest.mark.usefixtures("briefly")
 def test_outputs_that_are_not_finite_are_an_error(
     toy_set: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -73,6 +81,7 @@ def test_outputs_that_are_not_finite_are_an_error(
     assert not (tmp_path / "run" / "best.pt").exists()
 
 
+@pytest.mark.usefixtures("briefly")
 def test_a_loss_that_is_not_finite_names_the_recordings(
     toy_set: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -96,6 +105,7 @@ def _broken(net):
     return net
 
 
+@pytest.mark.usefixtures("briefly")
 def test_ctrl_c_saves_and_resume_goes_on(toy_set: Path, cache: Path, tmp_path: Path):
     folder = tmp_path / "run"
     options = ["--net", "dense", "--windows", "32", "--batch", "16", "--epochs", "500", "--cache", str(cache)]

@@ -21,13 +21,13 @@ def _loss(run: Path) -> float:
 def alone(toy_set: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
     """The loss of a run in one process."""
     folder = tmp_path_factory.mktemp("alone")
-    fit.fit(toy_set, folder / "one", SMALLEST | {"windows": 128}, cache=cache)
+    fit.fit(toy_set, folder / "one", SMALLEST | {"windows": 64}, cache=cache)
     return _loss(folder / "one")
 
 
 @pytest.mark.parametrize("by", ["torchrun", "--devices"])
 def test_two_processes_learn_what_one_does(alone: float, toy_set: Path, cache: Path, tmp_path: Path, by: str):
-    options = ["--net", "dense", "--epochs", "1", "--windows", "128", "--batch", "16", "--workers", "0"]
+    options = ["--net", "dense", "--epochs", "1", "--windows", "64", "--batch", "16", "--workers", "0"]
     options += ["--cache", str(cache), "-o", str(tmp_path / "two")]
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2"] if by == "torchrun" else []
     devices = [] if by == "torchrun" else ["--devices", "2"]
@@ -39,8 +39,8 @@ def test_two_processes_learn_what_one_does(alone: float, toy_set: Path, cache: P
     assert _loss(tmp_path / "two") == pytest.approx(alone, rel=0.03)
 
 
-def test_a_batch_that_cannot_be_shared_is_refused_before_processes_start(run, toy_set: Path, tmp_path: Path):
-    done = run("train", toy_set, "--net", "dense", "--devices", "9", "-o", tmp_path / "nine")
+def test_a_batch_that_cannot_be_shared_is_refused_before_processes_start(invoke, toy_set: Path, tmp_path: Path):
+    done = invoke("train", toy_set, "--net", "dense", "--devices", "9", "-o", tmp_path / "nine")
     assert done.returncode == 2
     assert done.stderr == (
         "noisewatch: a batch of 64 cannot be shared by 9 processes; allowed: multiples of 9, from 18.\n"

@@ -49,7 +49,10 @@ def test_made_voices_stand_apart_and_a_source_is_listed_once():
     assert listed == [("speech", "b", 1.0), ("made", "a", 0.5), ("speech", "a", 2.0)]
 
 
-def test_a_duo_starts_from_networks_trained_alone(toy_set: Path, cache: Path, tmp_path: Path):
+def test_a_duo_starts_from_networks_trained_alone(
+    toy_set: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fit, "VALIDATION_BATCH", 16)
     nets = {name: NETS[name]().eval() for name in ("tcn", "mhatt")}
     paths = [tmp_path / name / "best.pt" for name in nets]
     for path, (name, net) in zip(paths, nets.items(), strict=True):

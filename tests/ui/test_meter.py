@@ -39,18 +39,18 @@ def test_the_meter_shows_everything_in_80_columns_and_more(terminal):
     for one in [terminal(80, 24, "listen", "demo"), terminal(120, 40, "listen", "demo")]:
         if one.screen.columns == 80:  # the second meter is past this by now
             one.wait_for(r"WARMING UP(.|\n)*level +█+·+ +-\d+ dBFS")
-        screen = one.wait_for(r"CLEAN  for [1-9]")
+        screen = one.wait_for(r"CLEAN  for [1-9](.|\n)*level +█*·+ +-\d+ dBFS +(voice|no voice)(.|\n)*Ctrl-C")
         assert re.search(r"SNR +(\d+|-) dB", screen)
         assert re.search(r"\d+%", screen)
-        assert re.search(r"level +█*·+ +-\d+ dBFS +(voice|no voice)", screen)
         assert "30 s" in screen
         assert "8 kHz" in screen
         assert f"demo · {DEFAULT} · hop 0.1 s" in screen
-        assert re.search(r"drops 0 · late 0\.\d\d s · reference -\d+ dBFS (heard|assumed)", screen)
+        assert re.search(r"drops 0 · late \d+\.\d\d s · reference -\d+ dBFS (heard|assumed)", screen)
         assert one.screen.display[0].strip().startswith("noisewatch")  # nothing has scrolled away
         assert one.end(CTRL_C) == 130
         assert one.restored
-        assert re.search(r"heard \d+ s, 0% of it noisy, 0 noises, 0 drops", one.raw.decode())
+        raw = one.raw.decode(errors="replace")  # Ctrl-C discards what the terminal has not sent yet
+        assert re.search(r"heard \d+ s, 0% of it noisy, 0 noises, 0 drops", raw)
 
 
 def test_a_smaller_window_drops_the_spectrogram_first(terminal):
