@@ -98,9 +98,9 @@ class Meter:
             return [Segment("WARMING UP", BOLD), Segment(f"  first reading in {missing:.1f} s", DIM)]
         verdict = self.history.verdict(reading)
         left = verdict.upper()
-        seconds = reading.time - self.history.since + self.history.waited_s
-        if reading.reason in WAITING and self.history.began_at is not None:
-            seconds = (datetime.now() - self.history.began_at).total_seconds()
+        seconds = reading.time - self.history.since
+        if reading.reason in WAITING and self.history.stopped_at is not None:
+            seconds = (datetime.now() - self.history.stopped_at).total_seconds()
         lasted = f"  for {duration(seconds)}"
         right = "SNR   - dB" if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB"
         return [
@@ -125,8 +125,8 @@ class Meter:
         text = WARMING_UP
         if reading and not self._warming_up:
             text = advice(reading, self.history.verdict(reading))
-            if reading.reason in WAITING and self.history.began_at is not None and self.source is not None:
-                text = waiting_for(printable(self.source.name), reading.reason, self.history.began_at)
+            if reading.reason in WAITING and self.history.stopped_at is not None and self.source is not None:
+                text = waiting_for(printable(self.source.name), reading.reason, self.history.stopped_at)
         return [[Segment(line)] for line in textwrap.wrap(text, width)]
 
     def _numbers(self, width: int) -> list[Line]:
