@@ -251,7 +251,8 @@ class Stream:
         state, events = self.detector.update(time, output.noise, snr_db=snr_db, level_dbfs=level)
         if spoken and output.snr_db >= MEASURED_SNR_DB:
             self._reference.add(health.active_dbfs())
-        traces = self._traces.warnings(self._frames.last(self._frames.capacity), self._reference.dbfs)
+        window = self._frames.last(self._frames.capacity)
+        traces = self._traces.warnings(window, self._reference.dbfs, spoken=spoken)
         warnings = (*health.warnings(unlimited=time >= self._unlimited_from), *traces, *warnings)
         hum_hz = self._traces.hum_hz
         return Reading(
