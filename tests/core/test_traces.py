@@ -92,7 +92,7 @@ def subtracted(samples: np.ndarray, floor_db: float) -> np.ndarray:
     window = np.sqrt(np.hanning(513)[:-1])
     padded = np.pad(samples, 512)
     spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, 512)[::256] * window)
-    power = np.abs(spectra) ** 2
+    power = np.abs(spectra) ** 2 + 1e-12
     gains = np.sqrt(np.maximum(1 - 2 * power[4:60].mean(0) / power, 10 ** (floor_db / 10)))
     made = np.zeros(len(padded) + 512)
     for number, frame in enumerate(np.fft.irfft(gains * spectra) * window):
