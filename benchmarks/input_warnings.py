@@ -5,8 +5,9 @@
 
 DATA is a folder with a manifest. For each warning, cases are made of clean recordings (10 s of one speaker, floor
 40 dB below the voice) in two ways: by this script, and by filters of ffmpeg. A case is found if at least half of
-its readings show the reason, or of those that are judged the warning (`gated`, `gain_riding`: less, since only
-pauses do). Then, by source, the share of the readings of recordings as they are that show each.
+its readings show the reason, or of those that are judged the warning (less for `gated` and `gain_riding`, which
+only pauses show, and for `suppressed`, which takes 4 s). Then, by source, the share of the readings of recordings
+as they are that show each.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ from noisewatch.corpus.manifest import Row, load_audio, read_manifest
 SECONDS = 10
 HOP_S = 0.5
 REASONS = ("muted", "dead_channel")
-SHARE = {"gated": 0.2, "gain_riding": 0.3}  # of the readings of a case that have to show it; otherwise half
+SHARE = {
+    "gated": 0.2,
+    "gain_riding": 0.3,
+    "suppressed": 0.3,
+}  # of the readings of a case that have to show it; otherwise half
 Rng = np.random.Generator
 Maker = Callable[[Samples, Rng], Samples]
 
@@ -139,6 +144,78 @@ def gain_control(samples: Samples, rng: Rng) -> Samples:
     return to_16_bits(np.asarray(spoken * ramp, np.float32))
 
 
+def hiss(samples: Samples, rng: Rng, before_s: float = 0.0) -> Samples:
+    """Steady noise of a random spectrum, 5 to 25 dB below the voice, as long as the samples and `before_s`."""
+    count = len(samples) + round(before_s * SAMPLE_RATE)
+    spectrum, hz = np.fft.rfft(rng.standard_normal(count)), np.fft.rfftfreq(count, 1 / SAMPLE_RATE) + 20
+    shape_db = np.interp(np.log(hz), np.log(np.geomspace(20, 8000, 6)), rng.uniform(-6, 6, 6))
+    noise = np.fft.irfft(spectrum * (hz / 1000) ** rng.uniform(-1, 0.1) * 10 ** (shape_db / 20), count)
+    return at_snr(noise.astype(np.float32), samples, rng)
+
+
+def at_snr(noise: Samples, samples: Samples, rng: Rng) -> Samples:
+    """The noise at 5 to 25 dB below the voice."""
+    gain = active_rms(samples) / np.sqrt((noise**2).mean()) * 10 ** (-rng.uniform(5, 25) / 20)
+    return np.asarray(noise * gain, np.float32)
+
+
+def normalised(samples: Samples, rng: Rng) -> Samples:
+    """With peaks of -14 to -2 dBFS."""
+    return np.asarray(samples / np.abs(samples).max() * 10 ** (-rng.uniform(2, 14) / 20), np.float32)
+
+
+def attenuated(samples: Samples, rng: Rng) -> Samples:
+    """Through a suppressor: spectral subtraction, a Wiener filter, or one that is decision-directed.
+
+    The noise is estimated from the quietest quarter of each bin. Gains end at -20 to -40 dB.
+    """
+    size, hop = 512, int(rng.choice([128, 256]))
+    window = np.sqrt(np.hanning(size + 1)[:-1])
+    least, rule = 10 ** (-rng.uniform(20, 40) / 20), rng.choice(["subtraction", "wiener", "directed"])
+    most = {"subtraction": 3.0, "wiener": 2.5, "directed": 1.5}[rule]
+    padded = np.pad(samples, (size, size))
+    spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * window)
+    power = np.abs(spectra) ** 2
+    noise = np.log(np.quantile(power, 0.25, axis=0) / 0.36 + 1e-12)
+    noise = np.exp(np.convolve(np.pad(noise, 4, "edge"), np.ones(9) / 9, "valid")) * rng.uniform(1, most)
+    ratio = power / noise
+    gains = np.maximum(1 - 1 / np.maximum(ratio, 1e-6), 0)
+    if rule == "subtraction":
+        gains = np.sqrt(gains)
+    if rule == "directed":
+        before = np.zeros(power.shape[1])
+        for number, now in enumerate(ratio):
+            prior = np.maximum(0.98 * before + 0.02 * np.maximum(now - 1, 0), least**2)
+            gains[number] = prior / (1 + prior)
+            before = gains[number] ** 2 * now
+    kept = rng.choice([0, 0.3, 0.6])
+    for number in range(1, len(gains)):
+        gains[number] = kept * gains[number - 1] + (1 - kept) * gains[number]
+    made = np.zeros(len(padded) + size)
+    for number, frame in enumerate(np.fft.irfft(np.maximum(gains, least) * spectra) * window):
+        made[number * hop : number * hop + size] += frame
+    return to_16_bits(made.astype(np.float32)[size : size + len(samples)] * hop / (size / 2))
+
+
+def suppressor(samples: Samples, rng: Rng) -> Samples:
+    """A conversation in noise, through a suppressor."""
+    spoken = conversation(samples, rng)
+    return attenuated(normalised(spoken + hiss(spoken, rng), rng), rng)
+
+
+def denoised(samples: Samples, noise: Samples, rng: Rng) -> Samples:
+    """The voice in noise, which begins 1 s before it for the filter to learn, through ffmpeg's afftdn."""
+    before = len(noise) - len(samples)
+    filters = [f"asendcmd=c='0.1 afftdn sn start; 0.9 afftdn sn stop',afftdn=nr={db}:nf=-30" for db in (20, 30, 40)]
+    return filtered(*filters)(normalised(np.pad(samples, (before, 0)) + noise, rng), rng)[before:]
+
+
+def afftdn(samples: Samples, rng: Rng) -> Samples:
+    """A conversation in noise, through ffmpeg's afftdn."""
+    spoken = conversation(samples, rng)
+    return denoised(spoken, hiss(spoken, rng, before_s=1.0), rng)
+
+
 def conversing(make: Maker) -> Maker:
     """The maker, on a conversation."""
     return lambda samples, rng: make(conversation(samples, rng), rng)
@@ -181,7 +258,21 @@ CASES: dict[str, tuple[Maker, Maker]] = {  # warning or reason: made by this scr
             )
         ),
     ),
+    "suppressed": (suppressor, afftdn),
 }  # fmt: skip
+
+
+def readings(detector: NoiseDetector, samples: Samples) -> list[Reading]:
+    """The readings of a stream of these samples."""
+    stream = detector.stream(hop=HOP_S)
+    items = [*stream.process(samples), *stream.finish()]
+    return [item for item in items if isinstance(item, Reading)]
+
+
+def shows(made: list[Reading], name: str) -> bool:
+    """Whether enough of the readings of a case show a reason or a warning."""
+    told = [name in (r.reason, *r.warnings) for r in made if r.noise is not None or name in REASONS]
+    return sum(told) >= SHARE.get(name, 0.5) * len(told) > 0
 
 
 def main() -> None:
@@ -195,11 +286,6 @@ def main() -> None:
     splits = given.split or ["train", "val"]
     rng, detector = np.random.default_rng(0), NoiseDetector("tcn")
 
-    def readings(samples: Samples) -> list[Reading]:
-        stream = detector.stream(hop=HOP_S)
-        items = [*stream.process(samples), *stream.finish()]
-        return [item for item in items if isinstance(item, Reading)]
-
     recordings = [r for r in read_manifest(given.data) if r.kind == "speech" and r.split in splits]
     clean = [r for r in recordings if r.floor_db is not None and r.floor_db >= 40]
     voices = [samples for _, samples in streams(clean, given.data, rng, SECONDS - 1)]
@@ -212,16 +298,14 @@ def main() -> None:
         for make in makers:
             count = 0
             for number in range(given.count):
-                made = readings(make(voices[number % len(voices)], rng))
-                told = [name in (r.reason, *r.warnings) for r in made if r.noise is not None or name in REASONS]
-                count += sum(told) >= SHARE.get(name, 0.5) * len(told) > 0
+                count += shows(readings(detector, make(voices[number % len(voices)], rng)), name)
             found.append(count)
         missed |= min(found) < 0.95 * given.count
         print(f"  {name:14} {found[0]:4} {found[1]:4}", flush=True)
 
     shares: dict[str, Counter[str]] = defaultdict(Counter)
     for source, samples in streams(recordings, given.data, rng, 4):
-        for reading in readings(samples):
+        for reading in readings(detector, samples):
             shares[source].update(["readings", *filter(None, [reading.reason]), *reading.warnings])
     print("recordings as they are: readings, and the share with each")
     for source, counts in sorted(shares.items()):

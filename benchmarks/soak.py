@@ -26,7 +26,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -200,26 +200,34 @@ def outputs(folder: Path) -> list[str]:
     ]
 
 
-def listen(*words: str, keep: bool = True, **more: Any) -> Watched:
-    """Start `noisewatch listen --json`."""
+@contextmanager
+def listening(*words: str, keep: bool = True, **more: Any) -> Iterator[Watched]:
+    """Run `noisewatch listen --json`. If it still runs when the context is left, it is killed."""
     command = [sys.executable, "-m", "noisewatch", "listen", "--json", *words]
-    return Watched(subprocess.Popen(command, stdout=subprocess.PIPE, **more), keep=keep)
+    watched = Watched(subprocess.Popen(command, stdout=subprocess.PIPE, **more), keep=keep)
+    try:
+        yield watched
+    finally:
+        watched.process.kill()
+        watched.process.wait()
+        watched.reader.join(5)
 
 
 def stream(hours: float, folder: Path) -> dict[str, Any]:
     """A generated stream at full speed."""
     minute = voice_and_noise().tobytes()
-    watched = listen("-", "--raw-rate", str(RATE), *outputs(folder), keep=False, stdin=subprocess.PIPE)
-    assert watched.process.stdin is not None
-    began, minutes = time.monotonic(), round(hours * 60)
-    for number in range(minutes):
-        watched.process.stdin.write(minute)
-        if number % 20 == 0:  # a day of clips is large
-            for clip in (folder / "clips").glob("[0-9]*"):
-                clip.unlink()
-    watched.process.stdin.close()
-    code = watched.process.wait()
-    watched.reader.join()
+    words = "-", "--raw-rate", str(RATE), *outputs(folder)
+    with listening(*words, keep=False, stdin=subprocess.PIPE) as watched:
+        assert watched.process.stdin is not None
+        began, minutes = time.monotonic(), round(hours * 60)
+        for number in range(minutes):
+            watched.process.stdin.write(minute)
+            if number % 20 == 0:  # a day of clips is large
+                for clip in (folder / "clips").glob("[0-9]*"):
+                    clip.unlink()
+        watched.process.stdin.close()
+        code = watched.process.wait()
+        watched.reader.join()
     readings = sum(n for key, n in watched.counts.items() if key in ("clean", "noisy", "unknown"))
     expected = minutes * 600 - 29
     report = watched.report()
@@ -241,10 +249,13 @@ def played(server: VirtualMicrophone) -> Iterator[None]:
     minute, ended = voice_and_noise().tobytes(), threading.Event()
     command = ["pacat", "-p", "-d", "mic", f"--rate={RATE}", "--format=s16le", "--channels=1", "--latency-msec=100"]
 
+    players: list[subprocess.Popen[bytes]] = []
+
     def play() -> None:
         while not ended.is_set():
             pipe = subprocess.PIPE
             with subprocess.Popen(command, env=server.env, stdin=pipe, stderr=subprocess.DEVNULL) as player:
+                players[:] = [player]
                 assert player.stdin is not None
                 with suppress(OSError):
                     while not ended.is_set():
@@ -261,7 +272,8 @@ def played(server: VirtualMicrophone) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        subprocess.run(["pkill", "-P", str(os.getpid()), "pacat"], check=False)
+        for player in players:
+            player.kill()
         thread.join(5)
 
 
@@ -271,18 +283,34 @@ def spin() -> None:
         pass
 
 
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that compute."""
+    loops = [multiprocessing.Process(target=spin, daemon=True) for _ in range(count)]
+    try:
+        for process in loops:
+            process.start()
+        yield
+    finally:
+        for process in loops:
+            if process.pid is not None:
+                process.kill()
+                process.join()
+
+
 def live(minutes: float, folder: Path, faults: list[str], seed: int) -> dict[str, Any]:
     """A virtual microphone, with faults at random."""
     draw = random.Random(seed)
-    busy = [multiprocessing.Process(target=spin, daemon=True) for _ in range(2 if faults else 0)]
     wrong: list[str] = []
     told: dict[str, list[dict[str, float]]] = {name: [] for name in faults}
-    with sound_server(folder) as server, played(server):
+    with ExitStack() as stack:
+        server = stack.enter_context(sound_server(folder))
+        stack.enter_context(played(server))
         server.pactl("set-default-source", "mic.monitor")
         time.sleep(1)
-        watched = listen("--device", "pulse", *outputs(folder), env=server.env, cwd="/tmp")
-        for process in busy:
-            process.start()
+        words = "--device", "pulse", *outputs(folder)
+        watched = stack.enter_context(listening(*words, env=server.env, cwd="/tmp"))
+        stack.enter_context(busy(2 if faults else 0))
         began = time.monotonic()
         watched.wait_for(judged, began, 30)
         before = watched.offset()
@@ -319,8 +347,6 @@ def live(minutes: float, folder: Path, faults: list[str], seed: int) -> dict[str
                 wrong.append(f"{name} at {at - began:.0f} s: {after - before:.2f} s of audio is missing untold")
             before = after
         drift = watched.offset() - first
-        for process in busy:
-            process.kill()
         watched.process.send_signal(signal.SIGINT)
         code = watched.process.wait(20)
         watched.reader.join(5)
@@ -354,6 +380,7 @@ def main() -> None:
     parser.add_argument("--fault", choices=FAULTS, action="append", help="only these")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so everything is cleaned up
     with tempfile.TemporaryDirectory() as folder:
         if given.kind == "stream":
             report = stream(given.hours, Path(folder))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +17,6 @@ from .options import CalibratedThreshold, Channel, ConfiguredModel, Device, RawR
 from .stderr import notify
 
 if TYPE_CHECKING:
-    from ..core.stream import Stream
-    from ..inputs.source import Source
     from ..tasks.check import Answer
 
 
@@ -65,12 +62,14 @@ def check(
     from ..core.noise_detector import NoiseDetector
     from ..inputs.opening import open_source
     from ..tasks.check import Answer, Limits, check_source
+    from ..ui.countdown import counting_down
     from ..ui.wording import WARNINGS, remarks
 
     if sources:  # the configured device is for microphones
         device = device if typed(ctx, "device") else None
         channel = channel if typed(ctx, "channel") else None
     microphone, number = only(ctx, "device", device), only(ctx, "channel", channel)
+    waiting = counting_down("Speak as you will in the recording.")
     limits = Limits(max_noisy, min_snr, seconds)
     detector = NoiseDetector(model)
     words: list[str | None] = [*sources] if sources else [None]
@@ -79,7 +78,7 @@ def check(
         try:
             source = open_source(word, device=microphone, channel=number, raw_rate=raw_rate, paced=False)
             ctx.call_on_close(source.close)  # last: a sound server may hang
-            found = check_source(source, detector, limits, threshold=threshold, notify=notify, waiting=_countdown)
+            found = check_source(source, detector, limits, threshold=threshold, notify=notify, waiting=waiting)
             found = found if word in (None, "-") else replace(found, source=word)
         except (InputError, ChannelError) as error:  # a slow pipe reveals its channels late
             if len(words) == 1:
@@ -100,9 +99,3 @@ def check(
 def _line(found: Answer, *, named: bool) -> str:
     name = f"{printable(found.source)}: " if named else ""
     return f"{name}{found.answer.upper()}: {printable(found.why)}. {found.advice}"
-
-
-def _countdown(stream: Stream, source: Source, seconds: float | None) -> AbstractContextManager[object]:
-    from ..ui.countdown import Countdown, show_countdown
-
-    return show_countdown(Countdown(stream, source, seconds, "Speak as you will in the recording."))

@@ -74,6 +74,14 @@ def in_force(ctx: typer.Context) -> tuple[list[dict[str, Any]], NoisewatchError 
             }
             for name, param in known.items()
         ]
+        if session.params["follow_default"]:  # which ignores both
+            ignored = {"device": None, "calibration": False}
+            session.params.update(ignored)
+            rows = [
+                row | {"value": ignored[row["option"]], "from": "follow-default"}
+                if row["option"] in ignored else row
+                for row in rows
+            ]  # fmt: skip
         return rows, _refused(session.params, next(r for r in rows if r["option"] == "threshold"))
 
 

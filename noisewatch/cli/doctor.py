@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,10 +15,6 @@ from .arguments import only
 from .config import in_force
 from .help import INPUT, OUTPUT
 from .options import Channel, ConfiguredModel, Device
-
-if TYPE_CHECKING:
-    from ..core.stream import Stream
-    from ..inputs.source import Source
 
 Seconds = Annotated[float, typer.Option(metavar="S", help="How long to listen, 3 to 600.", rich_help_panel=INPUT)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]
@@ -42,6 +37,7 @@ def doctor(
     is well, 3 with findings, 4 without a usable input.
     """
     from ..tasks.doctor import examine
+    from ..ui.countdown import counting_down
 
     microphone, number = only(ctx, "device", device), only(ctx, "channel", channel)
     try:
@@ -50,7 +46,8 @@ def doctor(
         origin = settings.origin_of(error) or "the configuration"
         rows, refused = [], UsageError(f"{origin}: {plain(error.message)}")
     hop = next((row["value"] for row in rows if row["option"] == "hop"), None)
-    found = examine(microphone, channel=number, model=model, hop=hop, seconds=seconds, waiting=_countdown)
+    waiting = counting_down("Speak as you usually do.")
+    found = examine(microphone, channel=number, model=model, hop=hop, seconds=seconds, waiting=waiting)
     found.sections["configuration"] = {row["option"]: _shown(row) for row in rows if row["from"] != "default"}
     if refused is not None and str(refused) not in found.findings:
         found.findings.append(str(refused))
@@ -72,10 +69,4 @@ def doctor(
 def _shown(row: dict[str, Any]) -> str:
     """An option in force; a command may hold secrets."""
     value = "a command" if row["option"] == "exec" else row["value"]
-    return f"{value} ({row['from']})"
-
-
-def _countdown(stream: Stream, source: Source, seconds: float | None) -> AbstractContextManager[object]:
-    from ..ui.countdown import Countdown, show_countdown
-
-    return show_countdown(Countdown(stream, source, seconds, "Speak as you usually do."))
+    return f"{'-' if value is None else value} ({row['from']})"

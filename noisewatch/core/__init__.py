@@ -3,6 +3,7 @@
 events          the results: Reading, Event, and the names of states, reasons and warnings
 summary         totals of a stream
 health          whether the samples can be judged: reasons and warnings
+suppression     whether a noise suppressor is at work
 traces          what a line, a codec or a cable left in the samples: warnings
 reference       the voice level that pauses in speech are judged against
 episode         statistics of one noise

@@ -38,6 +38,7 @@ WarningName = Literal[
     "band_limited",  # nothing above 4 kHz
     "hum",  # mains hum
     "gain_riding",  # automatic gain control
+    "suppressed",  # a noise suppressor
     "short",  # a stream shorter than a window
     "late",  # the input was ahead, so earlier decisions were skipped
     "restarted",  # the network's state had become infinite, and was computed anew

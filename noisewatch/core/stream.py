@@ -341,12 +341,14 @@ class Stream:
         )
         if spoken and output.snr_db >= MEASURED_SNR_DB:
             self._measured.append(moment.active_dbfs)
+        # Music or a machine alone may resemble the work of a suppressor.
+        warnings = tuple(w for w in moment.warnings if spoken or w != "suppressed")
         voice_dbfs = output.voice_dbfs if spoken else None
         noise_dbfs = None
         if output.voice_dbfs is not None and sure and output.snr_db <= HEARD_DB:
             noise_dbfs = (output.voice_dbfs if spoken else self._reference.dbfs) - output.snr_db
         return Reading(
-            time, output.noise, snr_db, output.voice, level, state, None, moment.warnings, origin, moment.hum_hz,
+            time, output.noise, snr_db, output.voice, level, state, None, warnings, origin, moment.hum_hz,
             output.now, noise_dbfs, voice_dbfs, kind, kind_probability,
         ), events  # fmt: skip
 

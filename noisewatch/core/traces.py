@@ -1,4 +1,4 @@
-"""Traces that a line, a cable or a program leaves in a signal: a band limit, mains hum, automatic gain control.
+"""Traces that a line, a cable or a program leaves in a signal: a band limit, mains hum, gain control, suppression.
 
 Each needs more than a window, so each remembers what it heard, until the stream is interrupted. The numbers were
 chosen on recordings that are not test data; `benchmarks/input_warnings.py` counts how many cases are found.
@@ -19,6 +19,7 @@ from ..audio.logmel import MELS, FrontendConfig, mel_edges
 from ..audio.ring import Ring
 from ..audio.signal import SAMPLE_RATE, Samples
 from .events import WarningName
+from .suppression import Suppression
 
 DB = 10 / np.log(10)  # of one unit of log-Mel power
 SILENT_DB = DB * np.log(FrontendConfig.log_floor) + 3  # log-Mel power of digital silence, and a little more
@@ -29,6 +30,7 @@ class Traces:
 
     def __init__(self, config: FrontendConfig) -> None:
         self._band_limit, self._hum, self._gain = BandLimit(config), Hum(), GainRiding()
+        self._suppression = Suppression()
         self.hum_hz: int | None = None  # frequency of the mains, if it hums
 
     def reset(self) -> None:
@@ -36,17 +38,20 @@ class Traces:
         self._band_limit.reset()
         self._hum.reset()
         self._gain.reset()
+        self._suppression.reset()
         self.hum_hz = None
 
     def feed(self, samples: Samples, frames: NDArray[np.float32]) -> None:
         """Take samples (n,) at 16 kHz, filtered by the high-pass, and their log-Mel frames (m, n_mels)."""
         self._hum.feed(samples)
         self._gain.feed(frames)
+        self._suppression.feed(samples)
 
     def warnings(self, window: NDArray[np.float32], voice_dbfs: float) -> Iterator[WarningName]:
         """Yield what there is.
 
         window: log-Mel frames (n, n_mels) of the current window. voice_dbfs: level of the voice in this stream.
+        `suppressed` says something only where someone speaks.
         """
         if self._band_limit.update(window):
             yield "band_limited"
@@ -55,6 +60,8 @@ class Traces:
             yield "hum"
         if self._gain.present:
             yield "gain_riding"
+        if self._suppression.present:
+            yield "suppressed"
 
 
 class BandLimit:

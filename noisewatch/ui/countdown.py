@@ -1,8 +1,9 @@
-"""The line on stderr while `check` and `calibrate` listen."""
+"""The line on stderr while `check`, `doctor` and `calibrate` listen."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -40,6 +41,13 @@ class Countdown:
         if options.ascii_only:
             line = to_ascii(line)
         yield from Segment.adjust_line_length(line, options.max_width, pad=False)
+
+
+def counting_down(
+    instruction: str,
+) -> Callable[[Stream, Source, float | None], AbstractContextManager[object]]:
+    """A function of stream, source and length in s that shows a countdown with this instruction."""
+    return lambda stream, source, seconds: show_countdown(Countdown(stream, source, seconds, instruction))
 
 
 def show_countdown(countdown: Countdown) -> AbstractContextManager[object]:

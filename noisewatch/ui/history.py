@@ -24,9 +24,8 @@ class History:
     totals: Summary = field(default_factory=Summary)
     recent: deque[Reading] = field(init=False)
     last: Reading | None = None
-    since: float = 0.0  # stream time at which the current verdict began, s
-    began_at: datetime | None = None  # when the input last stopped, in local time
-    waited_s: float = 0.0  # time since then without input, during which stream time stands still
+    since: float = 0.0  # stream time at which the current verdict began, less what was waited since, s
+    stopped_at: datetime | None = None  # when the input last stopped, in local time
 
     def __post_init__(self) -> None:
         self.recent = deque(maxlen=max(1, round(SPAN_S / self.hop_s)))
@@ -37,13 +36,13 @@ class History:
         if isinstance(item, Event):
             return
         if self.last is None or self.verdict(item) != self.verdict(self.last):
-            self.since, self.waited_s = item.time, 0.0
+            self.since = item.time
         if item.reason in WAITING:  # one reading each second; the first that is stalled comes after STALL_S
             waiting = self.last is not None and self.last.reason in WAITING
             waited_s = 1.0 if waiting else STALL_S if item.reason == "stalled" else 0.0
-            self.waited_s += waited_s
+            self.since -= waited_s  # stream time stands still meanwhile
             if not waiting:
-                self.began_at = datetime.now() - timedelta(seconds=waited_s)
+                self.stopped_at = datetime.now() - timedelta(seconds=waited_s)
         self.last = item
         self.recent.append(item)
 

@@ -42,9 +42,9 @@ class Status:
             missing = self.stream.warming_up_s if self.stream else 3.0
             return [Segment("WARMING UP", BOLD), Segment(f"  first reading in {missing:.1f} s", DIM)]
         verdict = self.history.verdict(reading)
-        seconds = reading.time - self.history.since + self.history.waited_s
-        if reading.reason in WAITING and self.history.began_at is not None:
-            seconds = (datetime.now() - self.history.began_at).total_seconds()
+        seconds = reading.time - self.history.since
+        if reading.reason in WAITING and self.history.stopped_at is not None:
+            seconds = (datetime.now() - self.history.stopped_at).total_seconds()
         return [Segment(verdict.upper(), COLOURS[verdict] + BOLD), Segment(f"  for {duration(seconds)}", DIM)]
 
     def snr(self) -> Segment:
@@ -73,6 +73,6 @@ class Status:
         reading = self.history.last
         if reading is None or self.warming_up:
             return WARMING_UP
-        if reading.reason in WAITING and self.history.began_at is not None and self.source is not None:
-            return waiting_for(printable(self.source.name), reading.reason, self.history.began_at)
+        if reading.reason in WAITING and self.history.stopped_at is not None and self.source is not None:
+            return waiting_for(printable(self.source.name), reading.reason, self.history.stopped_at)
         return advice(reading, self.history.verdict(reading))

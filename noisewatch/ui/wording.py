@@ -46,6 +46,8 @@ WARNINGS: dict[str, str] = {
     "wired headset or the computer's built-in microphone.",
     "gain_riding": "The noise floor rises when you pause: automatic gain control. Switch it off in the sound "
     "settings.",
+    "suppressed": "A noise suppressor seems to be at work: it hides noise between words, not under them. Switch it "
+    "off, or judge the recording as it was before.",
     "hum": "There is mains hum. Try another cable or socket, or run the computer on battery power.",
 }
 

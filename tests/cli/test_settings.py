@@ -51,6 +51,10 @@ def test_the_users_folder(run, invoke, tmp_path: Path):
     (tmp_path / "noisewatch").mkdir()
     (tmp_path / "noisewatch" / "config.toml").write_text('device = "USB"\n')
     assert shown(run("config", "--json", env=env).stdout)["device"] == ("USB", "file")
+    env |= {"NOISEWATCH_FOLLOW_DEFAULT": "1"}  # which ignores what is set for one device
+    found = shown(run("config", "--json", env=env).stdout)
+    assert found["device"] == (None, "follow-default")
+    assert found["calibration"] == (False, "follow-default")
     for command in (["listen", "--fast"], ["check"]):  # a recording needs no device
         done = invoke(*command, "demo", "--seconds", "4", env={**env, "NOISEWATCH_CHANNEL": "2"})
         assert done.returncode == 0, done.stderr

@@ -93,7 +93,7 @@ def test_seconds_end_an_input_that_sends_nothing(detector: NoiseDetector):
     history = History(0.1)
     for item in items:
         history.add(item)
-    assert history.waited_s == 5.0
+    assert history.since == -5.0  # of stream time, which never began
     assert [(r.reason, r.time) for r in items if isinstance(r, noisewatch.Reading)] == [("stalled", 0.0)] * 3
 
 

@@ -85,3 +85,34 @@ def test_an_offset_and_an_input_that_is_muted(detector: NoiseDetector, spoken: n
     faint = spoken * 10 ** (-40 / 20)  # a voice at a low gain, and 5 s of its room
     floor = np.tile(faint[-RATE // 2 :], 10)
     assert "muted" not in {r.reason for r in readings(detector, np.concatenate([faint, floor]))}
+
+
+def subtracted(samples: np.ndarray, floor_db: float) -> np.ndarray:
+    """The samples after spectral subtraction; the first second is noise, and gains end at `floor_db`."""
+    window = np.sqrt(np.hanning(513)[:-1])
+    padded = np.pad(samples, 512)
+    spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, 512)[::256] * window)
+    power = np.abs(spectra) ** 2 + 1e-12
+    gains = np.sqrt(np.maximum(1 - 2 * power[4:60].mean(0) / power, 10 ** (floor_db / 10)))
+    made = np.zeros(len(padded) + 512)
+    for number, frame in enumerate(np.fft.irfft(gains * spectra) * window):
+        made[number * 256 : number * 256 + 512] += frame
+    return made[512 : 512 + len(samples)].astype(np.float32)
+
+
+@pytest.mark.parametrize("level_db", [0, -20])
+def test_a_noise_suppressor(detector: NoiseDetector, spoken: np.ndarray, level_db: float):
+    """Told after 4 s of any chunks, and not of the noise that was there before; forgotten after a gap."""
+    rng = np.random.default_rng(0)
+    noisy = np.concatenate([np.zeros(RATE), spoken]) + rng.normal(0, 0.01, RATE + len(spoken))
+    noisy = (noisy * 10 ** (level_db / 20)).astype(np.float32)
+    made = subtracted(noisy, -30)[RATE:]
+    found = readings(detector, made)
+    assert all("suppressed" in r.warnings for r in found[3:] if r.spoken)
+    stream = detector.stream(hop=0.5)
+    chunked = [r for start in range(0, len(made), 1234) for r in stream.push(made[start : start + 1234])]
+    assert chunked == found[: len(chunked)]
+    assert not any("suppressed" in r.warnings for r in readings(detector, noisy))
+    after = readings(detector, np.concatenate([made, spoken]), gap_at=len(made))[len(found) + 1 :]
+    assert len(after) > 10
+    assert not any("suppressed" in r.warnings for r in after)
