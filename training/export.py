@@ -40,6 +40,9 @@ from .profile import macs, parameters
 TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
 STEP_S = HOP / 100
+# Medians on validation streams at a hop of 0.1 s, less half a hop: 68 noises for windowed networks, 28 for streaming.
+LEAD_S, TRAIL_S = 0.2, 2.7
+STREAMING_LEAD_S, STREAMING_TRAIL_S = 0.35, 0.45
 HALVED = 1024  # weights with at least so many values are rounded to half precision, which halves the file
 
 
@@ -93,8 +96,8 @@ def card_of(
         hop_s=0.1,
         threshold=DetectorConfig(threshold).threshold,
         step_s=STEP_S if streams else 0.0,
-        lead_s=0.2,
-        trail_s=0.3 if streams else 2.7,
+        lead_s=STREAMING_LEAD_S if streams else LEAD_S,
+        trail_s=STREAMING_TRAIL_S if streams else TRAIL_S,
         frontend=FrontendConfig.stored(state["frontend"]),
         licence=licence,
         trained_on=data["sources"],
