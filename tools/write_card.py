@@ -96,18 +96,31 @@ def head(card: Card, kib: float, has_width: bool) -> str:
     about = [
         f"Trained with noisewatch {card.version} on {card.created} by `{command_of(made)}`:\nbest of "
         f"{made['epochs']} epochs, step {made['steps']}, {made['batch']} windows per step, seed {made['seed']}.",
-        f"{kib:.0f} KiB, {card.parameters:,} parameters, {card.macs / 1e6:.1f} M multiply-accumulates per window. "
+        f"{kib:.0f} KiB, {card.parameters:,} parameters, {card.macs / 1e6:.1f} M multiply-accumulates per decision. "
         f"Licence of the weights: {card.licence or 'none given'}.\n"
         f"All training sources allow the weights to ship: {'yes' if card.shippable else 'no'}.",
         *([distilled_from(made)] if made.get("teachers") else []),
         *([initialised_from(made)] if made.get("init_from") else []),
         *([scenes(made)] if made.get("scene") else []),
-        f"Inputs: log-Mel window (1, {card.frames}, {card.frontend.n_mels}) and the reference level in dBFS.\n"
-        f"Outputs: noise logit, SNR in dB, voice logit{', width of the SNR in dB' if has_width else ''}.\n"
-        f"Threshold: noisy at a probability of {card.threshold} or above.",
+        interface(card, has_width) + f"\nThreshold: noisy at a probability of {card.threshold} or above.",
         f"On the validation windows of its training run: {metrics}.",
     ]
     return "\n\n".join([f"# {card.name}", *about])
+
+
+def interface(card: Card, has_width: bool) -> str:
+    """Inputs and outputs of a model file."""
+    mels = card.frontend.n_mels
+    if card.step:
+        return (
+            f"Inputs: log-Mel frames (streams, a multiple of {card.step}, {mels}), the reference levels in dBFS, and the "
+            "state.\nOutputs, for each step of each stream: noise logit, SNR in dB, voice logit, width of the SNR in dB, "
+            "logit of noise in the last 0.5 s, level of the voice in dBFS, logits of the kinds; and the new state."
+        )
+    return (
+        f"Inputs: log-Mel window (1, {card.frames}, {mels}) and the reference level in dBFS.\n"
+        f"Outputs: noise logit, SNR in dB, voice logit{', width of the SNR in dB' if has_width else ''}."
+    )
 
 
 def measured(model: Path, windows: list[Path], made_of: str) -> str:

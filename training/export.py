@@ -40,7 +40,7 @@ from .profile import macs, parameters
 TOLERANCE = 1e-4
 PARITY_WINDOWS = 64
 STEP_S = HOP / 100
-# Medians on validation streams at a hop of 0.1 s, less half a hop: 68 noises for windowed networks, 28 for streaming.
+# Medians on validation streams at a hop of 0.1 s, less half a hop: over 68 noises, and over 28 for a streaming one.
 LEAD_S, TRAIL_S = 0.2, 2.7
 STREAMING_LEAD_S, STREAMING_TRAIL_S = 0.35, 0.45
 HALVED = 1024  # weights with at least so many values are rounded to half precision, which halves the file
@@ -110,7 +110,7 @@ def card_of(
         },
         metrics=metrics,
         parameters=parameters(net),
-        macs=macs(net),
+        macs=macs(net.net),
         created=f"{datetime.now(UTC):%Y-%m-%d}",
     )
 

@@ -1,4 +1,4 @@
-"""The size of a network and its cost per window."""
+"""The size of a network and its cost per decision."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from noisewatch.audio.logmel import FRAMES, MELS
 from noisewatch.evaluation.networks import Network
 
 from .nets import NETS
+from .nets.stcn import HOP, STCN, Planning
 
 
 def parameters(net: nn.Module) -> int:
@@ -18,10 +19,13 @@ def parameters(net: nn.Module) -> int:
 
 
 def macs(net: nn.Module) -> int:
-    """Multiply-accumulates of convolutions and matrix products for one window."""
-    counter = FlopCounterMode(display=False)
+    """Multiply-accumulates of convolutions and matrix products for one decision: a window, or the frames of a step."""
+    counter, reference = FlopCounterMode(display=False), torch.zeros(1)
     with torch.no_grad(), counter:
-        net.eval()(torch.zeros(1, FRAMES, MELS), torch.zeros(1))
+        if isinstance(net, STCN):
+            net.eval().judge(torch.zeros(1, HOP, MELS), reference, Planning())
+        else:
+            net.eval()(torch.zeros(1, FRAMES, MELS), reference)
     return int(counter.get_total_flops() // 2)
 
 
