@@ -96,7 +96,7 @@ def head(card: Card, kib: float, has_width: bool) -> str:
     about = [
         f"Trained with noisewatch {card.version} on {card.created} by `{command_of(made)}`:\nbest of "
         f"{made['epochs']} epochs, step {made['steps']}, {made['batch']} windows per step, seed {made['seed']}.",
-        f"{kib:.0f} KiB, {card.parameters:,} parameters, {card.macs / 1e6:.1f} M multiply-accumulates per decision. "
+        f"{kib:.0f} KiB, {card.parameters:,} parameters, {card.macs / 1e6:.1f} M multiply-accumulates a decision. "
         f"Licence of the weights: {card.licence or 'none given'}.\n"
         f"All training sources allow the weights to ship: {'yes' if card.shippable else 'no'}.",
         *([distilled_from(made)] if made.get("teachers") else []),
@@ -113,8 +113,8 @@ def interface(card: Card, has_width: bool) -> str:
     mels = card.frontend.n_mels
     if card.step:
         return (
-            f"Inputs: log-Mel frames (streams, a multiple of {card.step}, {mels}), the reference levels in dBFS, and the "
-            "state.\nOutputs, for each step of each stream: noise logit, SNR in dB, voice logit, width of the SNR in dB, "
+            f"Inputs: log-Mel frames (streams, a multiple of {card.step}, {mels}), references in dBFS, state.\n"
+            "Outputs for each step of each stream: noise logit, SNR in dB, voice logit, width of the SNR in dB,\n"
             "logit of noise in the last 0.5 s, level of the voice in dBFS, logits of the kinds; and the new state."
         )
     return (

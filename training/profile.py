@@ -19,7 +19,7 @@ def parameters(net: nn.Module) -> int:
 
 
 def macs(net: nn.Module) -> int:
-    """Multiply-accumulates of convolutions and matrix products for one decision: a window, or the frames of a step."""
+    """Multiply-accumulates of convolutions and matrix products for one decision: on a window, or on a step."""
     counter, reference = FlopCounterMode(display=False), torch.zeros(1)
     with torch.no_grad(), counter:
         if isinstance(net, STCN):
