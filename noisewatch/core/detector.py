@@ -9,7 +9,7 @@ from enum import Enum
 from ..audio.signal import WINDOW_S
 from ..errors import UsageError, numeric
 from .episode import EPS_S, Episode, Evidence
-from .events import NOW_S, Event, Kind, Reason, State
+from .events import NOW_S, Event, Kind, Reason, State, evidence
 
 BUSY_S = 3.0  # a noise that returned twice within this time is held for as long, if readings look back less
 
@@ -158,7 +158,9 @@ class Detector:
             return "unknown", self._unjudged(time, reason)
         events = self._resumed(time)
         self._reach_s = WINDOW_S if now is None else NOW_S
-        reading = Evidence(time, noise if now is None else min(noise, now), snr_db, level_dbfs, kind)
+        probability = evidence(noise, now)
+        assert probability is not None
+        reading = Evidence(time, probability, snr_db, level_dbfs, kind)
         if self.phase in (Phase.NOISY, Phase.ENDING):
             events += self._while_noisy(reading)
         else:

@@ -95,6 +95,11 @@ class Reading:
     utc: str | None = None
 
     @property
+    def evidence(self) -> float | None:
+        """The probability that the verdict follows: `noise`, or `now` where that is lower."""
+        return evidence(self.noise, self.now)
+
+    @property
     def spoken(self) -> bool:
         """Whether someone speaks in the window; False if it could not be judged."""
         return self.voice is not None and self.voice >= VOICE
@@ -152,6 +157,11 @@ class Event:
     def json(self) -> str:
         """One JSON line, without the newline and without the fields that are None, except `utc`."""
         return _line({"type": "event", **{k: v for k, v in vars(self).items() if v is not None}, "utc": self.utc})
+
+
+def evidence(noise: float | None, now: float | None) -> float | None:
+    """Probability that there is noise in the window and at the moment; of the window alone if `now` is not known."""
+    return noise if noise is None or now is None else min(noise, now)
 
 
 def utc(at: datetime | None = None) -> str:

@@ -20,6 +20,7 @@ class Segment:
     mean: float
     snr_db: float | None  # None without speech
     level_dbfs: float | None  # of everything heard during the noise, voice included
+    kind: str | None = None  # of a streaming model that is sure of it
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ class _Tally:
         if isinstance(item, Event):
             if item.event == "noise_end":
                 end, peak, mean = item.end or 0.0, item.peak or 0.0, item.mean or 0.0
-                self.segments.append(Segment(item.onset, end, peak, mean, item.snr_db, item.level_dbfs))
+                self.segments.append(Segment(item.onset, end, peak, mean, item.snr_db, item.level_dbfs, item.kind))
             return
         self.warnings.update(dict.fromkeys(item.warnings))
         if item.snr_db is not None:

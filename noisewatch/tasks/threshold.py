@@ -89,7 +89,7 @@ def hit_rates(
         for slope in SLOPES:
             mixed = (window + level * _coloured(rng, slope)).astype(np.float32)
             (reading,) = detector.stream().push(np.clip(mixed, -LOUDEST, LOUDEST))
-            called += [reading.noise is not None and reading.noise >= t for t in thresholds]
+            called += [reading.evidence is not None and reading.evidence >= t for t in thresholds]
     return [float(share) for share in called / (len(chosen) * len(SLOPES))] if chosen else None
 
 

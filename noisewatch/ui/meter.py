@@ -114,16 +114,16 @@ class Meter:
             newest = cells - 1 - int((now - reading.time) / SPAN_S * cells)
             for column in range(max(0, newest - columns + 1), max(0, newest + 1)):
                 other = worst[column]
-                if other is None or (reading.noise or 0) >= (other.noise or 0):
+                if other is None or (reading.evidence or 0) >= (other.evidence or 0):
                     worst[column] = reading
         return list(Segment.simplify([label("30 s"), *map(self._history_cell, worst)]))
 
     def _history_cell(self, reading: Reading | None) -> Segment:
         if reading is None:
             return Segment(" ")
-        if reading.noise is None:
+        if reading.evidence is None:
             return Segment("?", COLOURS["unknown"])
-        return Segment(BARS[1 + int(reading.noise * 7.99)], COLOURS[self.history.verdict(reading)])
+        return Segment(BARS[1 + int(reading.evidence * 7.99)], COLOURS[self.history.verdict(reading)])
 
     def _spectrogram_lines(self, width: int) -> list[Line]:
         now = time.monotonic()

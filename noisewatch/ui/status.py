@@ -45,7 +45,9 @@ class Status:
         seconds = reading.time - self.history.since
         if reading.reason in WAITING and self.history.stopped_at is not None:
             seconds = (datetime.now() - self.history.stopped_at).total_seconds()
-        return [Segment(verdict.upper(), COLOURS[verdict] + BOLD), Segment(f"  for {duration(seconds)}", DIM)]
+        kind = f" - {reading.kind}" if verdict == "noisy" and reading.kind else ""
+        lasted = f"  for {duration(seconds)}"
+        return [Segment(verdict.upper() + kind, COLOURS[verdict] + BOLD), Segment(lasted, DIM)]
 
     def snr(self) -> Segment:
         """The SNR of the last reading; empty while warming up."""
@@ -58,12 +60,12 @@ class Status:
         """The probability of noise as a bar of this many cells, without its number."""
         reading = self.history.last
         style = COLOURS[self.history.verdict(reading)] if reading else DIM
-        full = round(cells * ((reading.noise if reading else None) or 0.0))
+        full = round(cells * ((reading.evidence if reading else None) or 0.0))
         return [Segment("█" * full, style), Segment("░" * (cells - full), DIM)]
 
     def percent(self) -> Segment:
         """The probability of noise as a number, never certain."""
-        noise = self.history.last.noise if self.history.last else None
+        noise = self.history.last.evidence if self.history.last else None
         return Segment("   - " if noise is None else f"{min(noise, 0.99):5.0%}", BOLD)
 
     def advice(self) -> str:

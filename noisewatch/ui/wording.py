@@ -86,7 +86,7 @@ def verdict(reading: Reading, off: float) -> Verdict:
     `maybe` is a clean reading whose noise probability is at or above the off threshold. A noisy one stays noisy
     until the noise is over, even below the on threshold: that is the hysteresis.
     """
-    if reading.state == "clean" and reading.noise is not None and reading.noise >= off:
+    if reading.state == "clean" and reading.evidence is not None and reading.evidence >= off:
         return "maybe"
     return reading.state
 
@@ -102,7 +102,7 @@ def advice(reading: Reading, shown: Verdict) -> str:
         return f"There may be noise {where}: too faint or too brief to be sure."
     if shown == "clean":
         return only_voice(reading.snr_db) if reading.spoken else "Quiet: there is nothing a listener would notice."
-    if reading.noise is not None and reading.noise < STOPPED:
+    if reading.evidence is not None and reading.evidence < STOPPED:
         return "The noise seems to have stopped. Waiting a moment to be sure."
     return behind_voice(reading.snr_db) if reading.spoken else NOISE_ALONE
 
@@ -149,7 +149,7 @@ def warned(reading: Reading) -> Iterator[str]:
 
 def reading_line(reading: Reading, shown: Verdict) -> str:
     """A reading as one line of text, for output that is not a terminal."""
-    noise = "  -  " if reading.noise is None else f"{reading.noise:5.0%}"
+    noise = "  -  " if reading.evidence is None else f"{reading.evidence:5.0%}"
     snr = "SNR    -   " if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB "
     level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
     warned = f" ({', '.join(reading.warnings)})" if reading.warnings else ""
@@ -160,6 +160,7 @@ def event_line(event: Event) -> str:
     """An event as one line of text."""
     if event.end is not None and event.duration is not None:
         what = f"noise ended: {clock(event.onset)} to {clock(event.end)}, {event.duration:.1f} s"
+        what += f", {event.kind}" if event.kind else ""
     else:
         what = f"{_STARTS[event.event]} at {clock(event.onset)}"
         if event.event == "input_lost":
