@@ -100,6 +100,13 @@ class Reading:
         return evidence(self.noise, self.now)
 
     @property
+    def over(self) -> bool:
+        """Whether the window shows a noise that is over: its SNR is not that of the moment."""
+        if self.noise is None or self.now is None:
+            return False
+        return self.state == "clean" and self.now < 0.5 <= self.noise
+
+    @property
     def spoken(self) -> bool:
         """Whether someone speaks in the window; False if it could not be judged."""
         return self.voice is not None and self.voice >= VOICE
@@ -160,7 +167,7 @@ class Event:
 
 
 def evidence(noise: float | None, now: float | None) -> float | None:
-    """Probability that there is noise in the window and at the moment; of the window alone if `now` is not known."""
+    """Probability of noise in the window and at the moment; of the window alone if `now` is not known."""
     return noise if noise is None or now is None else min(noise, now)
 
 

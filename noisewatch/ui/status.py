@@ -54,7 +54,9 @@ class Status:
         reading = self.history.last
         if reading is None or self.warming_up:
             return Segment("")
-        return Segment("SNR   - dB" if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB", BOLD)
+        return Segment(
+            "SNR   - dB" if reading.snr_db is None or reading.over else f"SNR {reading.snr_db:3.0f} dB", BOLD
+        )
 
     def bar(self, cells: int) -> Line:
         """The probability of noise as a bar of this many cells, without its number."""

@@ -100,6 +100,8 @@ def advice(reading: Reading, shown: Verdict) -> str:
     if shown == "maybe":
         where = "behind your voice" if reading.spoken else "in the room"
         return f"There may be noise {where}: too faint or too brief to be sure."
+    if shown == "clean" and reading.over:
+        return "The noise is over."
     if shown == "clean":
         return only_voice(reading.snr_db) if reading.spoken else "Quiet: there is nothing a listener would notice."
     if reading.evidence is not None and reading.evidence < STOPPED:
@@ -150,7 +152,7 @@ def warned(reading: Reading) -> Iterator[str]:
 def reading_line(reading: Reading, shown: Verdict) -> str:
     """A reading as one line of text, for output that is not a terminal."""
     noise = "  -  " if reading.evidence is None else f"{reading.evidence:5.0%}"
-    snr = "SNR    -   " if reading.snr_db is None else f"SNR {reading.snr_db:3.0f} dB "
+    snr = "SNR    -   " if reading.snr_db is None or reading.over else f"SNR {reading.snr_db:3.0f} dB "
     level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
     warned = f" ({', '.join(reading.warnings)})" if reading.warnings else ""
     return f"{clock(reading.time)}  {shown:7}  noise {noise}  {snr} {level} {advice(reading, shown)}{warned}"
