@@ -11,7 +11,9 @@ from ..errors import UsageError, numeric
 from .episode import EPS_S, Episode, Evidence
 from .events import NOW_S, Event, Kind, Reason, State, evidence
 
-BUSY_S = 3.0  # a noise that returned twice within this time is held for as long, if readings look back less
+# If readings look back over the moment rather than over a window:
+BUSY_S = 3.0  # a noise that returned twice within this time is held for as long
+HIDDEN_S = 0.2  # of a pause in a noise: the readings show a pause of 1 s for 0.7 to 0.8 s
 
 
 @dataclass(frozen=True)
@@ -218,9 +220,11 @@ class Detector:
     @property
     def _hold_s(self) -> float:
         """How long readings must be clean before the noise is over: longer for one that keeps returning."""
-        first = self._returns[0] if len(self._returns) == 2 else -float("inf")
-        busy = self._reach_s < WINDOW_S and self._returns[-1] - first <= BUSY_S if self._returns else False
-        return max(BUSY_S, self.config.min_off_s) if busy else self.config.min_off_s
+        least_s = self.config.min_off_s
+        if self._reach_s == WINDOW_S:
+            return least_s
+        busy = len(self._returns) == 2 and self._returns[1] - self._returns[0] <= BUSY_S
+        return max(BUSY_S, least_s) if busy else max(0.0, least_s - HIDDEN_S)
 
     def _interrupt(self, time: float) -> None:
         """The reading at `time` was not judged, so it supports no verdict."""

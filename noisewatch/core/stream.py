@@ -27,7 +27,6 @@ HOP_RANGE_S = (0.01, 60.0)
 RATES = (1_000, 768_000)  # Hz
 WIDEST_DB = 15.0  # an SNR whose central 80 % spreads further than this below 28 dB is not reported
 HEARD_DB = 28.0  # an SNR above this is clean, however far above: the level of the noise is not known
-MIN_OFF_S = 0.8  # with a streaming network, which shows a pause of 1 s in a noise for 0.7 s
 NAMED = 0.8  # least probability of a kind that is named: 87 % are right then, on validation windows
 REST_S = 0.5  # a stream that ends this long after its last decision gets a final one
 
@@ -82,7 +81,6 @@ class Stream:
                 threshold=model.card.threshold if threshold is None else threshold,
                 lead_s=model.card.lead_s,
                 trail_s=model.card.trail_s,
-                min_off_s=MIN_OFF_S if model.step else DetectorConfig.min_off_s,
             )
         elif threshold is not None:
             raise UsageError(
