@@ -72,6 +72,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="the extras are not installed"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Training within the tests has one thread: where others compute too, more threads wait for each other."""
+    if not any(TRAINING in item.path.parents for item in request.session.items):
+        yield
+        return
+    import torch
+
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "set_num_threads", lambda number: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def run() -> Run:
     """Runs the `noisewatch` command in its own process, outside the clone."""
