@@ -17,11 +17,13 @@ PHASE = dict(zip(Phase, "-pcsNeL", strict=True))
 EVENT = {"noise_start": "^", "noise_end": "v", "input_lost": "x", "input_back": "o"}
 
 
-def play(timeline: str, hop_s: float = 0.1, **config: float):
+def play(timeline: str, hop_s: float = 0.1, moment: bool = False, **config: float):
+    """moment: the letters are of the last 0.5 s, in a window that is noisy throughout."""
     detector = Detector(DetectorConfig(**config), hop_s=hop_s)
     states, events = "", []
     for i, letter in enumerate(timeline):
-        state, found = detector.update(3 + i * hop_s, NOISE[letter], "digital_silence")
+        window, now = (0.9, NOISE[letter]) if moment else (NOISE[letter], None)
+        state, found = detector.update(3 + i * hop_s, window, "digital_silence", now=now)
         states += STATE[state]
         events += found
     return states, events, detector
@@ -56,6 +58,30 @@ def play(timeline: str, hop_s: float = 0.1, **config: float):
 )
 def test_states(readings: str, states: str):
     assert play(readings)[0] == states
+
+
+@pytest.mark.parametrize(
+    ("readings", "states"),
+    [
+        # Over after 0.8 s: the readings show a pause of 1 s for less.
+        ("nnn" + "." * 12, "NNN" + "N" * 7 + "C" * 5),
+        ("nnn" + "." * 7 + "nnn", "N" * 13),
+        # Keystrokes with pauses: after two returns within 3 s, the noise is held for 3 s.
+        ("nnn...n...n" + "." * 35, "N" * 11 + "N" * 29 + "C" * 6),
+        ("nnn...n" + "." * 12, "N" * 7 + "N" * 7 + "C" * 5),
+        # Three returns in 8 s are not typing.
+        ("nnn......n" + "n" * 30 + "......n" + "." * 12, "N" * (10 + 30 + 7 + 7) + "C" * 5),
+    ],
+)
+def test_states_of_the_moment(readings: str, states: str):
+    assert play(readings, moment=True)[0] == states
+
+
+def test_a_noise_is_what_the_window_and_the_moment_both_show():
+    detector = Detector(DetectorConfig(0.5))
+    assert [detector.update(3 + i / 10, 0.1, now=0.9)[0] for i in range(5)] == ["clean"] * 5
+    assert [detector.update(4 + i / 10, 0.9, now=0.1)[0] for i in range(5)] == ["clean"] * 5
+    assert [detector.update(5 + i / 10, 0.9, now=0.9)[0] for i in range(4)] == ["clean"] * 2 + ["noisy"] * 2
 
 
 @pytest.mark.parametrize(
