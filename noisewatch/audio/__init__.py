@@ -7,4 +7,5 @@ resampler  any sample rate to 16 kHz
 downmix    many channels to one
 logmel     the front end's parameters, and log-Mel frames
 highpass   the filter in front of everything else
+front_end  both of a stream, computed at once and handed out bit by bit
 """

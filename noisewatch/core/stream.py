@@ -9,8 +9,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..audio.highpass import HighPass
-from ..audio.logmel import LogMel
+from ..audio.front_end import FrontEnd
 from ..audio.resampler import Resampler
 from ..audio.ring import Ring
 from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, Samples, as_float
@@ -28,6 +27,7 @@ RATES = (1_000, 768_000)  # Hz
 WIDEST_DB = 15.0  # an SNR whose central 80 % spreads further than this below 28 dB is not reported
 HEARD_DB = 28.0  # an SNR above this is clean, however far above: the level of the noise is not known
 NAMED = 0.8  # least probability of a kind that is named: 87 % are right then, on validation windows
+AT_ONCE = 10 * SAMPLE_RATE  # samples that go through the front end in one call
 REST_S = 0.5  # a stream that ends this long after its last decision gets a final one
 
 
@@ -98,8 +98,7 @@ class Stream:
         self.model = model
         self.skipped = 0
         self._resampler = Resampler()
-        self._highpass = HighPass(frontend)
-        self._logmel = LogMel(frontend)
+        self._front_end = FrontEnd(frontend)
         self._frames = Ring(model.frames, frontend.n_mels)
         self._health = Health(WINDOW)
         self._traces = Traces(frontend)
@@ -206,8 +205,7 @@ class Stream:
         lost, `noise_end` for a noise that was on, and `input_lost`.
         """
         self._samples += len(self._resampler.flush())  # what the filter still held was heard, but is not judged
-        self._highpass.reset()
-        self._logmel.reset()
+        self._front_end.reset()
         self._frames.clear()
         self._health.reset()
         self._traces.reset()
@@ -245,12 +243,16 @@ class Stream:
     def _judge(self, x: Samples, *, behind: bool = False) -> Judging[list[Reading | Event]]:
         """Take samples (n,) at 16 kHz and make the decisions that are due. Yields questions to the network."""
         items: list[Reading | Event] = []
+        ahead = 0
         while len(x):
-            due = self._next - self._since_gap
-            part, x = x[:due], x[due:]
+            if not ahead:
+                ahead = min(len(x), AT_ONCE)
+                self._front_end.feed(x[:ahead])
+            due = min(ahead, self._next - self._since_gap)
+            part, x, ahead = x[:due], x[due:], ahead - due
             self._feed(part)
             if self._since_gap < self._next:
-                break
+                continue
             self._next += self._tick
             skip = behind and len(x) >= self._hop
             if self._since_gap >= WINDOW:
@@ -265,8 +267,7 @@ class Stream:
         return items + (yield from self._estimated())
 
     def _feed(self, part: Samples) -> None:
-        audible = self._highpass.feed(part)
-        frames = self._logmel.feed(audible)
+        audible, frames = self._front_end.take(len(part))
         self._frames.push(frames)
         self._estimates.feed(frames)
         self._health.feed(part, audible)
