@@ -36,7 +36,7 @@ def _worst(report: FileReport) -> str:
 def _count(reports: Sequence[FileReport]) -> str:
     recordings = len({r.path for r in reports})
     channels = f", {len(reports)} channels" if len(reports) > recordings else ""
-    return f"{recordings} recordings{channels}"
+    return f"{recordings} recording{'' if recordings == 1 else 's'}{channels}"
 
 
 def _length(reports: Sequence[FileReport]) -> str:
