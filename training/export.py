@@ -8,6 +8,7 @@ import math
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -15,13 +16,15 @@ from typing import Any, cast
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from noisewatch.audio.front_end import FrontEnd as FrontEndOfRuntime
 from noisewatch.audio.logmel import FrontendConfig, LogMel
-from noisewatch.audio.signal import WINDOW, WINDOW_S
+from noisewatch.audio.signal import SAMPLE_RATE, WINDOW, WINDOW_S
 from noisewatch.core.card import METADATA_KEY, Card
 from noisewatch.core.detector import DetectorConfig
 from noisewatch.core.model import INPUTS, OUTPUTS, STATE, STREAMING_OUTPUTS, WIDTH, Model, Output
@@ -36,8 +39,10 @@ from .nets import NETS
 from .nets.head import Verdict
 from .nets.stcn import HOP, STCN, Carry
 from .profile import macs, parameters
+from .waveform import NUMBERS, FrontEnd
 
 TOLERANCE = 1e-4
+WAVEFORM_TOLERANCE, WAVEFORM_MINUTES = 1e-3, 60.0
 PARITY_WINDOWS = 64
 STEP_S = HOP / 100
 # Medians on validation streams at a hop of 0.1 s, less half a hop: over 68 noises, and over 28 for a streaming one.
@@ -46,17 +51,35 @@ STREAMING_LEAD_S, STREAMING_TRAIL_S = 0.35, 0.45
 HALVED = 1024  # weights with at least so many values are rounded to half precision, which halves the file
 
 
-def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licence: str = "") -> Path:
+def export(
+    run: Path | None,
+    out: Path | None,
+    *,
+    threshold: float = 0.5,
+    licence: str = "",
+    with_frontend: bool = False,
+) -> Path:
     """Write the best weights of a run (a folder, a checkpoint, or the newest run) as ONNX; returns the path.
 
-    Raises ParityError, and writes nothing, when ONNX Runtime and torch differ by more than 1e-4 on log-Mel
-    windows; InputError for a file that is not a checkpoint, OutputError for a place that cannot be written.
+    with_frontend: the file takes a waveform, for other programs; only for a streaming network.
+    Raises ParityError, and writes nothing, when ONNX Runtime and torch differ by more than 1e-4 on log-Mel windows,
+    or probabilities with the front end in the file by more than 1e-3 from the runtime's; InputError for a file that
+    is not a checkpoint, UsageError for a network that cannot have a front end, OutputError for a place that cannot
+    be written.
     """
     run = newest_run("best.pt") if run is None else run
     checkpoint = best_of(run)
     state = load_checkpoint(checkpoint)
     net_name = state["config"]["net"]
-    out = checkpoint.with_name(f"{net_name}.onnx") if out is None else out
+    if with_frontend and not issubclass(type(NETS[net_name]()), STCN):
+        raise UsageError(
+            f"{net_name} judges whole windows, so it cannot take a waveform as it comes. Leave --with-frontend "
+            "out, or train a streaming network: --net stcn."
+        )
+    if with_frontend and not state["frontend"].get("highpass_hz"):
+        raise UsageError(f"{checkpoint} is older than the high-pass of the front end. Train it again.")
+    kind = "-waveform" if with_frontend else ""
+    out = checkpoint.with_name(f"{net_name}{kind}.onnx") if out is None else out
     if out.suffix != ".onnx":
         raise UsageError(f"{out} does not end in .onnx. Rename it: `listen --model` accepts no other files.")
     if "scale" not in state["metrics"]:
@@ -77,6 +100,14 @@ def export(run: Path | None, out: Path | None, *, threshold: float = 0.5, licenc
         agreement = f"ONNX Runtime and torch differ by {largest:.1e} at most over {over}"
         if not largest <= TOLERANCE:
             raise ParityError(f"{agreement}; allowed: {TOLERANCE:.0e}. Nothing was written.")
+        if with_frontend:
+            listening = Path(folder) / "waveform.onnx"
+            _write_waveform(net, replace(card, waveform=True), listening)
+            apart = waveform_parity(listening, model)
+            agreement += f"; with the front end, its probabilities differ from the runtime's by {apart:.1e} at most"
+            if not apart <= WAVEFORM_TOLERANCE:
+                raise ParityError(f"{agreement}; allowed: {WAVEFORM_TOLERANCE:.0e}. Nothing was written.")
+            draft = listening
         with atomic_write(out, "wb") as file:
             file.write(draft.read_bytes())
     size = out.stat().st_size / 1024
@@ -169,6 +200,18 @@ def _write(net: Judge, card: Card, path: Path) -> None:
         names, outputs = [*names, STATE], list(STREAMING_OUTPUTS)
         axes = {"logmel": {0: "streams", 1: "frames"}, "reference": {0: "streams"}, STATE: {0: "streams"}}
         axes |= {name: {0: "steps"} for name in outputs[:-1]} | {outputs[-1]: {0: "streams"}}
+    _to_onnx(module, inputs, names, outputs, axes, card, path)
+
+
+def _to_onnx(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: list[str],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+    card: Card,
+    path: Path,
+) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter announces its deprecation
@@ -181,6 +224,30 @@ def _write(net: Judge, card: Card, path: Path) -> None:
     model = halved(onnx.load(path))
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     onnx.save(model, path)
+
+
+class Waveform(nn.Module):
+    """A streaming network behind its front end."""
+
+    def __init__(self, judge: Judge, config: FrontendConfig) -> None:
+        super().__init__()
+        self.front_end, self.steps = FrontEnd(config), Steps(judge)
+
+    def forward(self, audio: Tensor, reference: Tensor, state: Tensor, front_state: Tensor) -> tuple[Tensor, ...]:
+        frames, new_front_state = self.front_end(audio, front_state)
+        return *self.steps(frames, reference, state), new_front_state
+
+
+def _write_waveform(net: Judge, card: Card, path: Path) -> None:
+    module = Waveform(net, card.frontend).eval()
+    samples = card.step * card.frontend.hop
+    inputs = (
+        torch.zeros(1, 2 * samples), torch.zeros(1), torch.zeros(1, module.steps.numbers),
+        torch.zeros(1, NUMBERS, dtype=torch.float64),
+    )  # fmt: skip
+    outputs = [*STREAMING_OUTPUTS, "front_state_out"]
+    axes = {"audio": {1: "samples"}} | {name: {0: "steps"} for name in STREAMING_OUTPUTS[:-1]}
+    _to_onnx(module, inputs, ["audio", "reference", STATE, "front_state"], outputs, axes, card, path)
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -226,6 +293,36 @@ def streaming_parity(net: Judge, model: Model) -> float:
     ends = range(model.frames, len(frames) + 1, model.step)
     windows = [(frames[end - model.frames : end], reference) for end in ends]
     return _difference(net, outputs[first : first + len(windows)], windows)
+
+
+def waveform_parity(path: Path, model: Model, minutes: float = WAVEFORM_MINUTES) -> float:
+    """The largest difference of probabilities between a file that takes a waveform and the runtime with its model.
+
+    The demo clip at random gains, with an offset, in calls of random length.
+    """
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    clip = load_audio(Path(str(resources.files("noisewatch") / "demo.flac")))
+    samples = model.step * model.card.frontend.hop
+    rng, largest, reference = np.random.default_rng(2), 0.0, np.array([-26.0], np.float32)
+    theirs: dict[str, Any] = {"reference": reference, STATE: model.initial_state()}
+    theirs["front_state"] = np.zeros((1, NUMBERS))
+    front_end, state, begun, heard = FrontEndOfRuntime(model.card.frontend), model.initial_state(), False, 0
+    while heard < minutes * 60 * SAMPLE_RATE:
+        audio = clip[int(rng.integers(0, len(clip) // 2)) :][: samples * int(rng.choice([1, 2, 5, 10, 50]))]
+        audio = audio[: len(audio) // samples * samples] * np.float32(
+            10 ** (rng.uniform(-40, 0) / 20)
+        ) + np.float32(0.02)
+        *outputs, _, theirs[STATE], theirs["front_state"] = session.run(None, {**theirs, "audio": audio[None]})
+        front_end.feed(audio)
+        frames = front_end.take(len(audio))[1]
+        frames = frames if begun else np.concatenate([model.lead_in(frames), frames])
+        (ours,), state = model.advance(frames[None], reference, state)
+        if heard >= model.frames * model.card.frontend.hop + samples:
+            logits = np.stack([outputs[0], outputs[2], outputs[4]], 1)  # noise, voice, now
+            expected = np.array([[o.noise, o.voice, o.now] for o in ours])
+            largest = max(largest, float(np.abs(1 / (1 + np.exp(-logits)) - expected).max()))
+        begun, heard = True, heard + len(audio)
+    return largest
 
 
 def _difference(

@@ -39,15 +39,15 @@ class HighPass:
         residues = np.array([
             gain * (1 - 1 / p) ** _ORDER / np.prod([1 - q / p for q in poles if q != p]) for p in poles
         ])  # fmt: skip
-        self._direct = gain / float(np.prod(poles).real)
+        self.direct = gain / float(np.prod(poles).real)
         upper = poles.imag > 0  # of each conjugate pair
-        self._poles = poles[upper].tolist()
+        self.poles = poles[upper].tolist()
         n = np.arange(1, BLOCK + 1)
         rise, fall = poles[upper, None] ** -n, 2 * residues[upper, None] * poles[upper, None] ** n
         # Real arithmetic: complex products may round differently with the length of an array.
-        self._rise = np.concatenate([rise.real, rise.imag])[:, None]  # (2 pairs, 1, BLOCK)
-        self._fall = np.concatenate([fall.real, -fall.imag])[:, None]
-        self._step = [p**BLOCK for p in self._poles]
+        self.rise = np.concatenate([rise.real, rise.imag])[:, None]  # (2 pairs, 1, BLOCK)
+        self.fall = np.concatenate([fall.real, -fall.imag])[:, None]
+        self._step = [p**BLOCK for p in self.poles]
 
     def reset(self) -> None:
         """Forget what was fed: the next sample starts a new stream."""
@@ -68,10 +68,10 @@ class HighPass:
         x = samples.astype(np.float64)  # (blocks, BLOCK)
         if self._state is None:
             offset = float(x[0].mean())
-            self._state = [offset / (1 - p) for p in self._poles]
-        sums = x * self._rise
+            self._state = [offset / (1 - p) for p in self.poles]
+        sums = x * self.rise
         np.cumsum(sums, axis=2, out=sums)
-        pairs, ends = len(self._poles), sums[:, :, -1].tolist()
+        pairs, ends = len(self.poles), sums[:, :, -1].tolist()
         before = np.empty(sums.shape[:2])
         for i, (step, state) in enumerate(zip(self._step, self._state, strict=True)):
             states = []
@@ -82,8 +82,8 @@ class HighPass:
             began = np.array(states)
             before[i], before[pairs + i] = began.real, began.imag
         sums += before[:, :, None]
-        sums *= self._fall
-        return np.asarray(self._direct * x + np.add.reduce(sums, axis=0), np.float32)
+        sums *= self.fall
+        return np.asarray(self.direct * x + np.add.reduce(sums, axis=0), np.float32)
 
 
 def high_passed(samples: Samples, config: FrontendConfig | None = None) -> Samples:

@@ -43,15 +43,31 @@ Licence = Annotated[
 ]
 
 
+WithFrontend = Annotated[
+    bool,
+    typer.Option(
+        "--with-frontend",
+        help="Include the front end: the file takes a waveform, for other programs. Streaming networks only.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
 @command(
     "noisewatch export-onnx runs/mine",
     "noisewatch export-onnx runs/mine -o mine.onnx -t 0.9 --licence MIT",
     name="export-onnx",
 )
-def export_onnx(run: Run = None, out: Out = None, threshold: Threshold = 0.5, licence: Licence = "") -> None:
+def export_onnx(
+    run: Run = None,
+    out: Out = None,
+    threshold: Threshold = 0.5,
+    licence: Licence = "",
+    with_frontend: WithFrontend = False,
+) -> None:
     """Export a trained network as one ONNX file.
 
     The file holds the model's card, too. Nothing is written unless the outputs of ONNX Runtime and torch agree to
     within 1e-4.
     """
-    print(training("export").export(run, out, threshold=threshold, licence=licence))
+    print(training("export").export(run, out, threshold=threshold, licence=licence, with_frontend=with_frontend))

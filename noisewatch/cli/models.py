@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..core.shipped import WAVEFORM
 from ..errors import UsageError
 from .app import command, training
 from .help import OUTPUT
@@ -55,7 +56,9 @@ def models(
     console = terminal.console()
     console.print(table, markup=False)
     console.print(
-        "\nAUC: from each model's report on the test split. ms: one window on this machine.", highlight=False
+        "\nAUC: from each model's report on the test split. ms: one decision on this machine.\n"
+        f"{WAVEFORM}.onnx, beside them, is stcn with the front end inside: for programs other than noisewatch.",
+        highlight=False,
     )
 
 

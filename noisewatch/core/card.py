@@ -33,6 +33,7 @@ class Card:
     step_s: float = 0.0  # s of audio that a streaming network takes at a time; 0: a windowed network
     lead_s: float = 0.2  # s from the onset of a noise until the network shows it
     trail_s: float = 2.7  # s from the end of a noise until the network no longer shows it
+    waveform: bool = False  # its front end is inside the graph: for other programs
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     licence: str = ""  # of the weights
     trained_on: list[dict[str, Any]] = field(default_factory=list)  # source, kind, minutes, licence

@@ -209,6 +209,11 @@ def _card(session: Any, path: Path) -> Card:
         card = Card.from_json(text)
     except (ValueError, TypeError) as error:
         raise ModelError(f"{path} has a card that cannot be read: {first_line(error)}. Export it again.") from error
+    if card.waveform:
+        raise ModelError(
+            f"{path} takes a waveform: it is for programs other than noisewatch, which has the front end itself. "
+            "Use the model that it was made of: stcn."
+        )
     ours, theirs = asdict(FrontendConfig()), asdict(card.frontend)
     theirs["highpass_hz"] = ours["highpass_hz"]  # the one number that may differ; Card checks its range
     differ = [f"{k} {theirs[k]!r} (here {ours[k]!r})" for k in ours if ours[k] != theirs[k]]

@@ -10,12 +10,14 @@ from ..errors import ModelError, UsageError
 from ..system.paths import expand_home
 
 DEFAULT = "duo"
+WAVEFORM = "noisewatch-waveform"  # ships for other programs
 
 
 def shipped_models() -> list[str]:
     """Names of the shipped models, sorted."""
     folder = resources.files("noisewatch.models")
-    return sorted(f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx"))
+    names = [f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx")]
+    return sorted(name for name in names if name != WAVEFORM)
 
 
 def find_model(source: str | Path) -> Path:

@@ -11,7 +11,7 @@ from model_files import CARD, damaged, toy
 
 from noisewatch import ModelError, NoiseDetector
 from noisewatch.core.model import Model
-from noisewatch.core.shipped import DEFAULT, find_model
+from noisewatch.core.shipped import DEFAULT, WAVEFORM, find_model
 
 
 @pytest.mark.extras
@@ -60,6 +60,11 @@ def test_the_error_names_a_missing_model(name: str, sentence: str):
     with pytest.raises(ModelError, match=sentence) as error:
         find_model(name)
     assert DEFAULT in str(error.value)
+
+
+def test_a_model_that_takes_a_waveform_is_for_other_programs():
+    with pytest.raises(ModelError, match="takes a waveform: it is for programs other than noisewatch"):
+        Model(find_model("stcn").with_name(f"{WAVEFORM}.onnx"))
 
 
 def test_a_missing_model_ends_the_command_with_its_exit_code(invoke):

@@ -12,6 +12,7 @@ from runs import write_checkpoint
 
 from noisewatch import InputError, OutputError, ParityError, UsageError
 from noisewatch.core.model import Model
+from noisewatch.core.shipped import WAVEFORM, find_model
 from noisewatch.training import export
 from noisewatch.training.checkpoint import load_checkpoint, save_checkpoint
 from noisewatch.training.config import configured
@@ -38,6 +39,25 @@ def test_every_network_has_a_recipe_and_can_be_exported(name: str, tmp_path: Pat
     assert card.parameters == sum(p.numel() for p in net.parameters())
     assert card.macs > 100_000
     assert file.stat().st_size < 2.2 * card.parameters + 170_000  # half precision, and the graph
+
+
+def test_the_file_with_the_front_end_agrees_with_the_runtime():
+    assert export.waveform_parity(find_model("stcn").with_name(f"{WAVEFORM}.onnx"), Model("stcn"), 2.0) < 1e-4
+
+
+def test_a_front_end_is_only_for_streaming_networks(tmp_path: Path):
+    write_checkpoint(tmp_path / "best.pt", "tcn", NETS["tcn"]())
+    with pytest.raises(UsageError, match="tcn judges whole windows"):
+        export.export(tmp_path, tmp_path / "x.onnx", with_frontend=True)
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_a_front_end_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_checkpoint(tmp_path / "best.pt", "stcn", NETS["stcn"]())
+    monkeypatch.setattr(export, "waveform_parity", lambda path, model: 0.002)
+    with pytest.raises(ParityError, match=r"2.0e-03 at most; allowed: 1e-03. Nothing was written"):
+        export.export(tmp_path, tmp_path / "x.onnx", with_frontend=True)
+    assert not (tmp_path / "x.onnx").exists()
 
 
 def test_export_refuses_when_runtimes_disagree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
