@@ -10,6 +10,7 @@ from . import (
     evaluate,
     export,
     listen,
+    mix,
     models,
     prepare,
     scan,
@@ -18,6 +19,6 @@ from . import (
 from .app import main
 
 __all__ = [
-    "bench", "calibrate", "check", "config", "devices", "doctor", "evaluate", "export", "listen", "main", "models",
-    "prepare", "scan", "train",
+    "bench", "calibrate", "check", "config", "devices", "doctor", "evaluate", "export", "listen", "main", "mix",
+    "models", "prepare", "scan", "train",
 ]  # fmt: skip

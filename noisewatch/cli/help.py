@@ -13,7 +13,7 @@ PREFIX = "NOISEWATCH_"  # of environment variables
 # In the order in which people need them.
 COMMANDS = {
     "Listen": ("listen", "check", "scan", "devices", "calibrate", "doctor"),
-    "Train": ("prepare", "train", "export-onnx", "evaluate", "models", "bench"),
+    "Train": ("prepare", "mix", "train", "export-onnx", "evaluate", "models", "bench"),
     "Configure": ("config",),
 }
 ORDER = [name for names in COMMANDS.values() for name in names]
