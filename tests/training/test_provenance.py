@@ -75,7 +75,7 @@ def test_a_duo_starts_from_networks_trained_alone(
     below = [torch.exp(v.log_cdf(at, voice=spoken)[0]) for v in (duo(x, reference), *alone)]
     torch.testing.assert_close(below[0], (below[1] + below[2]) / 2)
     # The loss covers each member.
-    targets, levels = torch.rand(4, 7), torch.randn(4, 2, 150)
+    targets, levels = torch.rand(4, 9), torch.randn(4, 2, 150)
     targets[:, WEIGHT] = 1.0
     duo.training = True  # of the duo alone: the members' statistics stay
     both = loss(duo(x, reference), targets, levels)
