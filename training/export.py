@@ -104,9 +104,10 @@ def export(
             listening = Path(folder) / "waveform.onnx"
             _write_waveform(net, replace(card, waveform=True), listening)
             apart = waveform_parity(listening, model)
-            agreement += f"; with the front end, its probabilities differ from the runtime's by {apart:.1e} at most"
+            with_it = f"with the front end, probabilities differ from the runtime's by {apart:.1e} at most"
             if not apart <= WAVEFORM_TOLERANCE:
-                raise ParityError(f"{agreement}; allowed: {WAVEFORM_TOLERANCE:.0e}. Nothing was written.")
+                raise ParityError(f"{with_it}; allowed: {WAVEFORM_TOLERANCE:.0e}. Nothing was written.")
+            agreement = f"{with_it} (allowed: {WAVEFORM_TOLERANCE:.0e}); {agreement}"
             draft = listening
         with atomic_write(out, "wb") as file:
             file.write(draft.read_bytes())

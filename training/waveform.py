@@ -15,13 +15,15 @@ from noisewatch.audio.highpass import HighPass
 from noisewatch.audio.logmel import FrontendConfig, mel_filters
 from noisewatch.audio.signal import BLOCK
 
+from .nets.stcn import HOP
+
 DECAY = 80  # blocks
 OVERLAP = 2 * BLOCK  # samples that a frame shares with the next hop
 NUMBERS = 2 + DECAY * 4 + OVERLAP  # in the state: begun, offset, what the last blocks left, the last samples
 
 
 class FrontEnd(nn.Module):
-    """Samples (1, 160 k) and a state (1, NUMBERS) float64 -> log-Mel frames (1, k, 40) and the new state."""
+    """Samples (1, 1600 n) and a state (1, NUMBERS) float64 -> log-Mel frames (1, 10 n, 40) and the new state."""
 
     left: Tensor  # (DECAY 4, 4): what each of the last blocks leaves of the ends of its sums
     rise: Tensor  # (4, BLOCK), as is `fall`
@@ -49,7 +51,8 @@ class FrontEnd(nn.Module):
         self.register_buffer("mel", torch.from_numpy(mel_filters(config)))
 
     def forward(self, audio: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        x = audio.reshape(-1, BLOCK).double()  # (k, BLOCK)
+        whole = audio.reshape(-1, HOP * BLOCK)  # fails unless whole steps are given
+        x = whole.reshape(-1, BLOCK).double()  # (k, BLOCK)
         begun, offset, ends, tail = torch.split(state, [1, 1, DECAY * 4, OVERLAP], 1)
         offset = begun * offset + (1 - begun) * x[:1].mean(
             1, keepdim=True

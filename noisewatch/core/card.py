@@ -42,7 +42,7 @@ class Card:
     metrics: dict[str, float] = field(default_factory=dict)  # on the validation windows of the training run
     test_metrics: dict[str, float] = field(default_factory=dict)  # from its report: auc_0_20_db, auc_live
     parameters: int = 0
-    macs: int = 0  # multiply-accumulates for one window
+    macs: int = 0  # multiply-accumulates for one decision
     created: str = ""  # ISO 8601
 
     @property
@@ -85,8 +85,14 @@ class Card:
                 raise ValueError(f"{name} is {value!r}; allowed: {low} to {high}")
         if abs(self.hop_s * 100 - round(self.hop_s * 100)) > 1e-6:
             raise ValueError(f"hop_s is {self.hop_s!r}; allowed: multiples of 0.01")
-        if self.step_s and 100 % max(1, round(self.step_s * 100)):
-            raise ValueError(f"step_s is {self.step_s!r}; allowed: 0, or a multiple of 0.01 that divides 1")
+        if self.step_s:
+            hundredths = round(self.step_s * 100)
+            if not hundredths or 100 % hundredths or abs(self.step_s * 100 - hundredths) > 1e-6:
+                raise ValueError(f"step_s is {self.step_s!r}; allowed: 0, or a multiple of 0.01 that divides 1")
+            if round(self.hop_s * 100) % hundredths:
+                raise ValueError(f"hop_s is {self.hop_s!r}; allowed: multiples of step_s, {self.step_s!r}")
+            if self.window_s != WINDOW_S:
+                raise ValueError(f"window_s is {self.window_s!r}; a streaming network has {WINDOW_S!r}")
         cutoff = self.frontend.highpass_hz
         if not (cutoff == 0 or 1 <= cutoff <= 100):
             raise ValueError(f"highpass_hz is {cutoff!r}; allowed: 0 (none), or 1 to 100")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ..audio.signal import WINDOW_S
@@ -11,8 +11,10 @@ from ..errors import UsageError, numeric
 from .episode import EPS_S, Episode, Evidence
 from .events import NOW_S, Event, Kind, Reason, State, evidence
 
+# Medians over 68 noises in the validation streams, at a hop of 0.1 s: 0.26 and 2.78 s, less half a hop.
+LEAD_S, TRAIL_S = 0.2, 2.7  # of windowed models
 # If readings look back over the moment rather than over a window:
-BUSY_S = 3.0  # a noise that returned twice within this time is held for as long
+BUSY_S = 3.0  # a noise that has just returned twice within this time is held for as long
 HIDDEN_S = 0.2  # of a pause in a noise: the readings show a pause of 1 s for 0.7 to 0.8 s
 
 
@@ -28,14 +30,14 @@ class DetectorConfig:
     min_on_s    Readings must show noise for this long before it is reported. Raise it to ignore clicks and coughs;
                 this delays `noise_start` by the same amount.
     min_off_s   Readings must be clean for this long before a noise is reported as over. Raise it to bridge pauses
-                between barks or keystrokes; this delays `noise_end` by the same amount.
+                between barks or keystrokes; this delays `noise_end` by the same amount. With a streaming model,
+                0.2 s less, as it shows pauses shorter; 3 s for a noise that has just returned twice.
     cooldown_s  After `noise_end`, no new noise is reported for this long.
     min_lost_s  An input must be unjudgeable (muted, dead) for this long before `input_lost`. The state is
                 `unknown` from the first such reading on.
-    lead_s      Time from the onset of a noise to the first window that shows it.
-    trail_s     Time from the end of a noise to the first window that no longer shows it. Both are measured on the
-                shipped models, whose window is 3 s, and only place `onset` and `end` of events in time. Change
-                them for a model that reacts faster or slower.
+    lead_s      Time from the onset of a noise to the first reading that shows it.
+    trail_s     Time from the end of a noise to the first reading that no longer shows it. Both only place `onset`
+                and `end` of events in time. None: as measured on the model, which its card holds.
 
     Raises UsageError, which is a ValueError, for a value out of range.
 
@@ -49,13 +51,13 @@ class DetectorConfig:
     min_off_s: float = 1.0
     cooldown_s: float = 1.0
     min_lost_s: float = 1.0
-    # Medians over 68 noises in the validation streams, at a hop of 0.1 s: 0.26 and 2.78 s, less half a hop.
-    lead_s: float = 0.2
-    trail_s: float = 2.7
+    lead_s: float | None = None
+    trail_s: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not numeric(name, value) >= 0:
+            measured = value is None and name in ("lead_s", "trail_s")
+            if not measured and not numeric(name, value) >= 0:
                 raise UsageError(f"{name} is {value}; allowed: 0 or more.")
         if not 0.05 <= self.threshold <= 0.99:
             raise UsageError(f"the threshold is {self.threshold}; allowed: 0.05 to 0.99.")
@@ -65,9 +67,13 @@ class DetectorConfig:
         """The off threshold: while noise is on, a reading below it counts as clean."""
         return max(self.threshold - self.off_step, self.threshold / 2)
 
-    def lag_s(self, hop_s: float) -> float:
-        """Upper bound on the time from the end of a noise to its `noise_end`, s, with a decision every `hop_s`."""
-        return self.trail_s + hop_s / 2 + max(self.min_off_s, self.min_lost_s, hop_s)
+    def timed(self, lead_s: float, trail_s: float) -> DetectorConfig:
+        """The same with these times where it has none."""
+        return replace(
+            self,
+            lead_s=lead_s if self.lead_s is None else self.lead_s,
+            trail_s=trail_s if self.trail_s is None else self.trail_s,
+        )
 
 
 class Phase(Enum):
@@ -125,8 +131,9 @@ class Detector:
 
     def __init__(self, config: DetectorConfig | None = None, *, hop_s: float = 0.1) -> None:
         """A detector for readings that are `hop_s` seconds apart."""
-        self.config = config or DetectorConfig()
+        self.config = (config or DetectorConfig()).timed(LEAD_S, TRAIL_S)
         self.hop_s = hop_s
+        self._lead_s, self._trail_s = self.config.lead_s or 0.0, self.config.trail_s or 0.0
         self._reach_s = WINDOW_S  # how far the readings look back
         self.phase = Phase.UNDECIDED
         self._since = 0.0  # s: the reading that led to PRESUMED, STARTING or ENDING
@@ -223,7 +230,10 @@ class Detector:
         least_s = self.config.min_off_s
         if self._reach_s == WINDOW_S:
             return least_s
-        busy = len(self._returns) == 2 and self._returns[1] - self._returns[0] <= BUSY_S
+        busy = False
+        if len(self._returns) == 2:
+            first, second = self._returns
+            busy = second - first <= BUSY_S and self._since - second <= BUSY_S
         return max(BUSY_S, least_s) if busy else max(0.0, least_s - HIDDEN_S)
 
     def _interrupt(self, time: float) -> None:
@@ -286,9 +296,9 @@ class Detector:
         """Estimated onset of a noise that the reading at `time` was the first to show, s."""
         if time == self._first:
             return max(self._unjudged_until, time - self._reach_s)  # as far back as that reading reaches
-        return time - self.config.lead_s - self.hop_s / 2
+        return time - self._lead_s - self.hop_s / 2
 
     def _estimated_end(self) -> float:
         """Estimated end of a noise not shown since ENDING began, s; at least min_on_s after its onset."""
         earliest = self._episode.onset + self.config.min_on_s
-        return max(self._since - self.config.trail_s - self.hop_s / 2, earliest)
+        return max(self._since - self._trail_s - self.hop_s / 2, earliest)

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from ..audio.ring import Ring
+from ..errors import UsageError
 from .model import Frames, Model, NotFinite, Output, State
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class Estimates:
         """The next frames begin a new stream."""
         self._state = self._model.initial_state() if self._model.step else None
         self._waiting: list[Frames] = []
-        self._begun = False
+        self._begun = self.restarted = self._interrupted = False
 
     def feed(self, frames: Frames) -> None:
         """Take the next frames (n, n_mels) of the stream."""
@@ -56,14 +57,19 @@ class Estimates:
             self._waiting.append(frames)
 
     def of(self, count: int, reference_dbfs: float) -> Judging[list[Output]]:
-        """The outputs for all steps since the last call; of a windowed network, `count` (0 or 1) for the window."""
+        """The outputs for all steps since the last call; of a windowed network, `count` (0 or 1) for the window.
+
+        Raises UsageError if an earlier call was left without its answer.
+        """
         if self._state is None:
-            return [self.now(reference_dbfs)] if count else []
+            return [self.of_window(reference_dbfs)] if count else []
+        if self._interrupted:
+            raise UsageError('an earlier push of this stream failed. Call `lose("gap")`, or open another stream.')
         frames = np.concatenate([*self._waiting, np.zeros((0, self._ring.width), np.float32)])
         whole = len(frames) // self._model.step * self._model.step
         if not whole:
             return []
-        self._waiting = [frames[whole:]]
+        self._waiting, self._interrupted = [frames[whole:]], True
         try:
             answer = yield Request(frames[:whole], reference_dbfs, self._state)
         except NotFinite:
@@ -71,15 +77,15 @@ class Estimates:
                 raise
             self._restarts, self.restarted = 1, True
             known = self._ring.last(self._ring.capacity)
-            known = known[: len(known) - len(frames) + whole]
+            known = known[: len(known) - len(frames) + whole][-self._model.frames :]
             answer = yield Request(
                 np.concatenate([self._model.lead_in(known), known]), reference_dbfs, self._model.initial_state()
             )
-        self._state = answer.state
+        self._state, self._interrupted = answer.state, False
         return answer.outputs
 
-    def now(self, reference_dbfs: float) -> Output:
-        """The output for the frames in the ring; fewer than a window's are repeated until they fill one."""
+    def of_window(self, reference_dbfs: float) -> Output:
+        """The output for the window in the ring; fewer frames than a window's are repeated until they fill one."""
         frames = self._ring.last(self._model.frames)
         if len(frames) < self._model.frames:
             frames = np.resize(frames, (self._model.frames, frames.shape[1]))

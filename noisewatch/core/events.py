@@ -100,13 +100,6 @@ class Reading:
         return evidence(self.noise, self.now)
 
     @property
-    def over(self) -> bool:
-        """Whether the window shows a noise that is over: its SNR is not that of the moment."""
-        if self.noise is None or self.now is None:
-            return False
-        return self.state == "clean" and self.now < 0.5 <= self.noise
-
-    @property
     def spoken(self) -> bool:
         """Whether someone speaks in the window; False if it could not be judged."""
         return self.voice is not None and self.voice >= VOICE

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.logmel import FrontendConfig
-from ..errors import ModelError
+from ..errors import ModelError, UsageError
 from ..system import watchdog
 from ..system.paths import read_regular_file
 from .card import METADATA_KEY, Card
+from .events import KINDS
 from .ort import MAX_MESSAGE, first_line, open_session, run_options
 from .shipped import DEFAULT, find_model
 
@@ -32,7 +33,7 @@ STREAMING_OUTPUTS = (
     "now",
     "voice_dbfs",
     "kind",
-    f"{STATE}_out",
+    STATE_OUT,
 )  # now: logit; kind: (n, 10) logits
 FLOAT = "tensor(float)"
 # Limits for files of unknown origin. The shipped models have a few MB.
@@ -145,6 +146,8 @@ class Model:
         state that is not finite.
         """
         streams, steps = len(frames), frames.shape[1] // self.step
+        if frames.shape[1] % self.step:
+            raise UsageError(f"there are {frames.shape[1]} frames; allowed: multiples of {self.step}.")
         values: list[NDArray[np.float32]]
         *values, new_state = self._run(
             {"logmel": frames, "reference": references_dbfs, STATE: state}, count=streams * steps
@@ -173,8 +176,10 @@ class Model:
         number = watchdog.begin(options)
         try:
             values: list[NDArray[np.float32]] = self._session.run(self._outputs, feeds, options)
-            if any(len(v) != count for v, name in zip(values, self._outputs, strict=True) if name != STATE_OUT):
-                raise ValueError(f"it returns {[v.shape for v in values]} for {count} windows")
+            shapes = {"kind": (count, len(KINDS)), STATE_OUT: feeds[STATE].shape if self.step else ()}
+            for name, value in zip(self._outputs, values, strict=True):
+                if value.shape != shapes.get(name, (count,)):
+                    raise ValueError(f"it returns {name} of shape {value.shape} for {count} windows")
             return values
         except Exception as error:  # onnxruntime raises a dozen exception classes
             why = f"fails at run time: {first_line(error)}"
@@ -212,7 +217,7 @@ def _card(session: Any, path: Path) -> Card:
     if card.waveform:
         raise ModelError(
             f"{path} takes a waveform: it is for programs other than noisewatch, which has the front end itself. "
-            "Use the model that it was made of: stcn."
+            "Use a model without one, such as stcn."
         )
     ours, theirs = asdict(FrontendConfig()), asdict(card.frontend)
     theirs["highpass_hz"] = ours["highpass_hz"]  # the one number that may differ; Card checks its range

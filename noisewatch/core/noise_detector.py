@@ -12,7 +12,7 @@ from ..audio.signal import SAMPLE_RATE
 from ..errors import UsageError
 from .detector import DetectorConfig
 from .estimates import together
-from .events import Reading
+from .events import Event, Reading
 from .model import Model
 from .shipped import DEFAULT
 from .stream import Stream
@@ -41,7 +41,8 @@ class NoiseDetector:
     ) -> Stream:
         """Open a stream. Streams share nothing but the network.
 
-        hop        s between decisions: a multiple of 0.01 from 0.01 to 60; default: the model's, usually 0.1
+        hop        s between readings: a multiple of 0.01 from 0.01 to 60, and of the step of a streaming model;
+                   default: the model's, usually 0.1
         threshold  readings with at least this noise probability count as noise, 0.05 to 0.99; default: the model's
         config     all options of the verdict. Its threshold replaces the model's; to change only a time, pass
                    `DetectorConfig(detector.model.card.threshold, min_on_s=1.0)`
@@ -53,10 +54,18 @@ class NoiseDetector:
     def push_many(
         self, streams: Sequence[Stream], blocks: Sequence[ArrayLike], *, sample_rate: int = SAMPLE_RATE
     ) -> list[list[Reading]]:
-        """Push one block into each of several streams, as `Stream.push` does, with the same readings.
+        """Push one block into each of several streams: `process_many` without the events."""
+        processed = self.process_many(streams, blocks, sample_rate=sample_rate)
+        return [[item for item in items if isinstance(item, Reading)] for items in processed]
+
+    def process_many(
+        self, streams: Sequence[Stream], blocks: Sequence[ArrayLike], *, sample_rate: int = SAMPLE_RATE
+    ) -> list[list[Reading | Event]]:
+        """Process one block in each of several streams, as `Stream.process` does, with the same result.
 
         A streaming network takes the steps of all streams in one call, which costs less than one call each.
-        Raises what `push` raises, and UsageError for another number of blocks, or a stream of another detector.
+        Raises what `process` raises, before anything is taken of any block unless the network fails; and UsageError
+        for another number of blocks, a stream that is given twice, or a stream of another detector.
         """
         if len(streams) != len(blocks):
             raise UsageError(
@@ -64,8 +73,10 @@ class NoiseDetector:
             )
         if any(stream.model is not self.model for stream in streams):
             raise UsageError("a stream is of another detector. Push it with its own.")
+        if len({id(stream) for stream in streams}) < len(streams):
+            raise UsageError("a stream is given twice. Give each stream once.")
         judging = [s.judging(block, sample_rate) for s, block in zip(streams, blocks, strict=True)]
-        return [[item for item in items if isinstance(item, Reading)] for items in together(self.model, judging)]
+        return together(self.model, judging)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

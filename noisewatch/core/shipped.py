@@ -27,7 +27,7 @@ def find_model(source: str | Path) -> Path:
     if not isinstance(source, str | os.PathLike):
         raise UsageError(f"the model is {source!r}; allowed: the name of a shipped model, or a path.")
     shipped = shipped_models()
-    if str(source) in shipped:
+    if str(source) in (*shipped, WAVEFORM):
         return Path(str(resources.files("noisewatch.models") / f"{source}.onnx"))
     try:
         path = expand_home(Path(source))

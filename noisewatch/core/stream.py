@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ from ..audio.resampler import Resampler
 from ..audio.ring import Ring
 from ..audio.signal import BLOCK, FULL_SCALE, SAMPLE_RATE, WINDOW, Samples, as_float
 from ..errors import InputError, UsageError, numeric
-from .detector import Detector, DetectorConfig
+from .detector import BUSY_S, Detector, DetectorConfig
 from .estimates import Estimates, Judging
 from .events import KINDS, VOICE, Event, Kind, Reading, Reason, WarningName
 from .health import HEARD_S, Health
@@ -38,6 +39,7 @@ class Moment:
     time: float  # s of stream time: the end of the window
     due: bool  # for a reading; else only for the detector
     level_dbfs: float | None  # since the moment before
+    since_dbfs: float | None  # level since the last reading
     active_dbfs: float  # active level of the window
     reason: Reason | None
     warnings: tuple[WarningName, ...]
@@ -77,11 +79,7 @@ class Stream:
         self.hop_s = numeric("hop", model.card.hop_s if hop is None else hop)
         self._hop = _hop_samples(self.hop_s, frontend.hop)
         if config is None:
-            config = DetectorConfig(
-                threshold=model.card.threshold if threshold is None else threshold,
-                lead_s=model.card.lead_s,
-                trail_s=model.card.trail_s,
-            )
+            config = DetectorConfig(model.card.threshold if threshold is None else threshold)
         elif threshold is not None:
             raise UsageError(
                 f"the threshold is {threshold}, but {config.threshold} in the config. Give one of the two."
@@ -94,18 +92,20 @@ class Stream:
                     f"the hop is {self.hop_s} s; {model.card.name} allows multiples of {model.card.step_s:g} s."
                 )
         tick_s = self._tick / SAMPLE_RATE
-        self.detector = Detector(config, hop_s=tick_s)
+        self.detector = Detector(config.timed(model.card.lead_s, model.card.trail_s), hop_s=tick_s)
         self.model = model
         self.skipped = 0
         self._resampler = Resampler()
         self._front_end = FrontEnd(frontend)
-        self._frames = Ring(model.frames, frontend.n_mels)
+        self._frames = Ring(model.frames + max(0, model.step - 1), frontend.n_mels)
         self._health = Health(WINDOW)
         self._traces = Traces(frontend)
         self._estimates = Estimates(model, self._frames)
         self._reference = Reference(tick_s)
         self._measured: list[float] = []  # levels of voices that the reference does not count yet
         self._moments: list[Moment] = []  # that wait for their estimates
+        self._warned: tuple[WarningName, ...] = ()  # of the last reading
+        self._restarted = False  # since the last reading
         self._samples = 0  # of the stream, at 16 kHz
         self._since_gap = 0  # samples since the stream began or was interrupted
         self._next = self._first_tick  # _since_gap at which the network and the detector are due
@@ -137,6 +137,13 @@ class Stream:
         return max(0, WINDOW - self._since_gap) / SAMPLE_RATE
 
     @property
+    def lag_s(self) -> float:
+        """Upper bound on the time from the end of a noise to its `noise_end`, s."""
+        config = self.detector.config
+        held_s = max(config.min_off_s, config.min_lost_s, self.hop_s, BUSY_S if self.model.step else 0.0)
+        return float((config.trail_s or 0.0) + self.hop_s / 2 + held_s)
+
+    @property
     def level_dbfs(self) -> float | None:
         """RMS level of the last 0.1 s, dBFS; None in digital silence and before the first audio."""
         return self._health.level_dbfs(10)
@@ -148,7 +155,7 @@ class Stream:
 
     def window(self) -> NDArray[np.float32]:
         """A copy of the log-Mel frames in the current window: (frames, n_mels) float32, up to (298, 40)."""
-        return self._frames.last(self._frames.capacity).copy()
+        return self._frames.last(self.model.frames).copy()
 
     def push(self, samples: ArrayLike, *, sample_rate: int = SAMPLE_RATE) -> list[Reading]:
         """Take the next samples and return the readings that are now due: none, one or many.
@@ -164,7 +171,8 @@ class Stream:
     def process(
         self, samples: ArrayLike, *, sample_rate: int = SAMPLE_RATE, behind: bool = False
     ) -> list[Reading | Event]:
-        """Like `push`, with the events among the readings: each directly after the reading that caused it.
+        """Like `push`, with the events among the readings: each directly after the reading that caused it, or
+        before the next one if a streaming model told it between the two.
 
         behind: a live input is ahead of the caller. If several decisions are due, only the last is made, with
         the warning `late`, and `skipped` counts the others.
@@ -174,17 +182,20 @@ class Stream:
     def judging(
         self, samples: ArrayLike, sample_rate: int, *, behind: bool = False
     ) -> Judging[list[Reading | Event]]:
-        """`process` as a generator that yields what it asks a streaming network, for `estimates.together`."""
+        """`process` as a generator that yields what it asks a streaming network, for `estimates.together`.
+
+        Raises what `process` raises at once, before anything of the block is taken.
+        """
         if not RATES[0] <= numeric("sample rate", sample_rate) <= RATES[1]:
             raise InputError(f"the sample rate is {sample_rate} Hz; allowed: {RATES[0]} to {RATES[1]}.")
         x = as_float(samples, self.time, sample_rate)
         if self._unlimited_from == math.inf and np.abs(x).max(initial=0.0) > FULL_SCALE:
             self._unlimited_from = self.time + int(np.argmax(np.abs(x) > FULL_SCALE)) / sample_rate
-        items: list[Reading | Event] = []
+        back: list[Reading | Event] = []
         if self._paused and len(x):
             self._paused = False
-            items.append(Event("input_back", self.time, onset=self.time))
-        return items + (yield from self._judge(self._resampler.feed(x, sample_rate), behind=behind))
+            back.append(Event("input_back", self.time, onset=self.time))
+        return self._judge(self._resampler.feed(x, sample_rate), behind=behind, before=back)
 
     def pause(self) -> list[Reading | Event]:
         """The input sends nothing for now, but no audio is lost: the next samples continue the window.
@@ -213,6 +224,7 @@ class Stream:
             self._reference, self._unlimited_from = Reference(self.detector.hop_s), math.inf
         self._estimates.reset()
         self._measured.clear()
+        self._moments.clear()
         self._since_gap, self._next, self._decided = 0, self._first_tick, 0
         _, events = self.detector.lose(self.time, reason)
         reading = self._unknown(reason)
@@ -230,9 +242,11 @@ class Stream:
         """
         items = self._estimates.alone(self._judge(self._resampler.flush()))
         if not self._decided and 0 < self._samples == self._since_gap < WINDOW:
-            items += self._conclude(self._moment(("short",), due=True), self._estimates.now(self.reference_dbfs))
+            items += self._conclude(
+                self._moment(("short",), due=True), self._estimates.of_window(self.reference_dbfs)
+            )
         elif self._decided and self._since_gap - self._decided >= REST_S * SAMPLE_RATE:
-            items += self._conclude(self._moment((), due=True), self._estimates.now(self.reference_dbfs))
+            items += self._conclude(self._moment((), due=True), self._estimates.of_window(self.reference_dbfs))
         return [*items, *self.detector.finish(self.time)]
 
     @property
@@ -240,9 +254,11 @@ class Stream:
         """Samples until the first tick: a streaming network takes frames from the beginning."""
         return self._tick if self.model.step else WINDOW
 
-    def _judge(self, x: Samples, *, behind: bool = False) -> Judging[list[Reading | Event]]:
+    def _judge(
+        self, x: Samples, *, behind: bool = False, before: Sequence[Reading | Event] = ()
+    ) -> Judging[list[Reading | Event]]:
         """Take samples (n,) at 16 kHz and make the decisions that are due. Yields questions to the network."""
-        items: list[Reading | Event] = []
+        items = [*before]
         ahead = 0
         while len(x):
             if not ahead:
@@ -283,29 +299,36 @@ class Stream:
             self._moments.append(self._moment(warnings, due=reading and not skip))
 
     def _moment(self, warnings: tuple[WarningName, ...], *, due: bool) -> Moment:
-        health, span = self._health, self._tick
+        health = self._health
+        tick = min(self._tick, self._since_gap - self._decided) if due else self._tick
+        span = min(self._hop, self._since_gap - self._decided)
         if due:
-            span = min(self._hop, self._since_gap - self._decided)
             self._decided = self._since_gap
         reason: Reason | None = (
             "too_short" if self._since_gap < HEARD_S * SAMPLE_RATE else health.reason(self._reference.dbfs)
         )
         hum_hz = None
         if due and reason is None:
-            traces = self._traces.warnings(self._frames.last(self._frames.capacity), self._reference.dbfs)
+            traces = self._traces.warnings(self._frames.last(self.model.frames), self._reference.dbfs)
             warnings = (*health.warnings(unlimited=self.time >= self._unlimited_from), *traces, *warnings)
             hum_hz = self._traces.hum_hz
-        level, active = health.level_dbfs(span // BLOCK), health.active_dbfs()
-        return Moment(self.time, due, level, active, reason, warnings, hum_hz)
+        elif not due:
+            warnings = self._warned
+        level = health.level_dbfs(tick // BLOCK)
+        since = level if span == tick else health.level_dbfs(span // BLOCK)
+        return Moment(self.time, due, level, since, health.active_dbfs(), reason, warnings, hum_hz)
 
     def _estimated(self) -> Judging[list[Reading | Event]]:
         """The decisions at the moments that wait, once the network has estimated them."""
         moments, self._moments = self._moments, []
         wanted = [m for m in moments if self.model.step or m.reason is None]
         outputs: list[Output] = yield from self._estimates.of(len(wanted), self._reference.dbfs)
-        if self._estimates.restarted and wanted:  # only the last is known
-            moments = [replace(wanted[-1], warnings=(*wanted[-1].warnings, "restarted"))]
+        if self._estimates.restarted:  # only the last is known
             self._estimates.restarted = False
+            if wanted:
+                self._restarted = True
+                moments = wanted[-1:]
+                self.skipped += sum(m.due for m in wanted[:-1])
         estimated = iter(outputs[-len(moments) :] if self.model.step else outputs)
         items: list[Reading | Event] = []
         for moment in moments:
@@ -326,10 +349,10 @@ class Stream:
         return [reading, *events] if moment.due else [*events]
 
     def _verdict(self, moment: Moment, output: Output | None) -> tuple[Reading, list[Event]]:
-        time, level = moment.time, moment.level_dbfs
+        time, level, since = moment.time, moment.level_dbfs, moment.since_dbfs
         if moment.reason is not None or output is None:
             _, events = self.detector.update(time, None, moment.reason)
-            return self._unknown(moment.reason, level, moment.warnings, time), events
+            return self._unknown(moment.reason, since, moment.warnings, time), events
         origin, threshold = self._reference.origin, self.detector.config.threshold
         spoken = output.voice >= VOICE
         sure = output.snr_width_db is None or output.snr_width_db <= WIDEST_DB
@@ -342,12 +365,15 @@ class Stream:
             self._measured.append(moment.active_dbfs)
         # Music or a machine alone may resemble the work of a suppressor.
         warnings = tuple(w for w in moment.warnings if spoken or w != "suppressed")
+        if moment.due:
+            warnings = (*warnings, "restarted") if self._restarted else warnings
+            self._warned, self._restarted = warnings, False
         voice_dbfs = output.voice_dbfs if spoken else None
         noise_dbfs = None
         if output.voice_dbfs is not None and sure and output.snr_db <= HEARD_DB:
             noise_dbfs = (output.voice_dbfs if spoken else self._reference.dbfs) - output.snr_db
         return Reading(
-            time, output.noise, snr_db, output.voice, level, state, None, warnings, origin, moment.hum_hz,
+            time, output.noise, snr_db, output.voice, since, state, None, warnings, origin, moment.hum_hz,
             output.now, noise_dbfs, voice_dbfs, kind, kind_probability,
         ), events  # fmt: skip
 

@@ -84,9 +84,14 @@ def of_source(source: Source, detector: NoiseDetector, hop_s: float | None, noti
 
 
 def of_device(device: str, card: Card, hop_s: float | None, notify: Notify) -> Calibration | None:
-    """The calibration of the device with this name, if it was made with this model and hop."""
+    """The calibration of the device with this name, if it was made with this model and hop.
+
+    The hop does not matter for a streaming model, which decides at every step whatever the hop.
+    """
     found = stored(notify).get(device)
-    return found if found and (found.model, found.hop_s) == (card.name, hop_s or card.hop_s) else None
+    if found is None or found.model != card.name:
+        return None
+    return found if card.step or found.hop_s == (hop_s or card.hop_s) else None
 
 
 def store(calibration: Calibration, notify: Notify) -> None:

@@ -111,8 +111,7 @@ def begin(
         prepared.append((name, source, stream, found))
     names = [name for name in inputs.sources if name is not None]
     _, source, stream, _ = prepared[0]
-    lag_s = stream.detector.config.lag_s(stream.hop_s)
-    info = SessionInfo(", ".join(names) or source.name, source.live, lag_s, datetime.now(UTC))
+    info = SessionInfo(", ".join(names) or source.name, source.live, stream.lag_s, datetime.now(UTC))
     dispatcher = Dispatcher(sinks, notify, info, names)
     sessions = [
         InputSession(name, source, stream, dispatcher, notify, seconds=seconds, calibration=found)

@@ -29,4 +29,4 @@ class PlainLines:
         if not due and shown == self._last.get(item.input) and item.reason not in WAITING:
             return None
         self._due[item.input], self._last[item.input] = item.time + 1, shown
-        return whose + reading_line(item, shown[0])
+        return whose + reading_line(item, shown[0], history.detector.off)

@@ -14,7 +14,7 @@ from ..errors import printable
 from ..inputs.source import Source
 from .history import History
 from .style import BOLD, COLOURS, DIM, Line
-from .wording import WARMING_UP, advice, duration, waiting_for
+from .wording import WARMING_UP, advice, duration, over, waiting_for
 
 
 @dataclass
@@ -55,7 +55,10 @@ class Status:
         if reading is None or self.warming_up:
             return Segment("")
         return Segment(
-            "SNR   - dB" if reading.snr_db is None or reading.over else f"SNR {reading.snr_db:3.0f} dB", BOLD
+            "SNR   - dB"
+            if reading.snr_db is None or over(reading, self.history.detector.off)
+            else f"SNR {reading.snr_db:3.0f} dB",
+            BOLD,
         )
 
     def bar(self, cells: int) -> Line:
@@ -79,4 +82,4 @@ class Status:
             return WARMING_UP
         if reading.reason in WAITING and self.history.stopped_at is not None and self.source is not None:
             return waiting_for(printable(self.source.name), reading.reason, self.history.stopped_at)
-        return advice(reading, self.history.verdict(reading))
+        return advice(reading, self.history.verdict(reading), self.history.detector.off)

@@ -91,8 +91,19 @@ def verdict(reading: Reading, off: float) -> Verdict:
     return reading.state
 
 
-def advice(reading: Reading, shown: Verdict) -> str:
-    """One sentence on what a reading means for the speaker."""
+def over(reading: Reading, off: float) -> bool:
+    """Whether only the window still shows a noise: it is over, and the SNR is not that of the moment."""
+    evidence = reading.evidence
+    return (
+        reading.state == "clean"
+        and reading.noise is not None
+        and evidence is not None
+        and evidence < off <= reading.noise
+    )
+
+
+def advice(reading: Reading, shown: Verdict, off: float) -> str:
+    """One sentence on what a reading means for the speaker; off: the detector's off threshold."""
     if shown == "unknown":
         return REASONS.get(reading.reason or "", "The input cannot be judged.")
     if "clipping" in reading.warnings:
@@ -100,7 +111,7 @@ def advice(reading: Reading, shown: Verdict) -> str:
     if shown == "maybe":
         where = "behind your voice" if reading.spoken else "in the room"
         return f"There may be noise {where}: too faint or too brief to be sure."
-    if shown == "clean" and reading.over:
+    if shown == "clean" and over(reading, off):
         return "The noise is over."
     if shown == "clean":
         return only_voice(reading.snr_db) if reading.spoken else "Quiet: there is nothing a listener would notice."
@@ -149,13 +160,13 @@ def warned(reading: Reading) -> Iterator[str]:
         yield f"{name}{hz}" + (f": {WARNINGS[name]}" if name in WARNINGS else "")
 
 
-def reading_line(reading: Reading, shown: Verdict) -> str:
-    """A reading as one line of text, for output that is not a terminal."""
+def reading_line(reading: Reading, shown: Verdict, off: float) -> str:
+    """A reading as one line of text, for output that is not a terminal; off: the detector's off threshold."""
     noise = "  -  " if reading.evidence is None else f"{reading.evidence:5.0%}"
-    snr = "SNR    -   " if reading.snr_db is None or reading.over else f"SNR {reading.snr_db:3.0f} dB "
+    snr = "SNR    -   " if reading.snr_db is None or over(reading, off) else f"SNR {reading.snr_db:3.0f} dB "
     level = "level    -    " if reading.level_dbfs is None else f"level {reading.level_dbfs:3.0f} dBFS "
     warned = f" ({', '.join(reading.warnings)})" if reading.warnings else ""
-    return f"{clock(reading.time)}  {shown:7}  noise {noise}  {snr} {level} {advice(reading, shown)}{warned}"
+    return f"{clock(reading.time)}  {shown:7}  noise {noise}  {snr} {level} {advice(reading, shown, off)}{warned}"
 
 
 def event_line(event: Event) -> str:

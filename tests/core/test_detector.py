@@ -69,7 +69,8 @@ def test_states(readings: str, states: str):
         # Keystrokes with pauses: after two returns within 3 s, the noise is held for 3 s.
         ("nnn...n...n" + "." * 35, "N" * 11 + "N" * 29 + "C" * 6),
         ("nnn...n" + "." * 12, "N" * 7 + "N" * 7 + "C" * 5),
-        # Three returns in 8 s are not typing.
+        # Returns that lie further apart are not typing, nor are those of a while ago.
+        ("nnn...n...n" + "n" * 32 + "." * 12, "N" * (43 + 7) + "C" * 5),
         ("nnn......n" + "n" * 30 + "......n" + "." * 12, "N" * (10 + 30 + 7 + 7) + "C" * 5),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_files import CARD, toy
 
-from noisewatch import ModelError, NoiseDetector, UsageError
+from noisewatch import InputError, ModelError, NoiseDetector, UsageError
 from noisewatch.audio.logmel import LogMel
 from noisewatch.core.events import Event, Reading
 from noisewatch.core.model import Model
@@ -131,6 +131,8 @@ def test_many_streams_of_a_windowed_model(clip: np.ndarray):
     assert detector.push_many(streams, [clip[:64_000]] * 2) == [detector.stream().push(clip[:64_000])] * 2
     with pytest.raises(UsageError, match="2 streams and 1 blocks"):
         detector.push_many(streams, [clip])
+    with pytest.raises(UsageError, match="given twice"):
+        detector.push_many([streams[0]] * 2, [clip, clip])
     with pytest.raises(UsageError, match="another detector"):
         NoiseDetector("tcn").push_many(streams, [clip, clip])
 
@@ -140,19 +142,51 @@ def test_a_hop_that_a_network_cannot_do_is_refused():
         NoiseDetector("stcn").stream(hop=0.25)
 
 
-def test_a_state_that_is_not_finite_is_computed_anew_once(clip: np.ndarray):
+@pytest.mark.parametrize("beyond", [0, 160, 1500])
+def test_a_state_that_is_not_finite_is_computed_anew_once(clip: np.ndarray, beyond: int):
+    """beyond: samples after a step at which the block ends."""
     detector = NoiseDetector("stcn")
     stream, expected = detector.stream(), detector.stream().push(clip)
-    readings = stream.push(clip[:64_000])
+    readings = stream.push(clip[: 64_000 + beyond])
     stream._estimates._state[:] = np.nan
-    readings += stream.push(clip[64_000 : 64_000 + 1600])
+    readings += stream.push(clip[64_000 + beyond : 65_600 + beyond])
     assert readings[-1].warnings == ("restarted",)
-    readings += stream.push(clip[64_000 + 1600 :])
+    readings += stream.push(clip[65_600 + beyond :])
     assert [r.time for r in readings] == [r.time for r in expected]
     assert [r.noise for r in readings] == pytest.approx([r.noise for r in expected], abs=1e-4)
     stream._estimates._state[:] = np.nan
     with pytest.raises(ModelError, match=r"not finite|weights are broken"):
         stream.push(clip[:1600])
+
+
+def test_a_bad_block_leaves_the_other_streams_as_they_are(clip: np.ndarray):
+    detector = NoiseDetector("stcn")
+    good, bad = detector.stream(), detector.stream()
+    expected = detector.stream().push(clip)
+    readings = good.push(clip[:64_000])
+    with pytest.raises(InputError, match=r"finite|NaN"):
+        detector.push_many([good, bad], [clip[64_000:80_000], np.full(16_000, np.nan)])
+    readings += good.push(clip[64_000:])
+    assert [r.noise for r in readings] == pytest.approx([r.noise for r in expected], abs=1e-4)
+
+
+def test_a_push_that_failed_is_not_forgotten(clip: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    detector = NoiseDetector("stcn")
+    stream = detector.stream()
+    stream.push(clip[:64_000])
+    with monkeypatch.context() as patched:
+        patched.setattr(detector.model, "advance", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            stream.push(clip[64_000:80_000])
+    with pytest.raises(UsageError, match="an earlier push of this stream failed"):
+        stream.push(clip[64_000:80_000])
+    stream.lose("gap")
+    assert len(stream.push(clip[:64_000])) == 11
+
+
+def test_frames_come_in_whole_steps(model: Model, frames: np.ndarray):
+    with pytest.raises(UsageError, match="there are 295 frames; allowed: multiples of 10"):
+        model.advance(frames[None, :295], np.array([-26.0], np.float32), model.initial_state())
 
 
 def test_gaps_start_anew(clip: np.ndarray):

@@ -19,7 +19,7 @@ import pytest
 import soundfile as sf
 from conftest import DEMO, lines, wait_for
 
-from noisewatch.core.detector import DetectorConfig
+from noisewatch import NoiseDetector
 from noisewatch.core.events import Event
 from noisewatch.outputs.clips import Clips
 from noisewatch.outputs.sink import SessionInfo
@@ -52,7 +52,7 @@ def test_a_clip_ends_with_the_noise_however_late_the_end_is_decided(
 ):
     """A recording that is not paced comes in long blocks, and a long hop delays the decision, here by lag_s."""
     sink = Clips(tmp_path, 1.0)
-    sink.open(replace(LIVE, decision_lag_s=DetectorConfig().lag_s(hop)))
+    sink.open(replace(LIVE, decision_lag_s=NoiseDetector("tcn").stream(hop=hop).lag_s))
     size, started, end = round(block_s * 16_000), False, 20.05 - lag_s  # decided at the start of a long block
     for start in range(0, 40 * 16_000, size):
         sink.audio(start, np.full(size, 0.1, np.float32), 16_000)

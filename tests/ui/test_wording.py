@@ -26,7 +26,7 @@ def test_every_situation_has_its_own_sentence():
         *(reading(state="noisy", noise=0.9, voice=0.9, snr_db=snr) for snr in (18, 10, 0)),
         *(reading(state="unknown", noise=None, voice=None, reason=reason) for reason in get_args(Reason)),
     ]
-    sentences = [advice(r, verdict(r, off=0.7)) for r in situations]
+    sentences = [advice(r, verdict(r, off=0.7), 0.7) for r in situations]
     assert len(set(sentences)) == len(sentences)
     for situation, sentence in zip(situations, sentences, strict=True):
         if not situation.spoken:
