@@ -28,7 +28,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib import resources
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ import soundfile as sf
 import noisewatch
 from noisewatch.core.noise_detector import NoiseDetector
 from noisewatch.core.session import Session
+from noisewatch.core.shipped import find_model, shipped_models
 from noisewatch.decoding.decoders import open_pipe
 from noisewatch.decoding.pipe import Pipe
 from noisewatch.errors import InputError, ModelError
@@ -91,9 +91,7 @@ def recordings(folder: Path) -> list[Path]:
 
 def others(folder: Path) -> list[Path]:
     """Copies of models, and a checkpoint if torch is installed."""
-    made = [
-        Path(shutil.copy(path, folder)) for path in Path(str(resources.files("noisewatch.models"))).glob("*.onnx")
-    ]
+    made = [Path(shutil.copy(find_model(name), folder)) for name in shipped_models()]
     if importlib.util.find_spec("torch") is None:
         return made
     from noisewatch.audio.logmel import FrontendConfig
