@@ -26,7 +26,7 @@ from noisewatch.audio.front_end import FrontEnd as FrontEndOfRuntime
 from noisewatch.audio.logmel import FrontendConfig, LogMel
 from noisewatch.audio.signal import SAMPLE_RATE, WINDOW, WINDOW_S
 from noisewatch.core.card import METADATA_KEY, Card
-from noisewatch.core.detector import DetectorConfig
+from noisewatch.core.detector import LEAD_S, TRAIL_S, DetectorConfig
 from noisewatch.core.model import INPUTS, OUTPUTS, STATE, STREAMING_OUTPUTS, WIDTH, Model, Output
 from noisewatch.corpus.manifest import load_audio
 from noisewatch.errors import InputError, ParityError, UsageError
@@ -45,8 +45,7 @@ TOLERANCE = 1e-4
 WAVEFORM_TOLERANCE, WAVEFORM_MINUTES = 1e-3, 60.0
 PARITY_WINDOWS = 64
 STEP_S = HOP / 100
-# Medians on validation streams at a hop of 0.1 s, less half a hop: over 68 noises, and over 28 for a streaming one.
-LEAD_S, TRAIL_S = 0.2, 2.7
+# Medians over 28 noises in the validation streams, at a hop of 0.1 s, less half a hop.
 STREAMING_LEAD_S, STREAMING_TRAIL_S = 0.35, 0.45
 HALVED = 1024  # weights with at least so many values are rounded to half precision, which halves the file
 
@@ -71,7 +70,8 @@ def export(
     checkpoint = best_of(run)
     state = load_checkpoint(checkpoint)
     net_name = state["config"]["net"]
-    if with_frontend and not issubclass(type(NETS[net_name]()), STCN):
+    bare = trained(state)
+    if with_frontend and not isinstance(bare, STCN):
         raise UsageError(
             f"{net_name} judges whole windows, so it cannot take a waveform as it comes. Leave --with-frontend "
             "out, or train a streaming network: --net stcn."
@@ -87,7 +87,7 @@ def export(
             f"{checkpoint} has not been validated yet, so it is not calibrated. Continue the run with --resume."
         )
     metrics = {k: round(v, 4) for k, v in state["metrics"].items()}
-    net = Judge(trained(state), metrics["scale"]).eval()
+    net = Judge(bare, metrics["scale"]).eval()
     card = card_of(out.stem, net, state, metrics, threshold, licence)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"

@@ -23,6 +23,9 @@ class HighPass:
     In partial fractions the filter is y[n] = d x[n] + Re(sum_i r_i w_i[n]) with w_i[n] = p_i w_i[n-1] + x[n].
     Within a block, w_i[n] = p_i^(n+1) (w_i[-1] + sum_j p_i^-(j+1) x[j]): products and a cumulative sum, whose
     order of addition does not depend on the number of blocks. No loop over samples, and no SciPy.
+
+    direct, poles  d, and p_i of each conjugate pair
+    rise, fall     p_i^-(j+1) and 2 r_i p_i^(n+1): (2 pairs, 1, 160), real parts, then imaginary ones (of fall, negated)
     """
 
     def __init__(self, config: FrontendConfig | None = None) -> None:

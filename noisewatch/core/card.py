@@ -9,6 +9,7 @@ from typing import Any
 from ..audio.logmel import FrontendConfig
 from ..audio.signal import WINDOW_S
 from ..system.validation import validated
+from .detector import LEAD_S, TRAIL_S
 
 METADATA_KEY = "noisewatch"  # key of the card in the metadata of the ONNX file
 LONGEST_NAME = 100  # characters
@@ -31,8 +32,8 @@ class Card:
     hop_s: float  # s between decisions; a stream may override it
     threshold: float  # readings with at least this noise probability count as noise; a stream may override it
     step_s: float = 0.0  # s of audio that a streaming network takes at a time; 0: a windowed network
-    lead_s: float = 0.2  # s from the onset of a noise until the network shows it
-    trail_s: float = 2.7  # s from the end of a noise until the network no longer shows it
+    lead_s: float = LEAD_S  # s from the onset of a noise until the network shows it
+    trail_s: float = TRAIL_S  # s from the end of a noise until the network no longer shows it
     waveform: bool = False  # its front end is inside the graph: for other programs
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     licence: str = ""  # of the weights

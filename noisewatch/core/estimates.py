@@ -38,7 +38,6 @@ class Estimates:
 
     def __init__(self, model: Model, ring: Ring) -> None:
         self._model, self._ring = model, ring
-        self.restarted = False
         self._restarts = 0
         self.reset()
 

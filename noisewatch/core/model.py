@@ -24,7 +24,8 @@ from .shipped import DEFAULT, find_model
 
 INPUTS = ("logmel", "reference")  # (1, frames, mels) float32; (1,) float32 dBFS
 OUTPUTS = ("noise", "snr_db", "voice")  # (1,) float32 each: logit, dB, logit
-WIDTH = "snr_width_db"  # (1,) float32, optional: width in dB of the central 80 % of the SNR, counted below 28 dB
+WIDTH = "snr_width_db"  # (1,) float32, optional: width in dB of the central 80 % of the SNR, counted below HEARD_DB
+HEARD_DB = 28.0  # an SNR above this is clean, however far above
 # A streaming network has one more input, and all of these outputs. Its frames and its batch may have any length.
 STATE, STATE_OUT = "state", "state_out"  # (batch, numbers) float32; zeros before the first frames
 STREAMING_OUTPUTS = (

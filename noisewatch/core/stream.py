@@ -19,14 +19,13 @@ from .detector import BUSY_S, Detector, DetectorConfig
 from .estimates import Estimates, Judging
 from .events import KINDS, VOICE, Event, Kind, Reading, Reason, WarningName
 from .health import HEARD_S, Health
-from .model import Model, Output
+from .model import HEARD_DB, Model, Output
 from .reference import MEASURED_SNR_DB, Reference
 from .traces import Traces
 
 HOP_RANGE_S = (0.01, 60.0)
 RATES = (1_000, 768_000)  # Hz
 WIDEST_DB = 15.0  # an SNR whose central 80 % spreads further than this below 28 dB is not reported
-HEARD_DB = 28.0  # an SNR above this is clean, however far above: the level of the noise is not known
 NAMED = 0.8  # least probability of a kind that is named: 87 % are right then, on validation windows
 AT_ONCE = 10 * SAMPLE_RATE  # samples that go through the front end in one call
 REST_S = 0.5  # a stream that ends this long after its last decision gets a final one

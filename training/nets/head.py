@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from noisewatch.audio.levels import ACTIVE_RANGE_DB
 from noisewatch.audio.logmel import FRAMES, MELS
+from noisewatch.core.model import HEARD_DB
 
 DB = 10 / 2.302585  # natural-log power -> dB
 # Summed Mel power over mean square: 46.2 dB measured on white noise. The network learns the remaining error.
@@ -70,7 +71,6 @@ RARE = math.log(5)  # in use, noise is rarer than in training, by this much in l
 EDGES = tuple(range(-12, 45, 2))  # dB SNR at which the distribution is evaluated
 NOISE_EDGE = EDGES.index(36)  # noisy windows lie at or below 20 dB, clean ones at or above 40
 STEP_DB = 2.0
-HEARD_DB = 28.0  # an SNR above this is clean, however far above
 FLOOR_DB = 46.0  # typical distance of a clean recording's floor
 
 

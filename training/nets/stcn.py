@@ -20,6 +20,7 @@ from noisewatch.audio.logmel import FRAMES, MELS
 from noisewatch.core.events import KINDS
 
 from .head import BROADBAND_RANKS, DB, MEL_SUM_DB, POOL, RANGE_DB, Head, Verdict, ascending
+from .tcn import layers
 
 HOP = 10  # frames per verdict, 0.1 s
 STRIDE = 2  # frames per feature
@@ -98,19 +99,12 @@ class Planning(Carry):
 
 
 class Block(nn.Module):
-    """x + f(x): a dilated convolution over time, then a product over channels. Looks ahead only if not dilated."""
+    """x + f(x) as in `tcn`, without padding: it looks back, and ahead only if it is not dilated."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
         self.dilation = dilation
-        self.f = nn.Sequential(
-            nn.Conv2d(channels, channels, (1, 3), dilation=(1, dilation), bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 1, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.Dropout2d(0.1),
-        )
+        self.f = layers(channels, dilation, padding=0)
 
     def forward(self, x: Tensor) -> Tensor:
         same = x[..., 1:-1] if self.dilation == 1 else x[..., 2 * self.dilation :]

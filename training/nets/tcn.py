@@ -16,19 +16,24 @@ from noisewatch.audio.logmel import MELS
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)  # frames of 20 ms: each feature sees 1.2 s
 
 
+def layers(channels: int, dilation: int, padding: int) -> nn.Sequential:
+    """A dilated convolution over time, then a product over channels."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, (1, 3), padding=(0, padding), dilation=(1, dilation), bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.Dropout2d(0.1),
+    )
+
+
 class Block(nn.Module):
-    """x + f(x): a dilated convolution over time, then a product over channels."""
+    """x + f(x)."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
-        self.f = nn.Sequential(
-            nn.Conv2d(channels, channels, (1, 3), padding=(0, dilation), dilation=(1, dilation), bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 1, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.Dropout2d(0.1),
-        )
+        self.f = layers(channels, dilation, padding=dilation)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = torch.relu(x + self.f(x))
