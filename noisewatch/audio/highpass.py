@@ -25,7 +25,7 @@ class HighPass:
     order of addition does not depend on the number of blocks. No loop over samples, and no SciPy.
 
     direct, poles  d, and p_i of each conjugate pair
-    rise, fall     p_i^-(j+1) and 2 r_i p_i^(n+1): (2 pairs, 1, 160), real parts, then imaginary ones (of fall, negated)
+    rise, fall     p_i^-(j+1) and 2 r_i p_i^(n+1): (2 pairs, 1, 160), real parts, then imaginary (fall: negated)
     """
 
     def __init__(self, config: FrontendConfig | None = None) -> None:

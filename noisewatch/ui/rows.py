@@ -9,13 +9,14 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 
+from ..core.events import KINDS
 from ..errors import printable
 from .status import Status
 from .style import BOLD, COLOURS, DIM, MAX_WIDTH, Line, title, to_ascii
 from .wording import clock
 
 BAR = 20  # cells
-VERDICT = 12  # cells
+VERDICT = 1 + max(len(f"NOISY - {kind}") for kind in KINDS)  # cells
 
 
 @dataclass
